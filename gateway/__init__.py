@@ -1,0 +1,1 @@
+"""A centre's imaging gateway: it publishes pointers to studies and serves the studies."""

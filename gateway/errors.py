@@ -1,0 +1,61 @@
+"""Every error the gateway raises, beside those of the index's contract.
+
+    GatewayError
+    ├── InvalidRequest       send something else (also an InvalidValue of the contract)
+    │   └── NotAcceptable        ask for another form of it
+    ├── Unauthenticated      say who you are
+    ├── AccessDenied         nothing: policy said no
+    ├── NotFound             ask another place
+    ├── Unavailable          try again, after `retry_after_s`
+    │   ├── PacsUnavailable
+    │   └── StorageUnavailable
+    └── Rejected             a peer refused for good: a person must look
+
+Messages say what was wrong and hold no patient data: they reach logs and peers.
+"""
+
+from indexer.contract.errors import InvalidValue
+
+
+class GatewayError(Exception):
+    """Root of what the gateway raises."""
+
+
+class InvalidRequest(GatewayError, InvalidValue):
+    """What was sent cannot be read; sending it again will not help."""
+
+
+class NotAcceptable(InvalidRequest):
+    """None of the forms that the caller takes can be given."""
+
+
+class Unauthenticated(GatewayError):
+    """The caller did not say who it is."""
+
+
+class AccessDenied(GatewayError):
+    """Policy said no."""
+
+
+class NotFound(GatewayError):
+    """It is not here."""
+
+
+class Unavailable(GatewayError):
+    """Something the gateway depends on does not answer now."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PacsUnavailable(Unavailable):
+    """The PACS does not answer, or broke off."""
+
+
+class StorageUnavailable(Unavailable):
+    """The disk or the database cannot take more now."""
+
+
+class Rejected(GatewayError):
+    """A peer refused for good."""

@@ -1,0 +1,1 @@
+"""Kit: the database seam, its engines, migrations, named queries, records and objects on disk."""

@@ -1,0 +1,53 @@
+"""The seam between what is stored and the engine that stores it.
+
+Repositories are written once, against `Transaction`; an engine knows how to run a transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+Param = str | int | float | bytes | None
+Row = Mapping[str, "Param"]
+T = TypeVar("T")
+
+
+class Dialect(StrEnum):
+    """Which engine's SQL is spoken."""
+
+    SQLITE = "sqlite"
+
+
+class Transaction(Protocol):
+    """One unit of work: all of its statements hold, or none."""
+
+    async def fetch(self, sql: str, **params: Param) -> list[Row]:
+        """Run one statement with its `:name` parameters; no result gives []."""
+
+
+Work = Callable[[Transaction], Awaitable[T]]
+
+
+class Database(Protocol):
+    """Durable rows. Rows come back as mappings from column name to value."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL the repositories must load."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction and return once it is durable; roll back if it raises.
+
+        Inside, await nothing but the transaction: the network is slow and others wait. `work` may
+        be run again from its start when the engine asks for it, so it keeps no state of its own.
+        A caller that is cancelled does not cancel the work, which ends one way or the other.
+
+        Raises:
+            StorageUnavailable: the disk is full or the engine is closed or overloaded.
+        """
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a read-only snapshot; readers never wait for the writer."""
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of the file or the server."""

@@ -1,0 +1,1 @@
+"""Words that the gateway and the index share; standard library only, no I/O."""

@@ -1,0 +1,149 @@
+"""A document as the index knows it: its metadata, its submission and the search for it.
+
+The attributes are those of an XDS DocumentEntry (ITI TF-3 §4.2.3.2) with the French rules of the
+CI-SIS; the FHIR (ITI-65) and ebRIM (ITI-41) forms are made from them in `indexer.wire`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from indexer.contract.identifiers import Ins, Oid, Uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A coded value; `scheme` is the code system's OID or URI."""
+
+    code: str
+    scheme: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """A value within its authority: a local patient id, an accession, an order number."""
+
+    value: str
+    authority: str = ""
+    """OID of who gave the value; empty where the sender names none."""
+
+
+class ReferenceKind(StrEnum):
+    """What a reference id refers to: the CXi.5 of ITI TF-3 §4.2.3.1.7 that the DMP admits."""
+
+    ACCESSION = "urn:ihe:iti:xds:2013:accession"
+    ORDER = "urn:ihe:iti:xds:2013:order"
+    STUDY = "urn:ihe:iti:xds:2016:studyInstanceUID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceId:
+    """One value of referenceIdList; `authority` is empty for a Study Instance UID."""
+
+    kind: ReferenceKind
+    value: str
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """A structure by its national number (authority 1.2.250.1.71.4.2.2)."""
+
+    number: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A professional by national number (authority 1.2.250.1.71.4.2.1)."""
+
+    number: str
+    family: str = ""
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientTraits:
+    """Identity traits that go with a document (sourcePatientInfo)."""
+
+    birth_name: str
+    given_name: str
+    birth_date: str
+    """YYYYMMDD, or empty where unknown."""
+    sex: str
+    """M, F or U."""
+
+
+class EntryStatus(StrEnum):
+    """availabilityStatus of an entry."""
+
+    APPROVED = "current"
+    DEPRECATED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentEntry:
+    """Index metadata of one document. All times are aware and in UTC."""
+
+    unique_id: Uid
+    patient: Ins
+    local_patient: Identifier
+    traits: PatientTraits
+    class_code: Code
+    type_code: Code
+    format_code: Code
+    mime_type: str
+    confidentiality: tuple[Code, ...]
+    facility: Code
+    practice_setting: Code
+    event_codes: tuple[Code, ...]
+    reference_ids: tuple[ReferenceId, ...]
+    created_at: datetime
+    service_start: datetime | None
+    service_stop: datetime | None
+    language: str
+    title: str
+    comments: str
+    author: Person
+    author_organisation: Organisation
+    legal_authenticator: Person | None
+    sha1: str
+    """SHA-1 of the document's bytes in lower-case hex: what XDS and MHD prescribe."""
+    size_bytes: int
+    entry_id: str = ""
+    """entryUUID without its urn prefix; allotted by the index, empty before."""
+    status: EntryStatus = EntryStatus.APPROVED
+    document_url: str = ""
+    """Where the index serves the document; empty before it holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One document on its way to the index, with its submission set."""
+
+    submission_id: Uid
+    source_id: Oid
+    submitted_at: datetime
+    content_type: Code
+    entry: DocumentEntry
+    document: bytes
+    replaces: str | None = None
+    """entry_id of the entry that this one replaces (RPLC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the index answers to a submission that it holds."""
+
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentQuery:
+    """Search of a patient's entries; `None` and empty mean any."""
+
+    patient: Ins
+    statuses: frozenset[EntryStatus] = frozenset({EntryStatus.APPROVED})
+    type_code: str | None = None
+    study: Uid | None = None

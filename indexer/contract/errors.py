@@ -1,0 +1,47 @@
+"""What can go wrong between a gateway and an index, sorted by what the gateway can do about it.
+
+    ContractError
+    ├── InvalidValue          the text is none of what it claims to be: send something else
+    └── IndexFault
+        ├── IndexUnavailable      try again, after `retry_after_s`
+        ├── SubmissionRejected    the index refused for good: a person must look
+        └── DocumentNotFound      the index holds no such document
+
+Messages hold no patient data: they reach logs and peers.
+"""
+
+
+class ContractError(Exception):
+    """Root of what the contract raises."""
+
+
+class InvalidValue(ContractError, ValueError):
+    """A text is no UID, OID, INS or date."""
+
+
+class IndexFault(ContractError):
+    """The index did not do what it was asked."""
+
+
+class IndexUnavailable(IndexFault):
+    """The index does not answer now, or what became of a submission is unknown."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SubmissionRejected(IndexFault):
+    """The index refuses the submission and would refuse it again.
+
+    Args:
+        code: the index's own word for its reason, such as an OperationOutcome or XDS error code.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DocumentNotFound(IndexFault):
+    """The index holds no document at this place, or no longer."""

@@ -1,0 +1,40 @@
+"""What an index does for a gateway, whatever protocol is spoken."""
+
+from typing import Protocol
+
+from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
+from indexer.contract.identifiers import Uid
+
+
+class Index(Protocol):
+    """A national index of documents, as its clients see it."""
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Have the index hold the document; a repeat of what it holds already gives its receipt.
+
+        Raises:
+            IndexUnavailable: it does not answer, or what became of the submission is unknown.
+            SubmissionRejected: it refused, and would refuse again.
+        """
+
+    async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
+        """Entries that match, newest first.
+
+        Raises:
+            IndexUnavailable: it does not answer.
+        """
+
+    async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
+        """The entry of the document with this unique id, whatever its status, if there is one.
+
+        Raises:
+            IndexUnavailable: it does not answer.
+        """
+
+    async def retrieve(self, entry: DocumentEntry) -> bytes:
+        """The document of an entry that the index gave.
+
+        Raises:
+            IndexUnavailable: it does not answer.
+            DocumentNotFound: it holds it no longer.
+        """
