@@ -1,0 +1,1 @@
+"""Words and rules of a study's way; no I/O, no clock, no settings."""

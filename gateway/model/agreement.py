@@ -1,0 +1,102 @@
+"""Do a report and the images speak of the same patient and the same exam?
+
+Asked when a pointer is about to be published, and again when images are pulled from the PACS: a
+pointer to another person's body would be worse than none.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.model.image import ImageDescription, ImagePatient
+from gateway.model.report import Report, ReportedPatient
+from indexer.contract.document import Identifier
+
+
+class DisagreementCode(StrEnum):
+    """What does not fit; the operator sees the code at `/api/set-aside`."""
+
+    REPORT_INCONSISTENT = "report_inconsistent"
+    PATIENT_DIFFERS = "patient_differs"
+    ACCESSION_DIFFERS = "accession_differs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """Why report and images are not put together; the reason holds no patient data."""
+
+    code: DisagreementCode
+    reason: str
+
+
+def identity_agrees(report: Report, images: Iterable[ImageDescription]) -> Disagreement | None:
+    """None when the report's PID, its CDA and all the images agree, else the first thing that does not."""
+    told = list(images)
+    reason = _parts_differ(report.announced, report.patient)
+    if reason:
+        return Disagreement(code=DisagreementCode.REPORT_INCONSISTENT, reason=reason)
+    reason = _patient_differs(report.patient, {image.patient for image in told})
+    if reason:
+        return Disagreement(code=DisagreementCode.PATIENT_DIFFERS, reason=reason)
+    reason = _accession_differs(report.accessions, {image.accession for image in told})
+    if reason:
+        return Disagreement(code=DisagreementCode.ACCESSION_DIFFERS, reason=reason)
+    return None
+
+
+def _parts_differ(pid: ReportedPatient, cda: ReportedPatient) -> str:
+    if pid.ins != cda.ins:
+        return "the INS of the message's PID-3 is not that of its CDA"
+    if pid.local_ids and cda.local_ids and not _share(pid.local_ids, cda.local_ids):
+        return "the local patient id of the message's PID-3 is not that of its CDA"
+    if contradict_dates(pid.birth_date, cda.birth_date):
+        return "the birth date of the message's PID is not that of its CDA"
+    if contradict_sexes(pid.sex, cda.sex):
+        return "the sex of the message's PID is not that of its CDA"
+    return ""
+
+
+def _patient_differs(reported: ReportedPatient, patients: set[ImagePatient]) -> str:
+    local_ids = {patient.local_id.value for patient in patients}
+    if len(local_ids) > 1:
+        return "the images name more than one patient id"
+    if "" in local_ids:
+        return "the images name no patient id"
+    for patient in patients:
+        if not _share((patient.local_id,), reported.local_ids):
+            return "the images' patient id is not the local id that the report names"
+        if contradict_dates(patient.birth_date, reported.birth_date):
+            return "the images' birth date is not the one that the report names"
+        if contradict_sexes(patient.sex, reported.sex):
+            return "the images' sex is not the one that the report names"
+    return ""
+
+
+def _accession_differs(listed: tuple[Identifier, ...], found: set[Identifier]) -> str:
+    for accession in found:
+        if accession.value and not _share((accession,), listed):
+            return "the images' accession number is not one that the report lists"
+    return ""
+
+
+def _share(some: Iterable[Identifier], others: Iterable[Identifier]) -> bool:
+    """One identifier is in both; authorities are compared where both name one."""
+    known = list(others)
+    return any(_same(one, other) for one in some for other in known)
+
+
+def _same(one: Identifier, other: Identifier) -> bool:
+    if one.authority and other.authority and one.authority != other.authority:
+        return False
+    return one.value == other.value
+
+
+def contradict_dates(one: str, other: str) -> bool:
+    """Both are whole dates (YYYYMMDD) and they differ."""
+    whole = len(one) == 8 and len(other) == 8
+    return whole and one != other
+
+
+def contradict_sexes(one: str, other: str) -> bool:
+    """Both are certain (M or F) and they differ."""
+    return {one, other} == {"M", "F"}

@@ -1,0 +1,66 @@
+"""What is known of one instance, whoever told it: its own header, the PACS or a notification."""
+
+from dataclasses import dataclass
+
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import Uid
+
+NOBODY = Identifier(value="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePatient:
+    """The patient as an image names them: the centre's own identity, not the national one."""
+
+    local_id: Identifier
+    """PatientID, with the OID of its issuer where one is named."""
+    name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDescription:
+    """What a header (PS3.3) or the levels of a C-FIND answer (PS3.4 §C.6.2.1) tell of an instance.
+
+    Texts are as the source wrote them, without padding; empty means that it told nothing.
+    """
+
+    series: Uid
+    instance: Uid
+    sop_class: Uid
+    patient: ImagePatient
+    accession: Identifier = NOBODY
+    study_date: str = ""
+    study_time: str = ""
+    study_description: str = ""
+    study_id: str = ""
+    referring_physician: str = ""
+    modality: str = ""
+    series_number: str = ""
+    series_description: str = ""
+    instance_number: str = ""
+    frames: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    bits_allocated: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """Where the bytes of an instance lie here, and what they are."""
+
+    key: str
+    transfer_syntax: Uid
+    size_bytes: int
+    sha256: str
+    """Of the data set as it was sent, in hex: tells a repeat from a correction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownImage:
+    """An instance of a study, with where it can be had."""
+
+    description: ImageDescription
+    stored: StoredObject | None = None
+    in_pacs: bool = False

@@ -1,0 +1,237 @@
+"""When may the pointer to a study go? One pure rule over what is known of the study.
+
+The French rule: the patient has a qualified INS, the images are there, the report is validated,
+and report and images agree.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.model.agreement import identity_agrees
+from gateway.model.image import ImageDescription
+from gateway.model.pointer import PointerContent, listed_series
+from gateway.model.report import Report
+from gateway.model.sop_classes import admissible
+from gateway.model.study import (
+    NumberedReport,
+    StudySnapshot,
+    effective_reports,
+    strictest_visibility,
+)
+from indexer.contract.document import Identifier
+
+IDENTITY_VALIDATED = "VALI"
+
+
+class WaitFor(StrEnum):
+    """What a study that cannot go yet waits for."""
+
+    REPORT = "report"
+    VALIDATION = "report_validation"
+    SETTLING = "settling"
+    IMAGES = "images"
+
+
+class SetAsideCode(StrEnum):
+    """Why a person must look; `DisagreementCode` has the rest."""
+
+    IDENTITY_NOT_VALIDATED = "identity_not_validated"
+    INS_MISSING = "ins_missing"
+    INS_NOT_ACCEPTED = "ins_not_accepted"
+    FLAG_UNKNOWN = "flag_unknown"
+    IMAGES_MISSING = "images_missing"
+    PATIENT_CHANGED = "patient_changed"
+
+
+class WithheldCode(StrEnum):
+    """Why nothing is published although nothing is wrong."""
+
+    NOT_FOR_DMP = "not_for_dmp"
+    NOTHING_ADMISSIBLE = "nothing_admissible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationPolicy:
+    """What a centre has settled. Times are in milliseconds."""
+
+    ins_oids: frozenset[str]
+    has_pacs: bool
+    settle_ms: int
+    images_wait_ms: int
+    honour_destdmp: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """The pointer may go."""
+
+    content: PointerContent
+    left_out: int
+    """Instances of the study that a manifest must not list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Not yet. `until_ms` is when to look again without news; None: only news can help."""
+
+    code: WaitFor
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPacs:
+    """The PACS has to say what it holds before anything can be decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Never published as it is, never dropped: a person, or a later message, resolves it."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withhold:
+    """Nothing is to be published, and nobody needs to look."""
+
+    code: WithheldCode
+    reason: str
+
+
+Decision = Publish | Wait | AskPacs | SetAside | Withhold
+
+
+def publishable(snapshot: StudySnapshot, policy: PublicationPolicy, *, now_ms: int) -> Decision:
+    """What is to be done about the study, from all that is known of it at `now_ms`."""
+    effective = effective_reports(snapshot.reports)
+    if not effective:
+        return Wait(code=WaitFor.REPORT)
+    validated = [numbered for numbered in effective if numbered.report.validated]
+    if not validated:
+        return Wait(code=WaitFor.VALIDATION)
+    governing = validated[-1]
+    return (
+        _objection(governing.report, policy)
+        or _images_not_there(snapshot, policy, now_ms)
+        or _disagreement(snapshot, governing)
+        or _publish(snapshot, governing.report, validated)
+    )
+
+
+def _objection(report: Report, policy: PublicationPolicy) -> Decision | None:
+    if policy.honour_destdmp and not report.for_dmp:
+        return Withhold(
+            code=WithheldCode.NOT_FOR_DMP,
+            reason="the report's sender asks that nothing goes to the DMP (DESTDMP N)",
+        )
+    if report.identity_status != IDENTITY_VALIDATED:
+        return SetAside(
+            code=SetAsideCode.IDENTITY_NOT_VALIDATED,
+            reason="the identity is not validated (PID-32 is not VALI): "
+            "validate it in the RIS and send the report again",
+        )
+    if report.patient.ins is None:
+        return SetAside(
+            code=SetAsideCode.INS_MISSING,
+            reason="the CDA names no well-formed INS: qualify it and send the report again",
+        )
+    if report.patient.ins.oid not in policy.ins_oids:
+        return SetAside(
+            code=SetAsideCode.INS_NOT_ACCEPTED,
+            reason="the INS is of an authority that GATEWAY_INS_OIDS does not list",
+        )
+    if report.unknown_flags:
+        return SetAside(
+            code=SetAsideCode.FLAG_UNKNOWN,
+            reason="the report sets a visibility flag that is not known here: "
+            + ", ".join(report.unknown_flags),
+        )
+    return None
+
+
+def _images_not_there(
+    snapshot: StudySnapshot, policy: PublicationPolicy, now_ms: int
+) -> Decision | None:
+    if policy.has_pacs and snapshot.pacs_asked_after < snapshot.ask_pacs_after:
+        return AskPacs()
+    pushed_only = [image for image in snapshot.pushed if not image.in_pacs]
+    if pushed_only and snapshot.last_pushed_at_ms is not None:
+        settled_at_ms = snapshot.last_pushed_at_ms + policy.settle_ms
+        if now_ms < settled_at_ms:
+            return Wait(code=WaitFor.SETTLING, until_ms=settled_at_ms)
+    if snapshot.images:
+        return None
+    since_ms = now_ms if snapshot.waiting_since_ms is None else snapshot.waiting_since_ms
+    given_up_at_ms = since_ms + policy.images_wait_ms
+    if now_ms < given_up_at_ms:
+        return Wait(code=WaitFor.IMAGES, until_ms=given_up_at_ms)
+    return SetAside(
+        code=SetAsideCode.IMAGES_MISSING,
+        reason="no image of the study was found within GATEWAY_IMAGES_WAIT_S: "
+        "check that the PACS holds it, then send the report again",
+    )
+
+
+def _disagreement(snapshot: StudySnapshot, governing: NumberedReport) -> Decision | None:
+    found = identity_agrees(governing.report, snapshot.descriptions)
+    if found is not None:
+        return SetAside(code=found.code, reason=found.reason)
+    if snapshot.patient_changed_by > governing.news:
+        return SetAside(
+            code=SetAsideCode.PATIENT_CHANGED,
+            reason="an image came again under another patient after the report: "
+            "check the study, then send its report again",
+        )
+    return None
+
+
+def _publish(
+    snapshot: StudySnapshot, report: Report, validated: list[NumberedReport]
+) -> Decision:
+    listed = [image for image in snapshot.descriptions if admissible(image.sop_class)]
+    told = report.about(snapshot.study)
+    # Both were settled before: `_objection` wants an INS, and a report is kept for a study it names.
+    if not listed or told is None or report.patient.ins is None:
+        return Withhold(
+            code=WithheldCode.NOTHING_ADMISSIBLE,
+            reason="no instance of the study is of a class that imaging documents may list",
+        )
+    study = _study_level(listed)
+    content = PointerContent(
+        study=snapshot.study,
+        ins=report.patient.ins,
+        patient=report.patient,
+        local_id=_local_id(report, study),
+        study_date=study.study_date,
+        study_time=study.study_time,
+        study_description=study.study_description,
+        study_id=study.study_id,
+        referring_physician=study.referring_physician,
+        accessions=report.accessions,
+        orders=report.orders,
+        series=listed_series(listed),
+        acts=told.acts,
+        regions=told.regions,
+        visibility=strictest_visibility(validated),
+        started_at=told.started_at,
+        ended_at=told.ended_at,
+        report_id=report.document_id,
+        author=report.author,
+        legal_authenticator=report.legal_authenticator,
+        organisation=report.organisation,
+        facility=report.facility,
+        practice_setting=report.practice_setting,
+    )
+    return Publish(content=content, left_out=len(snapshot.images) - len(listed))
+
+
+def _study_level(images: list[ImageDescription]) -> ImageDescription:
+    """The image that speaks for the study: the first in UID order, so that arrival has no say."""
+    return min(images, key=lambda image: (image.series, image.instance))
+
+
+def _local_id(report: Report, image: ImageDescription) -> Identifier:
+    """The local id with its authority, which the report names more often than the images do."""
+    told = image.patient.local_id
+    return next((one for one in report.patient.local_ids if one.value == told.value), told)
