@@ -63,4 +63,5 @@ class KnownImage:
 
     description: ImageDescription
     stored: StoredObject | None = None
-    in_pacs: bool = False
+    pacs: str = ""
+    """AE title of the PACS that said it holds the instance; empty where none did."""

@@ -155,7 +155,7 @@ def _images_not_there(
 ) -> Decision | None:
     if policy.has_pacs and snapshot.pacs_asked_after < snapshot.ask_pacs_after:
         return AskPacs()
-    pushed_only = [image for image in snapshot.pushed if not image.in_pacs]
+    pushed_only = [image for image in snapshot.pushed if not image.pacs]
     if pushed_only and snapshot.last_pushed_at_ms is not None:
         settled_at_ms = snapshot.last_pushed_at_ms + policy.settle_ms
         if now_ms < settled_at_ms:

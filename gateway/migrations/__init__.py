@@ -1,0 +1,1 @@
+"""The gateway's schema, as numbered steps that are never changed once released."""

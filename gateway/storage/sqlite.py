@@ -1,0 +1,163 @@
+"""Rows in one SQLite file: the engine of a gateway that runs as a single process.
+
+SQLite from 3.7.0 to 3.51.2 can corrupt a file when two connections write or checkpoint it at the
+same instant, and that is what most distributions ship. Here one connection does both and readers
+are opened read-only; `FolderLock` keeps other processes out. So no version need be refused.
+"""
+
+import asyncio
+import sqlite3
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+
+from gateway.errors import StorageUnavailable
+from gateway.storage.database import Dialect, Param, T, Work
+from gateway.storage.sqlite_transaction import execute, run_work
+from gateway.storage.sqlite_writer import GroupWriter
+
+BUSY_S_MAX = 5.0
+"""How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
+
+WRITER_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # with NORMAL a power cut may undo an acknowledged commit
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",  # bytes: a WAL swollen by a long read shrinks again
+)
+
+
+class SqliteDatabase:
+    """A `Database` in one file: a writer, and a pool of read-only connections."""
+
+    def __init__(
+        self,
+        connections: AsyncExitStack,
+        writer: GroupWriter,
+        readers: list[aiosqlite.Connection],
+        *,
+        reads_waiting_max: int,
+    ) -> None:
+        """For `open`, which makes what is passed."""
+        self._connections = connections
+        self._writer = writer
+        self._readers = readers
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._idle.put_nowait(reader)
+        self._reads_waiting = 0
+        self._reads_waiting_max = reads_waiting_max
+        self._returning: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, readers: int = 4, group_max: int = 256, queue_max: int = 4096
+    ) -> Self:
+        """Open the file, or make it.
+
+        Args:
+            path: the file; its folder exists, and the caller holds the folder's lock.
+            readers: read-only connections, each with a thread of its own.
+            group_max: works that may share one transaction.
+            queue_max: works that may wait, and apart from them reads; more are turned away.
+
+        Raises:
+            StorageUnavailable: the file cannot be opened, or is no database.
+        """
+        async with AsyncExitStack() as connections:
+            try:
+                writing = await connections.enter_async_context(_connect(path, mode="rwc"))
+                for pragma in WRITER_PRAGMAS:
+                    await execute(writing, pragma)
+                reading = [
+                    await connections.enter_async_context(_connect(path, mode="ro"))
+                    for _ in range(readers)
+                ]
+                for connection in reading:
+                    await execute(connection, "PRAGMA query_only = ON")
+            except sqlite3.Error as error:
+                raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
+            writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
+            return cls(connections.pop_all(), writer, reading, reads_waiting_max=queue_max)
+
+    @property
+    def dialect(self) -> Dialect:
+        """See `Database.dialect`."""
+        return Dialect.SQLITE
+
+    async def write(self, work: Work[T]) -> T:
+        """See `Database.write`. This engine runs each work once."""
+        return await self._writer.write(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """See `Database.read`. The snapshot is that of the work's first statement.
+
+        Raises:
+            StorageUnavailable: the engine is closed or overloaded, or the disk fails.
+        """
+        connection = await self._borrow_reader()
+        try:
+            await execute(connection, "BEGIN")
+            return await run_work(connection, work)
+        finally:
+            # In a task of its own, for a second cancellation must not lose the connection.
+            returning = asyncio.create_task(self._give_back(connection))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
+            await asyncio.shield(returning)
+
+    async def close(self) -> None:
+        """See `Database.close`. Closing twice is closing once."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._finish(), name="sqlite-close")
+        await asyncio.shield(self._closing)
+
+    async def _finish(self) -> None:
+        await self._writer.finish()
+        for _ in self._readers:  # reads that wait stand before us in line
+            await self._idle.get()
+        await self._connections.aclose()  # the writer last: it empties the WAL as it goes
+
+    async def _borrow_reader(self) -> aiosqlite.Connection:
+        if self._closing is not None:
+            raise StorageUnavailable("the database is closed")
+        if self._reads_waiting >= self._reads_waiting_max:
+            raise StorageUnavailable("too many reads are waiting", retry_after_s=1.0)
+        self._reads_waiting += 1
+        try:
+            return await self._idle.get()
+        finally:
+            self._reads_waiting -= 1
+
+    async def _give_back(self, connection: aiosqlite.Connection) -> None:
+        """End the snapshot, and before it a statement whose caller was cancelled."""
+        try:
+            await connection.interrupt()
+            await connection.rollback()
+        finally:
+            self._idle.put_nowait(connection)
+
+
+def _connect(path: Path, *, mode: str) -> aiosqlite.Connection:
+    return aiosqlite.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_S_MAX,
+        isolation_level=None,  # transactions are begun here, never by the Python module
+        factory=_Connection,
+    )
+
+
+class _Connection(sqlite3.Connection):
+    """Rows are mappings, made on the connection's own thread."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.row_factory = _as_mapping
+
+
+def _as_mapping(cursor: sqlite3.Cursor, row: tuple[Param, ...]) -> dict[str, Param]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}

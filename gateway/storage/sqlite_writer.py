@@ -1,0 +1,136 @@
+"""Group commit: one task takes the works that wait and makes them durable together.
+
+`SqliteDatabase` runs one writer. A work's caller hears of it only after the COMMIT that holds it.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiosqlite
+
+from gateway.errors import StorageUnavailable
+from gateway.storage.database import T, Work
+from gateway.storage.sqlite_transaction import execute, run_work
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Submitted:
+    """A work, and what came of it so far; `done` tells its caller once that is certain."""
+
+    work: Work[Any]
+    done: asyncio.Future[Any] = field(default_factory=asyncio.Future)
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        elif isinstance(self.error, asyncio.CancelledError):
+            self.done.cancel()
+        else:
+            self.done.set_exception(self.error)
+
+
+class GroupWriter:
+    """Owns the writing connection from its making to `finish`.
+
+    Args:
+        group_max: works that may share one transaction.
+        queue_max: works that may wait; more are turned away.
+    """
+
+    def __init__(
+        self, connection: aiosqlite.Connection, *, group_max: int, queue_max: int
+    ) -> None:
+        self._connection = connection
+        self._group_max = group_max
+        self._queue: asyncio.Queue[_Submitted | None] = asyncio.Queue(queue_max)
+        self._finished = False
+        self._task = asyncio.create_task(self._run(), name="sqlite-writer")
+
+    async def write(self, work: Work[T]) -> T:
+        """Queue the work and return its result once it is durable."""
+        if self._finished:
+            raise StorageUnavailable("the database is closed")
+        submitted = _Submitted(work)
+        try:
+            self._queue.put_nowait(submitted)
+        except asyncio.QueueFull:
+            raise StorageUnavailable("too many writes are waiting", retry_after_s=1.0) from None
+        result: T = await asyncio.shield(submitted.done)
+        return result
+
+    async def finish(self) -> None:
+        """Take no more works, and return when those taken are settled."""
+        self._finished = True
+        if not self._task.done():
+            await self._queue.put(None)
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        group: list[_Submitted] = []
+        try:
+            while group := await self._next_group():
+                await self._commit(group)
+                for submitted in group:
+                    submitted.settle()
+        finally:  # the loop is being torn down: whoever still waits must not wait for ever
+            self._finished = True
+            for submitted in [*group, *self._take(self._queue.qsize())]:
+                submitted.error = StorageUnavailable("the database is closed")
+                submitted.settle()
+
+    async def _next_group(self) -> list[_Submitted]:
+        """The works that wait, at least one; none when the writer is to finish."""
+        first = await self._queue.get()
+        return [] if first is None else [first, *self._take(self._group_max - 1)]
+
+    def _take(self, count_max: int) -> list[_Submitted]:
+        taken: list[_Submitted] = []
+        while len(taken) < count_max and not self._queue.empty():
+            if (submitted := self._queue.get_nowait()) is None:
+                self._queue.put_nowait(None)  # the end stays last: nothing is queued after it
+                break
+            taken.append(submitted)
+        return taken
+
+    async def _commit(self, group: list[_Submitted]) -> None:
+        """Run the works in one transaction; without its COMMIT none of them holds."""
+        try:
+            await execute(self._connection, "BEGIN IMMEDIATE")
+            for submitted in group:
+                await self._run_in_savepoint(submitted)
+            await execute(self._connection, "COMMIT")
+        except Exception as error:
+            log.exception("group_not_committed", extra={"works": len(group)})
+            for submitted in group:
+                if submitted.error is None:
+                    submitted.error = StorageUnavailable("the database could not commit")
+                    submitted.error.__cause__ = error
+            await self._roll_back()
+
+    async def _run_in_savepoint(self, submitted: _Submitted) -> None:
+        """Let a work fail alone. Raises if SQLite has rolled back the group, as for a full disk."""
+        await execute(self._connection, "SAVEPOINT work")
+        try:
+            submitted.result = await run_work(self._connection, submitted.work)
+        except (Exception, asyncio.CancelledError) as error:
+            if self._task.cancelling():
+                raise
+            submitted.error = error
+            await execute(self._connection, "ROLLBACK TO work")
+        await execute(self._connection, "RELEASE work")
+
+    async def _roll_back(self) -> None:
+        """Leave the connection outside a transaction, as it is after some failures already."""
+        try:
+            await self._connection.rollback()
+        except sqlite3.Error:
+            log.exception("group_not_rolled_back")
