@@ -1,0 +1,1 @@
+"""Valid studies of people who cannot be real, from a seed."""
