@@ -35,9 +35,10 @@ CREATE TABLE instances (
     sha256           TEXT,
     answer           BLOB,                             -- what the PACS tells; NULL: not in its answer
     pacs             TEXT    NOT NULL DEFAULT '',      -- AE title of the PACS that told it
-    PRIMARY KEY (study_uid, series_uid, instance_uid)
+    PRIMARY KEY (study_uid, instance_uid)
 ) WITHOUT ROWID;
 
+CREATE INDEX instances_by_series ON instances (study_uid, series_uid);
 CREATE INDEX instances_by_patient ON instances (patient_id, study_uid);
 CREATE INDEX instances_by_accession ON instances (accession, study_uid) WHERE accession <> '';
 CREATE INDEX instances_by_object ON instances (object_key) WHERE object_key IS NOT NULL;

@@ -35,6 +35,8 @@ class PacsAnswered:
     """What the PACS says it holds of a study now; no image means that it knows none."""
 
     study: Uid
+    pacs: str
+    """AE title of the PACS that answered."""
     images: tuple[ImageDescription, ...]
     asked_after: int
     """Number of the last news of the study that was known when the PACS was asked."""

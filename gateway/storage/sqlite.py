@@ -14,7 +14,7 @@ from typing import Self
 import aiosqlite
 
 from gateway.errors import StorageUnavailable
-from gateway.storage.database import Dialect, Param, T, Work
+from gateway.storage.database import Dialect, Param, Row, T, Work
 from gateway.storage.sqlite_transaction import execute, run_work
 from gateway.storage.sqlite_writer import GroupWriter
 
@@ -22,7 +22,6 @@ BUSY_S_MAX = 5.0
 """How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
 
 WRITER_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # with NORMAL a power cut may undo an acknowledged commit
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",  # bytes: a WAL swollen by a long read shrinks again
@@ -69,19 +68,20 @@ class SqliteDatabase:
         """
         async with AsyncExitStack() as connections:
             try:
-                writing = await connections.enter_async_context(_connect(path, mode="rwc"))
+                writing = await _connect(connections, path, mode="rwc")
                 for pragma in WRITER_PRAGMAS:
                     await execute(writing, pragma)
-                reading = [
-                    await connections.enter_async_context(_connect(path, mode="ro"))
-                    for _ in range(readers)
-                ]
+                [mode] = await execute(writing, "PRAGMA journal_mode = WAL")
+                if mode["journal_mode"] != "wal":
+                    raise StorageUnavailable(f"{path} lies where SQLite has no WAL: use a local disk")
+                reading = [await _connect(connections, path, mode="ro") for _ in range(readers)]
                 for connection in reading:
                     await execute(connection, "PRAGMA query_only = ON")
             except sqlite3.Error as error:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
             writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
             return cls(connections.pop_all(), writer, reading, reads_waiting_max=queue_max)
+        raise AssertionError("the stack swallows nothing")
 
     @property
     def dialect(self) -> Dialect:
@@ -141,23 +141,18 @@ class SqliteDatabase:
             self._idle.put_nowait(connection)
 
 
-def _connect(path: Path, *, mode: str) -> aiosqlite.Connection:
-    return aiosqlite.connect(
+async def _connect(connections: AsyncExitStack, path: Path, *, mode: str) -> aiosqlite.Connection:
+    """A connection that `connections` closes; one left open would keep the process from ending."""
+    connecting = aiosqlite.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_S_MAX,
         isolation_level=None,  # transactions are begun here, never by the Python module
-        factory=_Connection,
     )
+    connection = await connections.enter_async_context(connecting)
+    connection.row_factory = _as_mapping  # type: ignore[assignment]
+    return connection
 
 
-class _Connection(sqlite3.Connection):
-    """Rows are mappings, made on the connection's own thread."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.row_factory = _as_mapping
-
-
-def _as_mapping(cursor: sqlite3.Cursor, row: tuple[Param, ...]) -> dict[str, Param]:
+def _as_mapping(cursor: sqlite3.Cursor, row: tuple[Param, ...]) -> Row:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+from typing import cast
 
 import aiosqlite
 
@@ -41,7 +42,8 @@ async def execute(
         sqlite3.Error: the statement is wrong or breaks a constraint; a bug of the caller.
     """
     try:
-        return list(await connection.execute_fetchall(sql, params or {}))
+        rows = await connection.execute_fetchall(sql, params or {})
+        return cast(list[Row], rows)  # the connection's row factory makes mappings
     except sqlite3.Error as error:
         # The low byte is the kind, the rest its detail; errors of the Python module have no code.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE:

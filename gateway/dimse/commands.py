@@ -1,0 +1,210 @@
+"""Command sets (PS3.7 §6.3, Annex E) and the requests that handlers are given.
+
+A command set is always Implicit VR Little Endian and holds group 0000 alone; it is taken apart
+here, bounded by the bytes that were read, without asking what its elements mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from io import BytesIO
+from pathlib import Path
+from struct import Struct
+
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
+from pydicom import Dataset
+from pydicom.uid import UID
+from pynetdicom import dsutils
+
+from gateway.dimse.pdus import ProtocolError
+from gateway.dimse.statuses import AbortReason
+from gateway.errors import InvalidRequest
+
+_ELEMENT = Struct("<HHI")
+_US = Struct("<H")
+_UL = Struct("<I")
+
+NO_DATA_SET = 0x0101
+ERROR_COMMENT_LENGTH_MAX = 64  # characters of an LO, PS3.5 §6.2
+
+
+class Element(IntEnum):
+    """Elements of group 0000 that we read or write (PS3.7 Annex E.1)."""
+
+    GROUP_LENGTH = 0x0000
+    AFFECTED_SOP_CLASS = 0x0002
+    COMMAND_FIELD = 0x0100
+    MESSAGE_ID = 0x0110
+    MESSAGE_ID_RESPONDED_TO = 0x0120
+    DATA_SET_TYPE = 0x0800
+    STATUS = 0x0900
+    ERROR_COMMENT = 0x0902
+    AFFECTED_SOP_INSTANCE = 0x1000
+    ORIGINATOR_AE = 0x1030
+    ORIGINATOR_MESSAGE_ID = 0x1031
+
+
+class CommandField(IntEnum):
+    """Requests that we know by name (PS3.7 Annex E.1)."""
+
+    C_STORE_RQ = 0x0001
+    C_ECHO_RQ = 0x0030
+    N_CREATE_RQ = 0x0140
+    C_CANCEL_RQ = 0x0FFF
+
+
+RESPONSE = 0x8000  # bit of a command field that answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Who asked for an association. AE titles are what the peer says, without its spaces."""
+
+    calling_ae: str
+    called_ae: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """A C-STORE request (PS3.7 §9.1.1) whose data set has arrived whole.
+
+    `spooled` is a Part 10 file (PS3.10 §7.1). It is the handler's to move away while it runs;
+    what lies there once it has answered is removed.
+    """
+
+    peer: Peer
+    sop_class: Uid
+    sop_instance: Uid
+    transfer_syntax: Uid
+    spooled: Path
+    digest_sha256: str
+    """Of the data set as sent, without preamble and group 0002; lower-case hex."""
+    size_bytes: int
+    """Of the data set as sent; it is the last so many bytes of the file."""
+    originator_ae: str | None = None
+    """AE title that asked for the C-MOVE which made this instance come (PS3.7 §9.1.1.1)."""
+    originator_message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NCreateRequest:
+    """An N-CREATE request (PS3.7 §10.1.5), held in memory."""
+
+    peer: Peer
+    sop_class: Uid
+    sop_instance: Uid
+    """Allotted by us where the sender left it out (PS3.7 §10.1.5.1.4)."""
+    transfer_syntax: Uid
+    encoded: bytes
+
+    def data_set(self) -> Dataset:
+        """The attributes, decoded.
+
+        Raises:
+            InvalidRequest: the bytes are no data set of this transfer syntax.
+        """
+        syntax = UID(self.transfer_syntax)
+        try:
+            decoded = dsutils.decode(
+                BytesIO(self.encoded), syntax.is_implicit_VR, syntax.is_little_endian
+            )
+            # Decoding is lazy: what is broken further down must come out here.
+            decoded.walk(lambda _dataset, _element: None)
+        except Exception as error:  # pydicom raises whatever the bytes made it stumble over
+            raise InvalidRequest("the data set cannot be decoded") from error
+        return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command set that was received; elements are read as they are asked for."""
+
+    elements: Mapping[int, bytes]
+
+    def number(self, element: Element) -> int | None:
+        """An unsigned short, or None where absent or not one."""
+        value = self.elements.get(element)
+        return _US.unpack(value)[0] if value is not None and len(value) == 2 else None
+
+    def text(self, element: Element) -> str | None:
+        """Text without its padding, or None where absent, empty or not ASCII."""
+        value = self.elements.get(element, b"")
+        return value.decode().strip(" \0") or None if value.isascii() else None
+
+    def uid(self, element: Element) -> Uid | None:
+        """A UID, or None where absent or none."""
+        try:
+            return Uid(self.text(element) or "")
+        except InvalidValue:
+            return None
+
+    @property
+    def field(self) -> int:
+        """The command field."""
+        return self.number(Element.COMMAND_FIELD) or 0
+
+    @property
+    def message_id(self) -> int:
+        """The message id."""
+        return self.number(Element.MESSAGE_ID) or 0
+
+    @property
+    def has_data_set(self) -> bool:
+        """Whether a data set follows; every type but one says so (PS3.7 Annex E.1)."""
+        return self.number(Element.DATA_SET_TYPE) != NO_DATA_SET
+
+
+def decode_command(encoded: bytes) -> Command:
+    """Take a command set apart.
+
+    Raises:
+        ProtocolError: it is cut, leaves group 0000, or cannot be answered because its command
+            field, its data set type or its message id is absent.
+    """
+    elements: dict[int, bytes] = {}
+    offset = 0
+    while offset < len(encoded):
+        if len(encoded) - offset < _ELEMENT.size:
+            raise ProtocolError(AbortReason.SERVICE_USER)
+        group, element, length = _ELEMENT.unpack_from(encoded, offset)
+        start = offset + _ELEMENT.size
+        offset = start + length
+        if group != 0 or offset > len(encoded):
+            raise ProtocolError(AbortReason.SERVICE_USER)
+        elements[element] = encoded[start:offset]
+    command = Command(elements)
+    if None in (command.number(Element.COMMAND_FIELD), command.number(Element.DATA_SET_TYPE)):
+        raise ProtocolError(AbortReason.SERVICE_USER)
+    answered = not command.field & RESPONSE and command.field != CommandField.C_CANCEL_RQ
+    if answered and command.number(Element.MESSAGE_ID) is None:
+        raise ProtocolError(AbortReason.SERVICE_USER)
+    return command
+
+
+def encode_answer(command: Command, status: int, *, comment: str = "", instance: str = "") -> bytes:
+    """The command set that answers a request, without a data set.
+
+    Args:
+        comment: shown to who operates the peer; cut to 64 ASCII characters.
+        instance: the SOP instance where the request did not name it.
+    """
+    values: dict[int, bytes] = {
+        Element.AFFECTED_SOP_CLASS: _even(command.uid(Element.AFFECTED_SOP_CLASS) or "", b"\0"),
+        Element.COMMAND_FIELD: _US.pack(command.field | RESPONSE),
+        Element.MESSAGE_ID_RESPONDED_TO: _US.pack(command.message_id),
+        Element.DATA_SET_TYPE: _US.pack(NO_DATA_SET),
+        Element.STATUS: _US.pack(status),
+        Element.ERROR_COMMENT: _even(comment[:ERROR_COMMENT_LENGTH_MAX], b" "),
+        Element.AFFECTED_SOP_INSTANCE: _even(
+            command.uid(Element.AFFECTED_SOP_INSTANCE) or instance, b"\0"
+        ),
+    }
+    body = b"".join(_ELEMENT.pack(0, key, len(value)) + value for key, value in values.items() if value)
+    return _ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + _UL.pack(len(body)) + body
+
+
+def _even(text: str, pad: bytes) -> bytes:
+    encoded = text.encode("ascii", errors="replace")
+    return encoded + pad * (len(encoded) % 2)

@@ -1,0 +1,163 @@
+"""One association as its acceptor sees it: the state machine of PS3.8 §9.2 over asyncio streams.
+
+The states are places in the code: before `accept` (Sta2, Sta3), after it (Sta6), and `_linger`
+(Sta13), where the peer is given its time to close.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from gateway.dimse.limits import DimseLimits
+from gateway.dimse.negotiation import Agreement, Context
+from gateway.dimse.pdus import (
+    HEADER,
+    Fragment,
+    PduKind,
+    ProtocolError,
+    decode_request,
+    encode_abort,
+    encode_accept,
+    encode_fragments,
+    encode_reject,
+    encode_release_answer,
+    fragments,
+    split_header,
+)
+from gateway.dimse.statuses import AbortReason, RejectReason
+
+
+class AssociationEnded(Exception):
+    """The peer released, aborted or left; there is nobody to answer."""
+
+
+class UpperLayer:
+    """The acceptor's end of one association. One task uses it."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: DimseLimits
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._contexts: dict[int, Context] = {}
+        self._peer_pdu_bytes_max = 0
+        self._fragments: Iterator[Fragment] = iter(())
+
+    async def read_request(self) -> tuple[int, A_ASSOCIATE]:
+        """Protocol version and primitive of the association request (Sta2).
+
+        Raises:
+            ProtocolError: something else came.
+            AssociationEnded: the peer left.
+            TimeoutError: ARTIM expired; the connection is closed without a word (AA-2).
+        """
+        async with asyncio.timeout(self._limits.handshake_s):
+            kind, payload = await self._read_pdu()
+        if kind is PduKind.ABORT:
+            raise AssociationEnded
+        if kind is not PduKind.ASSOCIATE_RQ:
+            raise ProtocolError(AbortReason.SERVICE_USER)  # AA-1
+        return decode_request(payload)
+
+    async def accept(self, agreement: Agreement) -> None:
+        """Send the A-ASSOCIATE-AC; the association is established."""
+        self._contexts = agreement.contexts
+        self._peer_pdu_bytes_max = agreement.peer_pdu_bytes_max
+        await self._write(encode_accept(agreement.answer))
+
+    async def reject(self, reason: RejectReason) -> None:
+        """Send an A-ASSOCIATE-RJ and let the peer close."""
+        with suppress(OSError, TimeoutError):
+            await self._write(encode_reject(reason))
+            await self._linger()
+
+    async def abort(self, reason: AbortReason) -> None:
+        """Send an A-ABORT and let the peer close."""
+        with suppress(OSError, TimeoutError):
+            await self._write(encode_abort(reason))
+            await self._linger()
+
+    def abort_at_once(self, reason: AbortReason) -> None:
+        """Send an A-ABORT without waiting for anything, for who is being cancelled."""
+        self._writer.write(encode_abort(reason))
+
+    async def next_fragment(self) -> tuple[Fragment, Context]:
+        """The next fragment, with its presentation context.
+
+        Raises:
+            ProtocolError: the peer broke the protocol.
+            AssociationEnded: it released (and was answered), aborted or left.
+            TimeoutError: nothing came within `idle_s`, or a PDU stayed unfinished.
+        """
+        while True:
+            for fragment in self._fragments:
+                context = self._contexts.get(fragment.context_id)
+                if context is None:
+                    raise ProtocolError(AbortReason.INVALID_PARAMETER)
+                return fragment, context
+            async with asyncio.timeout(self._limits.idle_s):
+                kind, payload = await self._read_pdu()
+            match kind:
+                case PduKind.DATA:
+                    self._fragments = fragments(payload)
+                case PduKind.RELEASE_RQ:
+                    await self._write(encode_release_answer())
+                    await self._linger()
+                    raise AssociationEnded
+                case PduKind.ABORT:
+                    raise AssociationEnded
+                case _:
+                    raise ProtocolError(AbortReason.UNEXPECTED_PDU)
+
+    async def send_command(self, encoded: bytes, *, context_id: int) -> None:
+        """Send a command set.
+
+        Raises:
+            AssociationEnded: the peer left.
+            TimeoutError: it does not take it within `write_s`.
+        """
+        await self._write(
+            encode_fragments(
+                encoded,
+                context_id=context_id,
+                is_command=True,
+                pdu_bytes_max=self._peer_pdu_bytes_max,
+            )
+        )
+
+    async def close(self) -> None:
+        """Close the connection, whatever state it is in."""
+        self._writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(self._limits.write_s):
+                await self._writer.wait_closed()
+
+    async def _read_pdu(self) -> tuple[PduKind, bytes]:
+        try:
+            header = await self._reader.readexactly(HEADER.size)
+            kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
+            async with asyncio.timeout(self._limits.pdu_s):
+                return kind, await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise AssociationEnded from error
+
+    async def _write(self, encoded: bytes) -> None:
+        try:
+            self._writer.write(encoded)
+            async with asyncio.timeout(self._limits.write_s):
+                await self._writer.drain()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise AssociationEnded from error
+
+    async def _linger(self) -> None:
+        # Closing while something of the peer's is unread would reset the connection, and our last
+        # word with it.
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(self._limits.artim_s):
+                while await self._reader.read(self._limits.pdu_bytes_announced):
+                    pass

@@ -1,0 +1,211 @@
+"""Files that must outlive a crash: instances, kept on the local disk under opaque names.
+
+`app` opens one store in the data folder. A file is written in the store's spool, and `keep` makes
+it durable under a key; what is in the spool when the program stops was never acknowledged.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
+
+from gateway.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THREADS = 4
+WAITING_MAX = 1024
+"""Calls that may wait for a thread; more are turned away."""
+SWEEP_BATCH_MAX = 500
+"""Keys that `sweep` asks about at once."""
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_FOLDERS = tuple(f"{number:02x}" for number in range(256))
+
+
+class ObjectStore:
+    """Durable files by opaque key. Made by `open`; whoever opens it closes it."""
+
+    def __init__(self, folder: Path) -> None:
+        """For `open`, which prepares the folder."""
+        self._spool = folder / "spool"
+        self._objects = folder / "objects"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
+        self._waiting = 0
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the store, or make it, and empty its spool. The caller holds the folder's lock.
+
+        Raises:
+            StorageUnavailable: the folder cannot be written.
+        """
+        store = cls(folder)
+        try:
+            store._prepare()
+        except OSError as error:
+            store.close()
+            raise _unavailable(error) from error
+        return store
+
+    def new_spool(self) -> Path:
+        """A fresh path in the spool, at which nothing is yet."""
+        return self._spool / secrets.token_hex(16)
+
+    async def keep(self, spooled: Path) -> str:
+        """Make a spooled file durable and return its key. The spooled path is void afterwards.
+
+        Raises:
+            StorageUnavailable: the disk is full or fails. The file is gone from the spool too.
+        """
+        if spooled.parent != self._spool:
+            raise ValueError("not a path of this spool")
+        key = secrets.token_hex(16)
+        await self._call(self._keep, spooled, self.path(key))
+        return key
+
+    def path(self, key: str) -> Path:
+        """Where an object lies. It may be discarded at any time, but not from under its reader.
+
+        Raises:
+            ValueError: the key is none of this store's.
+        """
+        if not _KEY.fullmatch(key):
+            raise ValueError("not an object's key")
+        return self._objects / key[:2] / key
+
+    async def discard(self, keys: Iterable[str]) -> None:
+        """Remove objects, if they are there; to be called once no row names them.
+
+        Raises:
+            StorageUnavailable: the disk fails.
+        """
+        await self._call(_unlink, [self.path(key) for key in keys])
+
+    async def discard_spool(self, spooled: Path) -> None:
+        """Remove a spooled file, if it is there.
+
+        Raises:
+            StorageUnavailable: the disk fails.
+        """
+        if spooled.parent != self._spool:
+            raise ValueError("not a path of this spool")
+        await self._call(_unlink, [spooled])
+
+    async def sweep(
+        self,
+        referenced: Callable[[list[str]], Awaitable[set[str]]],
+        *,
+        older_than_s: float,
+        now_s: float,
+    ) -> int:
+        """Remove objects that no row names, left where a crash came between file and row.
+
+        Args:
+            referenced: which of up to `SWEEP_BATCH_MAX` keys a row names.
+            older_than_s: seconds since `keep` before which an object's row may still be on its
+                way; must be longer than any transaction waits.
+            now_s: seconds since the epoch.
+
+        Returns:
+            How many objects were removed.
+
+        Raises:
+            StorageUnavailable: the disk fails.
+        """
+        removed = 0
+        for folder in _FOLDERS:
+            old = await self._call(self._kept_before, folder, now_s - older_than_s)
+            for start in range(0, len(old), SWEEP_BATCH_MAX):
+                batch = old[start : start + SWEEP_BATCH_MAX]
+                named = await referenced(batch)
+                orphans = [key for key in batch if key not in named]
+                await self.discard(orphans)
+                removed += len(orphans)
+        if removed:
+            log.warning("objects_swept", extra={"objects": removed})
+        return removed
+
+    def close(self) -> None:
+        """Finish what was begun; the store then refuses calls."""
+        self._threads.shutdown(wait=True)
+
+    def _prepare(self) -> None:
+        self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._spool.mkdir(mode=0o700, exist_ok=True)
+        # All at once: a folder made by one `keep` could be used by another before it is durable.
+        for name in _FOLDERS:
+            (self._objects / name).mkdir(mode=0o700, exist_ok=True)
+        for folder in (self._objects, self._objects.parent, self._objects.parent.parent):
+            _sync(folder)
+        _unlink(list(self._spool.iterdir()))
+
+    def _keep(self, spooled: Path, kept: Path) -> None:
+        try:
+            _sync(spooled, touch=True)
+            spooled.rename(kept)
+        except OSError:
+            # After a failed fsync the kernel takes the lost pages for written, so that a second
+            # try on the same file would succeed and lie.
+            spooled.unlink(missing_ok=True)
+            raise
+        _sync(kept.parent)
+
+    def _kept_before(self, folder: str, time_s: float) -> list[str]:
+        with os.scandir(self._objects / folder) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if _KEY.fullmatch(entry.name) and entry.stat().st_mtime < time_s
+            ]
+
+    async def _call(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a blocking act on a thread of the store, with its errors made ours."""
+        if self._waiting >= WAITING_MAX:
+            raise StorageUnavailable("too many files are waiting", retry_after_s=1.0)
+        try:
+            running = asyncio.wrap_future(self._threads.submit(act, *args, **kwargs))
+        except RuntimeError as error:
+            raise StorageUnavailable("the object store is closed") from error
+        self._waiting += 1
+        try:
+            return await running
+        except OSError as error:
+            raise _unavailable(error) from error
+        finally:
+            self._waiting -= 1
+
+
+def _sync(path: Path, *, touch: bool = False) -> None:
+    """Have a file, or a folder's list of names, reach the disk.
+
+    Args:
+        touch: set the file's time to now, from which `sweep` counts.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if touch:
+            os.utime(descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _unavailable(error: OSError) -> StorageUnavailable:
+    # The kernel's word alone: the full text names the file.
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return StorageUnavailable(f"the disk does not take or give the file: {name}")

@@ -1,0 +1,76 @@
+"""Named SQL, kept in a file beside the repository that runs it.
+
+A block begins with its name and ends where the next begins. A block marked with a dialect replaces
+the shared block of that name where that dialect is spoken.
+
+    -- query: claim_due
+    UPDATE outbox SET ...;
+
+    -- query: claim_due [postgresql]
+    UPDATE outbox SET ...;
+"""
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+
+from gateway.storage.database import Dialect
+
+_ANY_HEADER = re.compile(r"\s*--\s*query\b", re.IGNORECASE)
+_HEADER = re.compile(r"-- query: (?P<name>[a-z][a-z0-9_]*)(?: \[(?P<dialect>[a-z]+)\])?")
+
+
+def load_queries(package: str, file: str, dialect: Dialect) -> Mapping[str, str]:
+    """The queries of one file as `dialect` speaks them, by name.
+
+    A name that is absent raises a KeyError which says where it was looked for.
+
+    Raises:
+        ValueError: text before the first header, a malformed header, a dialect that no engine
+            speaks, or a name given twice.
+    """
+    where = f"{package}/{file}"
+    shared = _Queries(where)
+    special: dict[str, str] = {}
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    for (name, spoken), sql in _blocks(text, where).items():
+        if spoken is None:
+            shared[name] = sql
+        elif spoken == dialect:
+            special[name] = sql
+    shared.update(special)
+    return shared
+
+
+class _Queries(dict[str, str]):
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where = where
+
+    def __missing__(self, name: str) -> str:
+        raise KeyError(f"no query {name!r} in {self._where}")
+
+
+def _blocks(text: str, where: str) -> dict[tuple[str, Dialect | None], str]:
+    blocks: dict[tuple[str, Dialect | None], list[str]] = {}
+    lines: list[str] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _ANY_HEADER.match(line):
+            key = _parse_header(line, f"{where}:{number}")
+            if key in blocks:
+                raise ValueError(f"{where}:{number}: this query is given twice")
+            lines = blocks[key] = []
+        elif lines is not None:
+            lines.append(line)
+        elif line.strip() and not line.startswith("--"):
+            raise ValueError(f"{where}:{number}: SQL before the first `-- query: name`")
+    return {key: "\n".join(lines).strip() for key, lines in blocks.items()}
+
+
+def _parse_header(line: str, place: str) -> tuple[str, Dialect | None]:
+    if (header := _HEADER.fullmatch(line.rstrip())) is None:
+        raise ValueError(f"{place}: expected `-- query: name` or `-- query: name [dialect]`")
+    spoken = header["dialect"]
+    if spoken is not None and spoken not in set(Dialect):
+        raise ValueError(f"{place}: no engine speaks {spoken!r}")
+    return header["name"], None if spoken is None else Dialect(spoken)
