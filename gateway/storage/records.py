@@ -5,8 +5,9 @@ and fields that this program does not know are passed over, so it may be rolled 
 """
 
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from cattrs import Converter
@@ -28,7 +29,7 @@ def encode(value: object) -> bytes:
     Raises:
         ValueError: a datetime has no offset.
     """
-    return orjson.dumps(_converter.unstructure(value), option=orjson.OPT_SORT_KEYS)
+    return _dump(_converter.unstructure(value))
 
 
 def decode(type_: type[V], data: bytes) -> V:
@@ -45,18 +46,44 @@ def decode(type_: type[V], data: bytes) -> V:
 
 
 def _make_converter() -> Converter:
-    converter = make_converter(detailed_validation=False)
+    converter = make_converter(
+        detailed_validation=False, unstruct_collection_overrides={frozenset: _unstructure_set}
+    )
     converter.register_unstructure_hook(bytes, lambda value: b64encode(value).decode("ascii"))
     converter.register_structure_hook(bytes, lambda text, _: b64decode(text, validate=True))
     converter.register_unstructure_hook(datetime, _unstructure_time)
-    converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    converter.register_structure_hook(
+        datetime, lambda text, _: _aware(datetime.fromisoformat(text))
+    )
+    for scalar in (str, int, float, bool):
+        converter.register_structure_hook(scalar, _structure_scalar)
     return converter
 
 
+def _structure_scalar(value: object, type_: type[Any]) -> Any:
+    """Cattrs would call the type, which makes a name "None" of a null."""
+    wanted = str if issubclass(type_, str) else (int, float) if type_ is float else type_
+    if not isinstance(value, wanted):
+        raise TypeError("a scalar of another type")
+    return value if type(value) is type_ else type_(value)
+
+
+def _unstructure_set(items: Iterable[Any]) -> list[Any]:
+    return sorted(items, key=_dump)
+
+
 def _unstructure_time(value: datetime) -> str:
+    return _aware(value).isoformat()
+
+
+def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time without an offset means another instant elsewhere")
-    return value.isoformat()
+    return value
+
+
+def _dump(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 _converter = _make_converter()

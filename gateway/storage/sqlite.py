@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -73,7 +74,7 @@ class SqliteDatabase:
                     await execute(writing, pragma)
                 [mode] = await execute(writing, "PRAGMA journal_mode = WAL")
                 if mode["journal_mode"] != "wal":
-                    raise StorageUnavailable(f"{path} lies where SQLite has no WAL: use a local disk")
+                    raise StorageUnavailable(f"{path}: no WAL here, use a local disk")
                 reading = [await _connect(connections, path, mode="ro") for _ in range(readers)]
                 for connection in reading:
                     await execute(connection, "PRAGMA query_only = ON")
@@ -144,7 +145,7 @@ class SqliteDatabase:
 async def _connect(connections: AsyncExitStack, path: Path, *, mode: str) -> aiosqlite.Connection:
     """A connection that `connections` closes; one left open would keep the process from ending."""
     connecting = aiosqlite.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"file:{quote(str(path))}?mode={mode}",
         uri=True,
         timeout=BUSY_S_MAX,
         isolation_level=None,  # transactions are begun here, never by the Python module

@@ -46,9 +46,7 @@ class GroupWriter:
         queue_max: works that may wait; more are turned away.
     """
 
-    def __init__(
-        self, connection: aiosqlite.Connection, *, group_max: int, queue_max: int
-    ) -> None:
+    def __init__(self, connection: aiosqlite.Connection, *, group_max: int, queue_max: int) -> None:
         self._connection = connection
         self._group_max = group_max
         self._queue: asyncio.Queue[_Submitted | None] = asyncio.Queue(queue_max)
