@@ -1,0 +1,30 @@
+"""What holds for every test: properties that repeat, and a summary that names what did not run."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every machine and in every run; two slow cores are no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each suite that was skipped, why, and the one command that helps."""
+    skipped = Counter(
+        _suite_and_reason(report) for report in terminalreporter.getreports("skipped")
+    )
+    if not skipped:
+        return
+    terminalreporter.section("not run on this machine")
+    for (suite, reason), tests in sorted(skipped.items()):
+        why, _, command = reason.partition(": ")
+        hint = f"; try: {command}" if command.startswith("make ") else ""
+        terminalreporter.line(f"{suite} ({tests}): {why if hint else reason}{hint}")
+
+
+def _suite_and_reason(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str]:
+    suite = report.nodeid.partition("::")[0]
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return suite, reason.removeprefix("Skipped: ")

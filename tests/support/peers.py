@@ -1,0 +1,49 @@
+"""Programs and files that tests meet and that the project does not ship.
+
+A test asks for what it needs. Where that is missing, the test is skipped with the reason and the
+one command that helps; `REQUIRE_PEERS=1` makes a missing program a failure instead.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PACKAGES = {
+    "dcmtk": "dcm2json dcmconv dcmdump dcmqrscp dcmsend echoscu findscu getscu movescu storescp"
+    " storescu termscu",
+    "dicom3tools": "dciodvfy",
+    "orthanc": "Orthanc",
+}
+PACKAGE_OF = {
+    program: package for package, programs in PACKAGES.items() for program in programs.split()
+}
+
+
+def peer(program: str) -> Path:
+    """Where a peer's program lies, such as `storescu`, `Orthanc` or `dciodvfy`."""
+    package = PACKAGE_OF[program]
+    # Debian puts servers where only root's PATH looks.
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    found = shutil.which(program, path=places)
+    if found is None:
+        _miss(f"{package} is not installed: make peers")
+    return Path(found)
+
+
+def shared_data() -> Path:
+    """The folder of third-party DICOM and HL7 files, which are test inputs beside the project."""
+    folder = Path(os.environ.get("DRIM_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the third-party files are not here: make test DRIM_TEST_DATA=FOLDER")
+    return folder
+
+
+def _miss(reason: str) -> NoReturn:
+    if os.environ.get("REQUIRE_PEERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
