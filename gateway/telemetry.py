@@ -41,7 +41,7 @@ class JsonLines(logging.Formatter):
 
 
 def _places(record: logging.LogRecord) -> list[str]:
-    """File and line of each frame. An exception's text may quote what a peer sent: it is left out."""
+    """File and line of each frame. The text of an exception may quote a peer: it is left out."""
     places = []
     trace = record.exc_info[2] if record.exc_info else None
     while trace is not None:
@@ -70,11 +70,15 @@ class Metrics:
     def __init__(self, prefix: str) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            f"{prefix}_http_requests", "HTTP requests answered.", ["route", "status"],
+            f"{prefix}_http_requests",
+            "HTTP requests answered.",
+            ["route", "status"],
             registry=self.registry,
         )
         self.request_seconds = Histogram(
-            f"{prefix}_http_request_seconds", "Time from request to its last byte.", ["route"],
+            f"{prefix}_http_request_seconds",
+            "Time from request to its last byte.",
+            ["route"],
             registry=self.registry,
         )
 

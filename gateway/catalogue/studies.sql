@@ -68,7 +68,7 @@ WHERE study_uid = :study AND object_key IS NOT NULL AND pacs <> ''
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, answer, pacs)
 SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'),
        json_extract(value, '$.patient_id'), json_extract(value, '$.accession'),
-       json_extract(value, '$.answer'), :pacs
+       CAST(json_extract(value, '$.answer') AS BLOB), :pacs
 FROM json_each(:images) WHERE true
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,

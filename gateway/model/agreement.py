@@ -30,7 +30,7 @@ class Disagreement:
 
 
 def identity_agrees(report: Report, images: Iterable[ImageDescription]) -> Disagreement | None:
-    """None when the report's PID, its CDA and all the images agree, else the first thing that does not."""
+    """None when the report's PID, its CDA and all images agree, else the first that does not."""
     told = list(images)
     reason = _parts_differ(report.announced, report.patient)
     if reason:

@@ -186,12 +186,10 @@ def _disagreement(snapshot: StudySnapshot, governing: NumberedReport) -> Decisio
     return None
 
 
-def _publish(
-    snapshot: StudySnapshot, report: Report, validated: list[NumberedReport]
-) -> Decision:
+def _publish(snapshot: StudySnapshot, report: Report, validated: list[NumberedReport]) -> Decision:
     listed = [image for image in snapshot.descriptions if admissible(image.sop_class)]
     told = report.about(snapshot.study)
-    # Both were settled before: `_objection` wants an INS, and a report is kept for a study it names.
+    # The last two were settled before: `_objection` wants an INS, and a report names its studies.
     if not listed or told is None or report.patient.ins is None:
         return Withhold(
             code=WithheldCode.NOTHING_ADMISSIBLE,

@@ -18,5 +18,5 @@ KEY_OBJECTS: Final = f"{_STORAGE}88.59"
 
 
 def admissible(sop_class: Uid) -> bool:
-    """Whether a manifest may list instances of this class: the 47 of the value set and key objects."""
+    """Whether a manifest may list this class: the 47 of the value set, and key objects."""
     return sop_class in ADMISSIBLE or sop_class == KEY_OBJECTS

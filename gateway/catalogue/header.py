@@ -1,0 +1,160 @@
+"""Reads from an instance's file what the catalogue keeps of it; the pixels are not touched."""
+
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from pydicom import Dataset, config, dcmread
+from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.multival import MultiValue
+from pydicom.tag import Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from gateway.errors import InvalidRequest
+from gateway.model.image import NOBODY, ImageDescription, ImagePatient
+from indexer.contract.document import Identifier
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
+
+# Values that break their VR reach us from old modalities. They are passed on as they are, and a
+# warning would quote them in the log.
+config.settings.reading_validation_mode = config.IGNORE
+
+INFLATED_BYTES_MAX: Final = 32 * 2**20
+"""How much of a deflated data set is inflated to find its header: a few kilobytes can hold
+gigabytes."""
+
+_PREFIX_BYTES: Final = 128 + 4 + 12  # preamble, "DICM" and the group length element (PS3.10 §7.1)
+_PIXEL_DATA: Final = 0x7FE00008  # the first of the elements that hold pixels
+
+TEXT_LENGTH_MAX: Final = 1024
+"""Characters kept of one text; the longest VR read here holds 64 a value."""
+
+_READ: Final = [
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "SpecificCharacterSet", "PatientID", "IssuerOfPatientID",
+    "IssuerOfPatientIDQualifiersSequence", "PatientName", "PatientBirthDate", "PatientSex",
+    "AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyDate", "StudyTime",
+    "StudyDescription", "StudyID", "ReferringPhysicianName", "Modality", "SeriesNumber",
+    "SeriesDescription", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What an instance tells of itself."""
+
+    study: Uid
+    image: ImageDescription
+
+
+def read_header(path: Path) -> Header:
+    """The header of a Part 10 file.
+
+    Raises:
+        InvalidRequest: it cannot be read, or a UID that names it is absent or is none.
+    """
+    try:
+        ds = _read(path)
+        return Header(study=Uid(text(ds, "StudyInstanceUID")), image=describe(ds))
+    except InvalidValue as error:
+        raise InvalidRequest(f"an identifying element of the instance is {error}") from None
+    except OSError:
+        raise
+    except Exception:  # pydicom raises whatever its parts raise on bytes that are no data set
+        raise InvalidRequest("the data set cannot be read") from None
+
+
+def _read(path: Path) -> Dataset:
+    meta = read_file_meta_info(path)
+    if meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+        return _read_deflated(path, _PREFIX_BYTES + int(meta.FileMetaInformationGroupLength))
+    return dcmread(path, stop_before_pixels=True, specific_tags=_READ)
+
+
+def _read_deflated(path: Path, offset: int) -> Dataset:
+    """The same of a deflated data set (PS3.5 §A.5); pydicom would inflate all of it at once."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        deflated = file.read(INFLATED_BYTES_MAX)
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, INFLATED_BYTES_MAX)
+    return read_dataset(
+        BytesIO(inflated),
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _vr, _length: tag >= _PIXEL_DATA,
+        specific_tags=[Tag(keyword) for keyword in _READ],
+    )
+
+
+def describe(
+    ds: Dataset, *, patient_issuer: str = "", accession_issuer: str = ""
+) -> ImageDescription:
+    """What a data set tells of one instance; both issuers hold where the data set names none.
+
+    Raises:
+        InvalidValue: a UID that names the instance is absent or is none.
+    """
+    return ImageDescription(
+        series=Uid(text(ds, "SeriesInstanceUID")),
+        instance=Uid(text(ds, "SOPInstanceUID")),
+        sop_class=Uid(text(ds, "SOPClassUID")),
+        patient=ImagePatient(
+            local_id=_identifier(
+                text(ds, "PatientID"),
+                _issuer(ds, "IssuerOfPatientIDQualifiersSequence"),
+                patient_issuer,
+            ),
+            name=text(ds, "PatientName"),
+            birth_date=text(ds, "PatientBirthDate"),
+            sex=text(ds, "PatientSex"),
+        ),
+        accession=_identifier(
+            text(ds, "AccessionNumber"),
+            _issuer(ds, "IssuerOfAccessionNumberSequence"),
+            accession_issuer,
+        ),
+        study_date=text(ds, "StudyDate"),
+        study_time=text(ds, "StudyTime"),
+        study_description=text(ds, "StudyDescription"),
+        study_id=text(ds, "StudyID"),
+        referring_physician=text(ds, "ReferringPhysicianName"),
+        modality=text(ds, "Modality"),
+        series_number=text(ds, "SeriesNumber"),
+        series_description=text(ds, "SeriesDescription"),
+        instance_number=text(ds, "InstanceNumber"),
+        frames=_number(ds, "NumberOfFrames"),
+        rows=_number(ds, "Rows"),
+        columns=_number(ds, "Columns"),
+        bits_allocated=_number(ds, "BitsAllocated"),
+    )
+
+
+def text(ds: Dataset, keyword: str) -> str:
+    """An element's value as text without padding; several values joined as they were written."""
+    value = ds.get(keyword)
+    if value is None:
+        return ""
+    values = value if isinstance(value, MultiValue | list) else [value]
+    return "\\".join(str(one).strip(" \0") for one in values)[:TEXT_LENGTH_MAX]
+
+
+def _number(ds: Dataset, keyword: str) -> int | None:
+    try:
+        return int(text(ds, keyword))
+    except ValueError:
+        return None
+
+
+def _issuer(ds: Dataset, keyword: str) -> str:
+    """The issuer's OID, of the HL7 designator in a sequence of one item (PS3.3 §10.14)."""
+    items = ds.get(keyword)
+    if not items or text(items[0], "UniversalEntityIDType") != "ISO":
+        return ""
+    return text(items[0], "UniversalEntityID")
+
+
+def _identifier(value: str, named: str, assumed: str) -> Identifier:
+    return Identifier(value=value, authority=named or assumed) if value else NOBODY

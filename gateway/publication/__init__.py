@@ -1,0 +1,1 @@
+"""Step 2: from what is known of a study to its pointer in the index."""
