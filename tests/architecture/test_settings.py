@@ -1,0 +1,42 @@
+"""Each setting is documented, and each documented setting exists."""
+
+import re
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from gateway.settings import Settings
+from indexer.server.settings import IndexSettings
+from tests.architecture.repository import ROOT
+
+EVERY_SETTINGS = pytest.mark.parametrize("settings", [Settings, IndexSettings])
+
+
+@EVERY_SETTINGS
+def test_every_setting_is_documented(settings: type[BaseSettings]) -> None:
+    assert _fields(settings) - _documented(settings) == set()
+
+
+@EVERY_SETTINGS
+def test_every_documented_setting_exists(settings: type[BaseSettings]) -> None:
+    assert _documented(settings) - _fields(settings) == set()
+
+
+@EVERY_SETTINGS
+def test_every_setting_says_what_it_means(settings: type[BaseSettings]) -> None:
+    silent = [name for name, field in settings.model_fields.items() if not field.description]
+
+    assert silent == []
+
+
+def _prefix(settings: type[BaseSettings]) -> str:
+    return settings.model_config["env_prefix"]
+
+
+def _fields(settings: type[BaseSettings]) -> set[str]:
+    return {_prefix(settings) + field.upper() for field in settings.model_fields}
+
+
+def _documented(settings: type[BaseSettings]) -> set[str]:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    return set(re.findall(rf"\b{_prefix(settings)}[A-Z0-9_]*[A-Z0-9]", text))
