@@ -11,8 +11,6 @@ from io import BytesIO
 from pathlib import Path
 from struct import Struct
 
-from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Uid
 from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import dsutils
@@ -20,6 +18,8 @@ from pynetdicom import dsutils
 from gateway.dimse.pdus import ProtocolError
 from gateway.dimse.statuses import AbortReason
 from gateway.errors import InvalidRequest
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
 
 _ELEMENT = Struct("<HHI")
 _US = Struct("<H")
@@ -201,7 +201,9 @@ def encode_answer(command: Command, status: int, *, comment: str = "", instance:
             command.uid(Element.AFFECTED_SOP_INSTANCE) or instance, b"\0"
         ),
     }
-    body = b"".join(_ELEMENT.pack(0, key, len(value)) + value for key, value in values.items() if value)
+    body = b"".join(
+        _ELEMENT.pack(0, key, len(value)) + value for key, value in values.items() if value
+    )
     return _ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + _UL.pack(len(body)) + body
 
 

@@ -13,22 +13,32 @@ from pynetdicom.pdu_primitives import (
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
+    SOPClassCommonExtendedNegotiation,
+    SOPClassExtendedNegotiation,
     UserIdentityNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
-    InstanceAvailabilityNotification as _NOTIFICATION,
-)
-from pynetdicom.sop_class import Verification as _VERIFICATION
 
 from gateway.dimse.statuses import RejectReason
 
 IMPLEMENTATION_CLASS_UID = "2.25.200860529448821098608012751775781465886"
 IMPLEMENTATION_VERSION = "DRIM_GATEWAY"  # at most 16 characters, PS3.7 Annex D.3.3.2.3
 
+UserInformation = (  # what pynetdicom takes; we answer some of them
+    MaximumLengthNotification
+    | ImplementationClassUIDNotification
+    | ImplementationVersionNameNotification
+    | AsynchronousOperationsWindowNegotiation
+    | SCP_SCU_RoleSelectionNegotiation
+    | SOPClassExtendedNegotiation
+    | SOPClassCommonExtendedNegotiation
+    | UserIdentityNegotiation
+)
+
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-VERIFICATION = str(_VERIFICATION)
-INSTANCE_AVAILABILITY = str(_NOTIFICATION)
+VERIFICATION = "1.2.840.10008.1.1"
+INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
 STORAGE = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
 
 _UNCOMPRESSED = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"))
@@ -109,20 +119,14 @@ def _answer_context(asked: PresentationContext) -> PresentationContext:
 
 def _answer_user_information(
     request: A_ASSOCIATE, pdu_bytes_announced: int
-) -> list[
-    MaximumLengthNotification
-    | ImplementationClassUIDNotification
-    | ImplementationVersionNameNotification
-    | AsynchronousOperationsWindowNegotiation
-    | UserIdentityNegotiation
-]:
+) -> list[UserInformation]:
     length = MaximumLengthNotification()
     length.maximum_length_received = pdu_bytes_announced
     implementation = ImplementationClassUIDNotification()
     implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     version = ImplementationVersionNameNotification()
     version.implementation_version_name = IMPLEMENTATION_VERSION
-    answers = [length, implementation, version]
+    answers: list[UserInformation] = [length, implementation, version]
     for item in request.user_information:
         match item:
             case AsynchronousOperationsWindowNegotiation():

@@ -6,12 +6,16 @@ back its own peer, which is not read meanwhile, and nobody else.
 
 import asyncio
 import hashlib
+import logging
 from concurrent.futures import Executor
 from pathlib import Path
 from struct import Struct
 from threading import Lock
+from typing import Protocol
 
 from gateway.dimse.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+
+log = logging.getLogger(__name__)
 
 FLUSH_BYTES = 1024 * 1024
 FLUSH_FRAGMENTS = 256  # a fragment of one byte costs some hundred in memory
@@ -37,61 +41,111 @@ def file_header(*, sop_class: str, sop_instance: str, transfer_syntax: str) -> b
     return _PREAMBLE + _SHORT.pack(2, 0, b"UL", 4) + len(meta).to_bytes(4, "little") + meta
 
 
+class NoRoom(Exception):
+    """The data set is longer than may be taken, or the disk refused it."""
+
+
+class Sink(Protocol):
+    """Takes a data set as it arrives."""
+
+    async def write(self, data: memoryview) -> None:
+        """Add bytes.
+
+        Raises:
+            NoRoom: it cannot take them, nor any that follow.
+        """
+
+    async def finish(self) -> None:
+        """Nothing follows.
+
+        Raises:
+            NoRoom: it could not take what it was given.
+        """
+
+
+class MemorySink:
+    """A short data set, kept in memory."""
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._data = bytearray()
+
+    @property
+    def data(self) -> bytes:
+        """What was written."""
+        return bytes(self._data)
+
+    async def write(self, data: memoryview) -> None:
+        """Add bytes (see `Sink`)."""
+        if len(self._data) + len(data) > self._bytes_max:
+            raise NoRoom
+        self._data += data
+
+    async def finish(self) -> None:
+        """Nothing follows (see `Sink`)."""
+
+
 class SpoolFile:
-    """One data set on its way to disk. One task writes it; any may discard it at any moment.
+    """One data set on its way to disk. One task writes it; it may be discarded at any moment.
 
     It is not synced: who keeps the file makes it durable.
     """
 
-    def __init__(self, path: Path, header: bytes, executor: Executor) -> None:
+    def __init__(self, path: Path, header: bytes, executor: Executor, *, bytes_max: int) -> None:
         self.path = path
         self.size_bytes = 0
+        self._bytes_max = bytes_max
         self._executor = executor
         self._hash = hashlib.sha256()
-        self._header = header
-        self._pending: list[memoryview] = []
+        self._pending = [memoryview(header)]
         self._pending_bytes = 0
-        # Held by the thread that writes: a descriptor closed under it may be another file's next.
+        self._header_bytes = len(header)
+        # A thread may still be writing when the task that waits for it is cancelled.
         self._lock = Lock()
-        self._discarded = False
+        self._is_discarded = False
+
+    @property
+    def digest_sha256(self) -> str:
+        """SHA-256 of the data set in lower-case hex, once it is finished."""
+        return self._hash.hexdigest()
 
     async def write(self, data: memoryview) -> None:
-        """Add bytes of the data set.
-
-        Raises:
-            OSError: the disk refused.
-        """
+        """Add bytes of the data set (see `Sink`)."""
+        self.size_bytes += len(data)
+        if self.size_bytes > self._bytes_max:
+            raise NoRoom
         self._pending.append(data)
         self._pending_bytes += len(data)
-        self.size_bytes += len(data)
         if self._pending_bytes >= FLUSH_BYTES or len(self._pending) >= FLUSH_FRAGMENTS:
             await self._flush()
 
-    async def finish(self) -> str:
-        """Write what is left; SHA-256 of the data set in lower-case hex.
-
-        Raises:
-            OSError: the disk refused.
-        """
+    async def finish(self) -> None:
+        """Write what is left (see `Sink`)."""
         await self._flush()
-        return self._hash.hexdigest()
 
     def discard(self) -> None:
-        """Remove the file if it is still there."""
+        """Remove the file if it is still there; nothing is written any more."""
         with self._lock:
-            self._discarded = True
-            self._pending.clear()
+            self._is_discarded = True
             self.path.unlink(missing_ok=True)
 
     async def _flush(self) -> None:
         data, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._append, data)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._executor, self._append, data)
+        except OSError as error:
+            log.warning("spool_failed", extra={"errno": error.errno})
+            raise NoRoom from error
 
     def _append(self, data: bytes) -> None:
         with self._lock:
-            if self._discarded:
+            if self._is_discarded:
                 return
-            self._hash.update(data)
-            with self.path.open("ab" if self._header == b"" else "xb") as file:
-                file.write(self._header + data if self._header else data)
-            self._header = b""
+            self._hash.update(memoryview(data)[self._header_bytes :])
+            # Opened for each mebibyte, not held: nothing is left open whatever ends the message.
+            with self.path.open("xb" if self._header_bytes else "ab", buffering=0) as file:
+                written = 0
+                while written < len(data):
+                    written += file.write(memoryview(data)[written:])
+            self._header_bytes = 0

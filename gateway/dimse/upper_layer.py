@@ -70,13 +70,13 @@ class UpperLayer:
 
     async def reject(self, reason: RejectReason) -> None:
         """Send an A-ASSOCIATE-RJ and let the peer close."""
-        with suppress(OSError, TimeoutError):
+        with suppress(AssociationEnded, TimeoutError):
             await self._write(encode_reject(reason))
             await self._linger()
 
     async def abort(self, reason: AbortReason) -> None:
         """Send an A-ABORT and let the peer close."""
-        with suppress(OSError, TimeoutError):
+        with suppress(AssociationEnded, TimeoutError):
             await self._write(encode_abort(reason))
             await self._linger()
 
@@ -131,9 +131,11 @@ class UpperLayer:
     async def close(self) -> None:
         """Close the connection, whatever state it is in."""
         self._writer.close()
-        with suppress(OSError, TimeoutError):
+        try:
             async with asyncio.timeout(self._limits.write_s):
                 await self._writer.wait_closed()
+        except OSError:  # it has gone already, or takes nothing more
+            self._writer.transport.abort()
 
     async def _read_pdu(self) -> tuple[PduKind, bytes]:
         try:
@@ -141,6 +143,8 @@ class UpperLayer:
             kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
             async with asyncio.timeout(self._limits.pdu_s):
                 return kind, await self._reader.readexactly(length)
+        except TimeoutError:  # an OSError too
+            raise
         except (asyncio.IncompleteReadError, OSError) as error:
             raise AssociationEnded from error
 
@@ -149,7 +153,7 @@ class UpperLayer:
             self._writer.write(encoded)
             async with asyncio.timeout(self._limits.write_s):
                 await self._writer.drain()
-        except TimeoutError:
+        except TimeoutError:  # an OSError too
             raise
         except OSError as error:
             raise AssociationEnded from error
@@ -157,7 +161,7 @@ class UpperLayer:
     async def _linger(self) -> None:
         # Closing while something of the peer's is unread would reset the connection, and our last
         # word with it.
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError):  # also when the time is up
             async with asyncio.timeout(self._limits.artim_s):
                 while await self._reader.read(self._limits.pdu_bytes_announced):
                     pass
