@@ -29,7 +29,11 @@ RETURNING submission_id, study_uid, revision, attempts, content, document,
 UPDATE submissions SET due_at_ms = :now_ms WHERE state = 'waiting' AND due_at_ms > :now_ms;
 
 -- query: next_due
-SELECT min(due_at_ms) AS due_at_ms FROM submissions WHERE state = 'waiting';
+SELECT min(due_at_ms) AS due_at_ms FROM submissions AS candidate
+WHERE state = 'waiting'
+  AND NOT EXISTS (SELECT 1 FROM submissions AS older
+                  WHERE older.study_uid = candidate.study_uid AND older.state = 'waiting'
+                    AND older.revision < candidate.revision);
 
 -- query: mark_sent
 -- The number of attempts is the claim's: a worker whose lease another took over changes nothing.

@@ -1,0 +1,266 @@
+"""Looks at studies that are due, and puts in the outbox what the index must hear of them.
+
+`lifecycle` runs one publisher per gateway. What it decides is void if news came meanwhile, so it
+never publishes less than is known.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+from gateway.catalogue.studies import Conclusion, Standing, Studies
+from gateway.clock import Clock
+from gateway.errors import PacsUnavailable
+from gateway.model.notification import PacsAnswered
+from gateway.model.publishing import (
+    AskPacs,
+    Decision,
+    PublicationPolicy,
+    Publish,
+    SetAside,
+    Wait,
+    WaitFor,
+    Withhold,
+    publishable,
+)
+from gateway.model.study import StudySnapshot
+from gateway.publication.backoff import retry_delay_s
+from gateway.publication.outbox import Outbox
+from gateway.publication.worker import DueWorker
+from gateway.storage.database import Database, Transaction
+from indexer.contract.document import Submission
+from indexer.contract.identifiers import Uid
+
+log = logging.getLogger(__name__)
+
+LEASE_MS: Final = 120_000
+"""Longer than a PACS may take to answer what it holds of one study."""
+
+TOGETHER: Final = 8
+"""Studies looked at side by side; each may wait for the PACS."""
+
+
+class AsksPacs(Protocol):
+    """Whoever can ask the PACS what it holds."""
+
+    async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
+        """What the PACS holds of the study now.
+
+        Raises:
+            PacsUnavailable: it does not answer.
+        """
+
+
+DescribeRevision = Callable[[Publish, int, int], Submission]
+"""Builds the submission of a decision: the decision, its revision, and the time in ms."""
+
+
+class Publisher:
+    """Decides about studies and enqueues their pointers.
+
+    Args:
+        submission: builds a revision's manifest and index entry; run in a thread.
+        submission_id: gives a fresh opaque id.
+        on_enqueued: wakes the dispatcher.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        studies: Studies,
+        outbox: Outbox,
+        *,
+        pacs: AsksPacs,
+        policy: PublicationPolicy,
+        submission: DescribeRevision,
+        submission_id: Callable[[], str],
+        clock: Clock,
+        draw: Callable[[], float],
+        on_enqueued: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._studies = studies
+        self._outbox = outbox
+        self._pacs = pacs
+        self._policy = policy
+        self._submission = submission
+        self._submission_id = submission_id
+        self._clock = clock
+        self._draw = draw
+        self._on_enqueued = on_enqueued
+        self.worker = DueWorker(
+            "publisher",
+            claim=self.claim,
+            handle=self.look,
+            next_due_at_ms=lambda: database.read(studies.next_due_at_ms),
+            clock=clock,
+            together=TOGETHER,
+        )
+
+    async def claim(self, count_max: int) -> list[Uid]:
+        """Studies that are this publisher's to look at now."""
+        now_ms = self._clock()
+        return await self._database.write(
+            lambda tx: self._studies.claim_due(
+                tx, now_ms=now_ms, lease_ms=LEASE_MS, count_max=count_max
+            )
+        )
+
+    async def look(self, study: Uid) -> None:
+        """Decide about one study from what is known of it now, and write down what was decided."""
+        snapshot, standing, decision = await self._decide(study)
+        if isinstance(decision, AskPacs):
+            try:
+                answer = await self._pacs.describe(study, asked_after=snapshot.news)
+            except PacsUnavailable:
+                log.warning("pacs_not_asked", extra={"looks": standing.looks})
+                decision = Wait(code=WaitFor.PACS)
+            else:
+                await self._database.write(lambda tx: self._studies.pacs_answered(tx, answer))
+                snapshot, standing, decision = await self._decide(study)
+        await self._carry_out(snapshot, standing, decision)
+
+    async def _decide(self, study: Uid) -> tuple[StudySnapshot, Standing, Decision]:
+        found = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
+        if found is None:
+            raise LookupError("a study that was claimed is not in the catalogue")
+        snapshot, standing = found
+        return snapshot, standing, publishable(snapshot, self._policy, now_ms=self._clock())
+
+    async def _carry_out(
+        self, snapshot: StudySnapshot, standing: Standing, decision: Decision
+    ) -> None:
+        match decision:
+            case Publish():
+                await self._publish(snapshot, standing, decision)
+            case AskPacs():  # news came while the PACS was asked, and made the study due again
+                return
+            case Wait():
+                await self._conclude(self._waiting(snapshot, standing, decision))
+            case SetAside():
+                log.warning("study_set_aside", extra={"code": decision.code})
+                await self._conclude(
+                    _conclusion(
+                        snapshot,
+                        standing,
+                        state="set_aside",
+                        code=decision.code,
+                        reason=decision.reason,
+                        ask_again=True,
+                    )
+                )
+            case Withhold():
+                await self._conclude(
+                    _conclusion(
+                        snapshot,
+                        standing,
+                        state="withheld",
+                        code=decision.code,
+                        reason=decision.reason,
+                    )
+                )
+
+    def _waiting(self, snapshot: StudySnapshot, standing: Standing, wait: Wait) -> Conclusion:
+        """What waits for images asks the PACS again, ever more seldom, until it is given up."""
+        now_ms = self._clock()
+        due_at_ms, since_ms = wait.until_ms, None
+        asks = wait.code is WaitFor.PACS or (wait.code is WaitFor.IMAGES and self._policy.has_pacs)
+        if asks:
+            delay_s = retry_delay_s(standing.looks + 1, asked_s=None, draw=self._draw())
+            again_at_ms = now_ms + int(delay_s * 1000)
+            due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
+        if wait.code is WaitFor.IMAGES:
+            since_ms = now_ms if snapshot.waiting_since_ms is None else snapshot.waiting_since_ms
+        return _conclusion(
+            snapshot,
+            standing,
+            state="waiting",
+            code=wait.code,
+            due_at_ms=due_at_ms,
+            waiting_since_ms=since_ms,
+            ask_again=asks,
+        )
+
+    async def _publish(
+        self, snapshot: StudySnapshot, standing: Standing, decision: Publish
+    ) -> None:
+        fingerprint = await asyncio.to_thread(decision.content.fingerprint)
+        if fingerprint == standing.fingerprint:
+            same = _conclusion(snapshot, standing, state="queued", left_out=decision.left_out)
+            if await self._database.write(lambda tx: self._stay(tx, same)):
+                return
+        revision = standing.revision + 1
+        submission = await asyncio.to_thread(self._submission, decision, revision, self._clock())
+        conclusion = _conclusion(
+            snapshot,
+            standing,
+            state="queued",
+            revision=revision,
+            fingerprint=fingerprint,
+            left_out=decision.left_out,
+        )
+        if await self._database.write(lambda tx: self._enqueue(tx, conclusion, submission)):
+            log.info("revision_enqueued", extra={"revision": revision})
+            self._on_enqueued()
+
+    async def _stay(self, tx: Transaction, conclusion: Conclusion) -> bool:
+        """The latest revision says it all; False if the index refused it, so that it goes again."""
+        latest = await self._outbox.latest_state(tx, conclusion.study)
+        if latest not in {"sent", "waiting"}:
+            return False
+        state = "published" if latest == "sent" else "queued"
+        await self._studies.conclude(tx, replace(conclusion, state=state), now_ms=self._clock())
+        return True
+
+    async def _enqueue(
+        self, tx: Transaction, conclusion: Conclusion, submission: Submission
+    ) -> bool:
+        now_ms = self._clock()
+        if not await self._studies.conclude(tx, conclusion, now_ms=now_ms):
+            return False
+        await self._outbox.enqueue(
+            tx,
+            self._submission_id(),
+            submission,
+            study=conclusion.study,
+            revision=conclusion.revision,
+            now_ms=now_ms,
+        )
+        return True
+
+    async def _conclude(self, conclusion: Conclusion) -> None:
+        now_ms = self._clock()
+        await self._database.write(lambda tx: self._studies.conclude(tx, conclusion, now_ms=now_ms))
+
+
+def _conclusion(
+    snapshot: StudySnapshot,
+    standing: Standing,
+    *,
+    state: str,
+    code: str = "",
+    reason: str = "",
+    due_at_ms: int | None = None,
+    revision: int | None = None,
+    fingerprint: str | None = None,
+    left_out: int = 0,
+    waiting_since_ms: int | None = None,
+    ask_again: bool = False,
+) -> Conclusion:
+    """A conclusion that is void if news came, or another revision, since the snapshot was read."""
+    return Conclusion(
+        study=snapshot.study,
+        news=snapshot.news,
+        known_revision=standing.revision,
+        state=state,
+        code=code,
+        reason=reason,
+        due_at_ms=due_at_ms,
+        revision=standing.revision if revision is None else revision,
+        fingerprint=standing.fingerprint if fingerprint is None else fingerprint,
+        left_out=left_out,
+        waiting_since_ms=waiting_since_ms,
+        ask_again=ask_again,
+    )
