@@ -1,0 +1,131 @@
+"""Values as a data set may hold them (PS3.5 §6.2), made from texts of any origin.
+
+PACS, modalities and reports send texts that are too long or hold what DICOM forbids. A description
+is cut, for a part of it still helps; an identifier is left out, for a part of it names another
+thing.
+"""
+
+import re
+import unicodedata
+from datetime import datetime
+
+SHORT_LENGTH_MAX = 16  # characters of SH
+LONG_LENGTH_MAX = 64  # characters of LO and of each group of a PN
+_UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a pair, line separators
+
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}", re.ASCII)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,11}", re.ASCII)
+_DATE = re.compile(r"[0-9]{8}", re.ASCII)
+_TIME = re.compile(
+    r"([01][0-9]|2[0-3])(?:([0-5][0-9])(?:([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?", re.ASCII
+)
+_INTEGER_MAX = 2**31 - 1
+
+
+def clean(text: str) -> str:
+    """The text on one line, without the characters that no data set can hold.
+
+    It is composed (NFC): decomposed accents would not fit Latin-1.
+    """
+    if text.isascii() and text.isprintable():  # nearly all texts, and by far the fastest answer
+        return text.strip()
+    composed = unicodedata.normalize("NFC", text)
+    kept = (" " if unicodedata.category(one) in _UNWRITABLE else one for one in composed)
+    return "".join(kept).strip()
+
+
+def long_string(text: str) -> str:
+    """A description as LO: at most 64 characters; a backslash would part it into two values."""
+    return _cut(clean(text.replace("\\", "/")), LONG_LENGTH_MAX)
+
+
+def identifier(text: str, *, length_max: int) -> str:
+    """The identifier whole, or empty where the VR cannot hold it whole."""
+    told = text.strip()
+    held = len(told) <= length_max and "\\" not in told and clean(told) == told
+    return told if held else ""
+
+
+def component(text: str) -> str:
+    """One component of a person name, without what would part it from its neighbours."""
+    return clean(re.sub(r"[\\^=]", " ", text))
+
+
+def person_name(text: str) -> str:
+    """A person name as PN: at most three groups, of five components and 64 characters each."""
+    groups = [
+        _cut("^".join(component(one) for one in group.split("^")[:5]).rstrip("^"), LONG_LENGTH_MAX)
+        for group in text.split("=")[:3]
+    ]
+    return "=".join(groups).rstrip("=")
+
+
+def institution(name: str, number: str) -> str:
+    """A structure as LO in the way of HL7's XON: name first, number tenth.
+
+    The name gives way where both do not fit: consumers look for the number.
+    """
+    end = f"^^^^^^^^^{identifier(number, length_max=LONG_LENGTH_MAX - 9)}"
+    return _cut(component(name), LONG_LENGTH_MAX - len(end)) + end
+
+
+def code_string(text: str) -> str:
+    """A CS, or empty where the text is none."""
+    told = text.strip()
+    return told if _CODE.fullmatch(told) else ""
+
+
+def integer_string(text: str) -> str:
+    """An IS, or empty where the text is none or does not fit 32 bits."""
+    told = text.strip()
+    held = _INTEGER.fullmatch(told) is not None and abs(int(told)) <= _INTEGER_MAX
+    return told if held else ""
+
+
+def date(text: str) -> str:
+    """A DA, or empty where the text is no day of the calendar.
+
+    Full stops, which ACR-NEMA wrote between the parts, are taken out.
+    """
+    told = text.strip().replace(".", "")
+    if not _DATE.fullmatch(told):
+        return ""
+    try:
+        datetime(int(told[:4]), int(told[4:6]), int(told[6:]))  # noqa: DTZ001 - a day has no zone
+    except ValueError:
+        return ""
+    return told
+
+
+def time(text: str) -> str:
+    """A TM, or empty where the text is no time of day; colons are taken out as in `date`."""
+    told = text.strip().replace(":", "")
+    return told if _TIME.fullmatch(told) else ""
+
+
+def wall_clock(date_text: str, time_text: str) -> datetime | None:
+    """The moment that a DA and a TM name, without a zone; noon where the time is unknown."""
+    day = date(date_text)
+    if not day:
+        return None
+    found = _TIME.fullmatch(time(time_text))
+    hours, minutes, seconds = (
+        (int(part or 0) for part in found.group(1, 2, 3)) if found else (12, 0, 0)
+    )
+    return datetime(  # noqa: DTZ001 - the caller knows the zone
+        int(day[:4]), int(day[4:6]), int(day[6:]), hours, minutes, min(seconds, 59)
+    )
+
+
+def sex(text: str) -> str:
+    """M, F or O; empty where the report does not tell (PS3.3 §C.7.1.1)."""
+    told = text.strip().upper()
+    return told if told in ("M", "F", "O") else ""
+
+
+def _cut(text: str, length_max: int) -> str:
+    """The first characters of the text; an accent is not parted from its letter."""
+    end = length_max
+    while 0 < end < len(text) and unicodedata.combining(text[end]):
+        end -= 1
+    return text[:end].rstrip()
