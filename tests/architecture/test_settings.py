@@ -1,15 +1,25 @@
 """Each setting is documented, and each documented setting exists."""
 
 import re
+from importlib import import_module
 
 import pytest
 from pydantic_settings import BaseSettings
 
-from gateway.settings import Settings
-from indexer.server.settings import IndexSettings
 from tests.architecture.repository import ROOT
 
-EVERY_SETTINGS = pytest.mark.parametrize("settings", [Settings, IndexSettings])
+EVERY_SETTINGS = pytest.mark.parametrize(
+    "settings",
+    ["gateway.settings:Settings", "indexer.server.settings:IndexSettings"],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> type[BaseSettings]:
+    module, _, name = request.param.partition(":")
+    found: type[BaseSettings] = getattr(import_module(module), name)
+    return found
 
 
 @EVERY_SETTINGS
