@@ -1,0 +1,1 @@
+"""An imaging centre: its modality makes images, its PACS keeps them, its RIS sends the report."""

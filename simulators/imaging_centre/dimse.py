@@ -1,0 +1,80 @@
+"""What the centre's DIMSE programs share: addresses, and a socket that does not wait."""
+
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.presentation import PresentationContext
+
+# SOP classes, PS3.4 §A.4, §C.6.2.3, §R.3.
+VERIFICATION = "1.2.840.10008.1.1"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
+
+SUCCESS = 0x0000
+CONTEXTS_MAX = 128  # presentation contexts in one association, PS3.8 §9.3.2.2
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DicomAddress:
+    """Where an application entity listens."""
+
+    ae_title: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `AE=HOST:PORT`.
+
+        Raises:
+            ValueError: the text has another form.
+        """
+        ae_title, equals, place = text.partition("=")
+        host, colon, port = place.rpartition(":")
+        if not (ae_title and equals and host and colon and port.isdecimal()):
+            raise ValueError("expected AE=HOST:PORT")
+        return cls(ae_title, host, int(port))
+
+
+class Unanswered(Exception):
+    """A peer could not be reached, refused the association, or broke it off."""
+
+
+def send_at_once(event: Event) -> None:
+    """Turn Nagle's algorithm off: it makes a small message wait 40 ms for the peer's silence."""
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+SEND_AT_ONCE: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, send_at_once)]
+
+
+def associate(
+    calling_ae_title: str, peer: DicomAddress, contexts: list[PresentationContext]
+) -> Association:
+    """Open an association; the caller releases it.
+
+    Raises:
+        Unanswered: the peer is not there or does not want us.
+        ValueError: more contexts than one association may propose.
+    """
+    if len(contexts) > CONTEXTS_MAX:
+        raise ValueError(f"more than {CONTEXTS_MAX} presentation contexts")
+    entity = AE(ae_title=calling_ae_title)
+    entity.connection_timeout = CONNECT_TIMEOUT_S
+    entity.acse_timeout = entity.network_timeout = CONNECT_TIMEOUT_S
+    entity.dimse_timeout = ANSWER_TIMEOUT_S
+    association = entity.associate(
+        peer.host, peer.port, contexts, peer.ae_title, evt_handlers=SEND_AT_ONCE
+    )
+    if not association.is_established:
+        raise Unanswered(f"{peer.ae_title} does not take an association")
+    return association
