@@ -1,0 +1,241 @@
+"""Makes a C-MOVE into a stream: what a PACS is asked for, and what it then stores to us, meet here.
+
+The consumer opens a move and iterates what arrives. The store handler offers every C-STORE here
+first; one that belongs to no move is intake's. A PACS is answered only when there is room for its
+instance, so a slow reader slows the PACS and fills nothing.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from secrets import randbelow
+from typing import Self
+
+from pydicom.filereader import read_partial
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from gateway.dimse.commands import StoreRequest
+from gateway.dimse.scu import DimseRequestor, MoveOutcome
+from gateway.dimse.statuses import StoreStatus
+from gateway.errors import PacsUnavailable, Unavailable
+from indexer.contract.identifiers import Uid
+
+log = logging.getLogger(__name__)
+
+MESSAGE_ID_MAX = 65535  # an unsigned short, PS3.7 §9.1.1.1
+HEADER_BYTES_MAX = 256 * 1024  # of a file, within which its study and series are looked for
+_SERIES_INSTANCE_UID = 0x0020000E
+
+
+class Arrivals:
+    """The instances of one move, in the order in which they arrive.
+
+    Iterating ends when the PACS has said that it is done and all that came was taken. It raises
+    `PacsUnavailable`, after what came, where the PACS failed, broke off or left something out.
+    Who takes an arrival owns its `spooled` file.
+    """
+
+    def __init__(self, *, waiting_max: int) -> None:
+        self._waiting_max = waiting_max
+        self._waiting: deque[StoreRequest] = deque()
+        self._changed = asyncio.Event()
+        self._arrived = 0
+        self._is_over = False
+        self._error: PacsUnavailable | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StoreRequest:
+        while not self._waiting:
+            if self._error is not None:
+                raise self._error
+            if self._is_over:
+                raise StopAsyncIteration
+            await self._changed.wait()
+        arrival = self._waiting.popleft()
+        self._tell_change()
+        return arrival
+
+    async def take(self, request: StoreRequest) -> int:
+        """Wait for room and keep the request's file; the status to answer (PS3.4 §B.2.3)."""
+        while len(self._waiting) >= self._waiting_max and not self._is_over:
+            await self._changed.wait()
+        if self._is_over:
+            return StoreStatus.OUT_OF_RESOURCES
+        # Moved away, for the acceptor removes what lies at the old path once we have answered.
+        kept = request.spooled.with_name(f"{request.spooled.name}.moved")
+        request.spooled.rename(kept)
+        self._waiting.append(replace(request, spooled=kept))
+        self._arrived += 1
+        self._tell_change()
+        return StoreStatus.SUCCESS
+
+    def finish(self, outcome: MoveOutcome | PacsUnavailable) -> None:
+        """The PACS is done, or failed; nothing more is taken."""
+        self._is_over = True
+        self._error = outcome if isinstance(outcome, PacsUnavailable) else self._find_gap(outcome)
+        self._tell_change()
+
+    def close(self) -> None:
+        """Nobody iterates any more: refuse what still comes, remove what was not taken."""
+        self._is_over = True
+        while self._waiting:
+            self._waiting.popleft().spooled.unlink(missing_ok=True)
+        self._tell_change()
+
+    def _find_gap(self, outcome: MoveOutcome) -> PacsUnavailable | None:
+        if outcome.failed:
+            return PacsUnavailable(f"the PACS could not send {outcome.failed} of the instances")
+        claimed = (outcome.completed or 0) + (outcome.warning or 0)
+        if self._arrived < claimed:
+            return PacsUnavailable(f"of {claimed} instances {self._arrived} arrived")
+        return None
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    pacs_ae: str
+    study: Uid
+    series: Uid | None
+    instance: Uid | None
+    arrivals: Arrivals
+    matched: set[Uid] = field(default_factory=set)
+    """Instances that were matched without a message id: one per instance of the move."""
+
+    def covers(self, study: Uid, series: Uid, instance: Uid) -> bool:
+        return (
+            self.study == study
+            and self.series in (None, series)
+            and self.instance in (None, instance)
+        )
+
+
+class MoveMediator:
+    """Matches the instances that PACSs store to us with the moves that asked for them.
+
+    Args:
+        ae_title: ours: the destination of every move.
+        moves_max: moves at one time.
+        waiting_max: instances of one move that may wait for its consumer.
+    """
+
+    def __init__(self, *, ae_title: str, moves_max: int = 64, waiting_max: int = 4) -> None:
+        self._ae_title = ae_title
+        self._moves_max = moves_max
+        self._waiting_max = waiting_max
+        self._moves: dict[int, _Move] = {}
+
+    @asynccontextmanager
+    async def move(
+        self,
+        pacs: DimseRequestor,
+        *,
+        study: Uid,
+        series: Uid | None = None,
+        instance: Uid | None = None,
+    ) -> AsyncIterator[Arrivals]:
+        """Have the PACS send a study, a series or an instance, and iterate what arrives.
+
+        Leaving the context early aborts the C-MOVE; what still comes of it is refused.
+
+        Raises:
+            Unavailable: too many moves are in flight.
+            PacsUnavailable: while iterating, see `Arrivals`.
+        """
+        if len(self._moves) >= self._moves_max:
+            raise Unavailable("too many moves are in flight", retry_after_s=1.0)
+        message_id = self._allot_message_id()
+        arrivals = Arrivals(waiting_max=self._waiting_max)
+        move = _Move(
+            pacs_ae=pacs.called_ae,
+            study=study,
+            series=series,
+            instance=instance,
+            arrivals=arrivals,
+        )
+        self._moves[message_id] = move
+        asking = asyncio.create_task(self._ask(pacs, message_id, move))
+        try:
+            yield arrivals
+        finally:
+            del self._moves[message_id]
+            arrivals.close()
+            asking.cancel()
+            await asyncio.wait({asking})
+
+    async def offer(self, request: StoreRequest) -> int | None:
+        """Take an instance that a move asked for; the status to answer, once it was taken.
+
+        None: it belongs to no move and is intake's. An instance that says it was moved for us
+        while no such move is in flight was asked for and is no longer wanted: it is refused.
+        """
+        if request.originator_ae not in (None, self._ae_title):
+            return None
+        if request.originator_ae and request.originator_message_id is not None:
+            move = self._moves.get(request.originator_message_id)
+        else:
+            move = await self._find_by_study(request)
+        if move is not None:
+            return await move.arrivals.take(request)
+        return StoreStatus.OUT_OF_RESOURCES if request.originator_ae else None
+
+    def _allot_message_id(self) -> int:
+        # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
+        # another AE title than the one that it is asked by.
+        while (message_id := 1 + randbelow(MESSAGE_ID_MAX)) in self._moves:
+            pass
+        return message_id
+
+    async def _ask(self, pacs: DimseRequestor, message_id: int, move: _Move) -> None:
+        try:
+            outcome = await pacs.move(
+                destination_ae=self._ae_title,
+                message_id=message_id,
+                study=move.study,
+                series=move.series,
+                instance=move.instance,
+            )
+        except PacsUnavailable as error:
+            move.arrivals.finish(error)
+        except Exception:  # a bug of ours must not leave the consumer waiting
+            log.exception("move_failed")
+            move.arrivals.finish(PacsUnavailable("the move failed"))
+        else:
+            move.arrivals.finish(outcome)
+
+    async def _find_by_study(self, request: StoreRequest) -> _Move | None:
+        # A PACS may leave out the Move Originator Message ID (optional, PS3.7 §9.1.1.1).
+        moves = [m for m in self._moves.values() if m.pacs_ae == request.peer.calling_ae]
+        if not moves:
+            return None
+        found = await asyncio.to_thread(_find_study_and_series, request)
+        if found is None:
+            return None
+        for move in moves:
+            # Two moves may ask for one study: each is given its own copy of every instance.
+            instance = request.sop_instance
+            if move.covers(*found, instance) and instance not in move.matched:
+                move.matched.add(instance)
+                return move
+        return None
+
+
+def _find_study_and_series(request: StoreRequest) -> tuple[Uid, Uid] | None:
+    if request.transfer_syntax == str(DeflatedExplicitVRLittleEndian):  # a bomb may be in it
+        return None
+    with request.spooled.open("rb") as file:
+        start = BytesIO(file.read(HEADER_BYTES_MAX))
+    try:
+        header = read_partial(start, stop_when=lambda tag, _vr, _length: tag > _SERIES_INSTANCE_UID)
+        return Uid(header.StudyInstanceUID), Uid(header.SeriesInstanceUID)
+    except Exception:  # pydicom raises whatever the bytes made it stumble over; intake judges them
+        return None
