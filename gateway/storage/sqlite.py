@@ -6,6 +6,7 @@ are opened read-only; `FolderLock` keeps other processes out. So no version need
 """
 
 import asyncio
+import os
 import sqlite3
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,11 +17,12 @@ import aiosqlite
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, Param, Row, T, Work
-from gateway.storage.sqlite_transaction import execute, run_work
+from gateway.storage.sqlite_transaction import ScriptConnection, execute, run_work
 from gateway.storage.sqlite_writer import GroupWriter
 
 BUSY_S_MAX = 5.0
 """How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
+INTERRUPT_AGAIN_S = 0.1
 
 WRITER_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # with NORMAL a power cut may undo an acknowledged commit
@@ -69,7 +71,8 @@ class SqliteDatabase:
         """
         async with AsyncExitStack() as connections:
             try:
-                writing = await _connect(connections, path, mode="rwc")
+                _make_file(path)
+                writing = await _connect(connections, path, mode="rw")
                 for pragma in WRITER_PRAGMAS:
                     await execute(writing, pragma)
                 [mode] = await execute(writing, "PRAGMA journal_mode = WAL")
@@ -78,7 +81,7 @@ class SqliteDatabase:
                 reading = [await _connect(connections, path, mode="ro") for _ in range(readers)]
                 for connection in reading:
                     await execute(connection, "PRAGMA query_only = ON")
-            except sqlite3.Error as error:
+            except (OSError, sqlite3.Error, StorageUnavailable) as error:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
             writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
             return cls(connections.pop_all(), writer, reading, reads_waiting_max=queue_max)
@@ -136,10 +139,22 @@ class SqliteDatabase:
     async def _give_back(self, connection: aiosqlite.Connection) -> None:
         """End the snapshot, and before it a statement whose caller was cancelled."""
         try:
-            await connection.interrupt()
-            await connection.rollback()
+            ending = asyncio.ensure_future(connection.rollback())
+            while not ending.done():
+                await connection.interrupt()
+                # Again after a while, for the thread may not have begun the statement yet.
+                await asyncio.wait([ending], timeout=INTERRUPT_AGAIN_S)
+            ending.result()
         finally:
             self._idle.put_nowait(connection)
+
+
+def _make_file(path: Path) -> None:
+    """Make the file if it is not there, for its owner alone; its log takes over the permissions.
+
+    Fails where SQLite would, for aiosqlite lets go of a thread whose connection does not open.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 async def _connect(connections: AsyncExitStack, path: Path, *, mode: str) -> aiosqlite.Connection:
@@ -148,6 +163,7 @@ async def _connect(connections: AsyncExitStack, path: Path, *, mode: str) -> aio
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
         timeout=BUSY_S_MAX,
+        factory=ScriptConnection,
         isolation_level=None,  # transactions are begun here, never by the Python module
     )
     connection = await connections.enter_async_context(connecting)

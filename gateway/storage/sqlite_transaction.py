@@ -32,6 +32,15 @@ _UNAVAILABLE = frozenset(
 )
 
 
+class ScriptConnection(sqlite3.Connection):
+    """Runs scripts as they are written; the base class would first commit what is open."""
+
+    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
+        for statement in sql_script.split(";"):
+            self.execute(statement)
+        return self.cursor()
+
+
 async def execute(
     connection: aiosqlite.Connection, sql: str, params: dict[str, Param] | None = None
 ) -> list[Row]:
@@ -43,10 +52,19 @@ async def execute(
     """
     try:
         rows = await connection.execute_fetchall(sql, params or {})
-        return cast(list[Row], rows)  # the connection's row factory makes mappings
     except sqlite3.Error as error:
-        # The low byte is the kind, the rest its detail; errors of the Python module have no code.
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE:
+        if _is_unavailable(error):
+            raise StorageUnavailable(f"the database does not answer: {error}") from error
+        raise
+    return cast(list[Row], rows)  # the connection's row factory makes mappings
+
+
+async def execute_all(connection: aiosqlite.Connection, script: str) -> None:
+    """Run statements without parameters in one hop, up to the first that fails; as `execute`."""
+    try:
+        await connection.executescript(script)
+    except sqlite3.Error as error:
+        if _is_unavailable(error):
             raise StorageUnavailable(f"the database does not answer: {error}") from error
         raise
 
@@ -95,3 +113,9 @@ class SqliteTransaction:
     def end(self) -> None:
         """Refuse further statements."""
         self._ended = True
+
+
+def _is_unavailable(error: sqlite3.Error) -> bool:
+    """Whether trying again may help; all else is a bug and stays what it is."""
+    # The low byte is the kind, the rest its detail; errors of the Python module have no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE

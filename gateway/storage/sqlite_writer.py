@@ -13,7 +13,7 @@ import aiosqlite
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import T, Work
-from gateway.storage.sqlite_transaction import execute, run_work
+from gateway.storage.sqlite_transaction import execute_all, run_work
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +102,12 @@ class GroupWriter:
     async def _commit(self, group: list[_Submitted]) -> None:
         """Run the works in one transaction; without its COMMIT none of them holds."""
         try:
-            await execute(self._connection, "BEGIN IMMEDIATE")
+            ending = "BEGIN IMMEDIATE"
             for submitted in group:
-                await self._run_in_savepoint(submitted)
-            await execute(self._connection, "COMMIT")
+                await execute_all(self._connection, f"{ending}; SAVEPOINT work")
+                ending = await self._run_in_savepoint(submitted)
+            # Fails if SQLite has rolled back the whole by itself, as it may when the disk is full.
+            await execute_all(self._connection, f"{ending}; COMMIT")
         except Exception as error:
             log.exception("group_not_committed", extra={"works": len(group)})
             for submitted in group:
@@ -114,17 +116,16 @@ class GroupWriter:
                     submitted.error.__cause__ = error
             await self._roll_back()
 
-    async def _run_in_savepoint(self, submitted: _Submitted) -> None:
-        """Let a work fail alone. Raises if SQLite has rolled back the group, as for a full disk."""
-        await execute(self._connection, "SAVEPOINT work")
+    async def _run_in_savepoint(self, submitted: _Submitted) -> str:
+        """Let a work fail alone; returns what ends its savepoint, to be run with what follows."""
         try:
             submitted.result = await run_work(self._connection, submitted.work)
         except (Exception, asyncio.CancelledError) as error:
             if self._task.cancelling():
                 raise
             submitted.error = error
-            await execute(self._connection, "ROLLBACK TO work")
-        await execute(self._connection, "RELEASE work")
+            return "ROLLBACK TO work; RELEASE work"
+        return "RELEASE work"
 
     async def _roll_back(self) -> None:
         """Leave the connection outside a transaction, as it is after some failures already."""

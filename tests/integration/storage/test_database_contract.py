@@ -1,0 +1,240 @@
+"""What every engine promises to the repositories; `open_database` has one parameter per engine."""
+
+import asyncio
+
+import pytest
+
+from gateway.errors import StorageUnavailable
+from gateway.storage.database import Database, Dialect, Row, Transaction
+from tests.support.notes import (
+    SELECT,
+    OpenDatabase,
+    WorkFailed,
+    a_note,
+    a_note_that_fails,
+    note_ids,
+)
+
+
+async def test_what_was_written_is_read(database: Database) -> None:
+    await database.write(a_note(1, "chest"))
+
+    rows = await database.read(lambda tx: tx.fetch("SELECT note_id, text FROM note"))
+
+    assert rows == [{"note_id": 1, "text": "chest"}]
+
+
+async def test_a_statement_without_result_gives_no_rows(database: Database) -> None:
+    rows = await database.write(lambda tx: tx.fetch("DELETE FROM note"))
+
+    assert rows == []
+
+
+@pytest.mark.parametrize("text", ["", "é œ", "a'; DROP TABLE note; --", "\N{GRINNING FACE}", None])
+async def test_a_parameter_comes_back_as_it_was(database: Database, text: str | None) -> None:
+    [row] = await database.write(
+        lambda tx: tx.fetch("INSERT INTO note (text) VALUES (:text) RETURNING text", text=text)
+    )
+
+    assert row["text"] == text
+
+
+async def test_a_work_gives_its_result(database: Database) -> None:
+    async def count(tx: Transaction) -> int:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1), (2)")
+        return len(await tx.fetch(SELECT))
+
+    assert await database.write(count) == 2
+
+
+async def test_a_work_that_raises_leaves_nothing(database: Database) -> None:
+    with pytest.raises(WorkFailed):
+        await database.write(a_note_that_fails(1))
+
+    assert await note_ids(database) == []
+
+
+async def test_a_wrong_statement_leaves_nothing_and_is_no_want_of_storage(
+    database: Database,
+) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+
+    with pytest.raises(Exception, match=r"(?i)unique") as raised:
+        await database.write(work)
+
+    assert not isinstance(raised.value, StorageUnavailable)
+    assert await note_ids(database) == []
+
+
+async def test_a_work_that_fails_does_not_hurt_its_neighbours(database: Database) -> None:
+    works = [a_note(n) if n % 3 else a_note_that_fails(n) for n in range(1, 31)]
+
+    outcomes = await asyncio.gather(*map(database.write, works), return_exceptions=True)
+
+    kept = [n for n in range(1, 31) if n % 3]
+    assert await note_ids(database) == kept
+    assert [n for n, outcome in enumerate(outcomes, start=1) if outcome is None] == kept
+
+
+async def test_a_work_that_catches_its_own_error_keeps_the_rest(database: Database) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        try:
+            raise WorkFailed
+        except WorkFailed:
+            await tx.fetch("INSERT INTO note (note_id) VALUES (2)")
+
+    await database.write(work)
+
+    assert await note_ids(database) == [1, 2]
+
+
+async def test_a_cancelled_caller_does_not_cancel_its_work(database: Database) -> None:
+    begun, proceed = asyncio.Event(), asyncio.Event()
+
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        begun.set()
+        await proceed.wait()
+        await tx.fetch("INSERT INTO note (note_id) VALUES (2)")
+
+    caller = asyncio.create_task(database.write(work))
+    await begun.wait()
+    caller.cancel()
+    proceed.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await database.write(a_note(3))
+
+    assert await note_ids(database) == [1, 2, 3]
+
+
+async def test_a_caller_cancelled_in_the_queue_does_not_cancel_its_work(database: Database) -> None:
+    callers = [asyncio.create_task(database.write(a_note(n))) for n in range(1, 6)]
+    await asyncio.sleep(0)  # each has handed in its work
+
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
+    await database.write(a_note(6))
+
+    assert await note_ids(database) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_work_that_is_cancelled_by_what_it_awaits_fails_alone(database: Database) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await database.write(work)
+    await database.write(a_note(2))
+
+    assert await note_ids(database) == [2]
+
+
+async def test_a_reader_sees_one_snapshot(database: Database) -> None:
+    await database.write(a_note(1))
+
+    async def read_twice(tx: Transaction) -> tuple[list[Row], list[Row]]:
+        before = await tx.fetch(SELECT)
+        await database.write(a_note(2))  # from elsewhere: a reader does not hold it up
+        return before, await tx.fetch(SELECT)
+
+    before, after = await database.read(read_twice)
+
+    assert before == after == [{"note_id": 1}]
+    assert await note_ids(database) == [1, 2]
+
+
+async def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
+    begun, proceed = asyncio.Event(), asyncio.Event()
+
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        begun.set()
+        await proceed.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(database.write(work))
+        await begun.wait()
+        meanwhile = await note_ids(database)
+        proceed.set()
+
+    assert meanwhile == []
+    assert await note_ids(database) == [1]
+
+
+async def test_a_reader_may_not_write(database: Database) -> None:
+    with pytest.raises(Exception, match=r"(?i)read-?only"):
+        await database.read(a_note(1))
+
+    assert await note_ids(database) == []
+
+
+async def test_more_readers_than_connections_take_turns(database: Database) -> None:
+    await database.write(a_note(1))
+
+    answers = await asyncio.gather(*(note_ids(database) for _ in range(100)))
+
+    assert answers == [[1]] * 100
+
+
+async def test_a_cancelled_reader_gives_its_connection_back(database: Database) -> None:
+    begun = asyncio.Event()
+
+    async def wait_for_ever(tx: Transaction) -> None:
+        await tx.fetch(SELECT)
+        begun.set()
+        await asyncio.Event().wait()
+
+    # More than there are connections, so that some are cancelled while they wait for one.
+    readers = [asyncio.create_task(database.read(wait_for_ever)) for _ in range(20)]
+    await begun.wait()
+    for reader in readers:
+        reader.cancel()
+    await asyncio.wait(readers)
+
+    assert await asyncio.gather(*(note_ids(database) for _ in range(20))) == [[]] * 20
+
+
+async def test_a_transaction_is_void_after_its_work(database: Database) -> None:
+    async def leak(tx: Transaction) -> Transaction:
+        return tx
+
+    leaked = await database.write(leak)
+
+    with pytest.raises(RuntimeError, match="ended"):
+        await leaked.fetch(SELECT)
+
+
+async def test_closing_finishes_what_was_accepted(
+    database: Database, open_database: OpenDatabase
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for n in range(1, 301):
+            tasks.create_task(database.write(a_note(n)))
+        reading = tasks.create_task(note_ids(database))
+        await asyncio.sleep(0)  # each has handed in its work
+        await database.close()
+
+    assert reading.done()
+    again = await open_database()
+    assert await note_ids(again) == list(range(1, 301))
+    await again.close()
+
+
+async def test_a_closed_database_refuses(database: Database) -> None:
+    await database.close()
+    await database.close()
+
+    with pytest.raises(StorageUnavailable):
+        await database.write(a_note(1))
+    with pytest.raises(StorageUnavailable):
+        await note_ids(database)
+
+
+async def test_a_database_names_a_dialect(database: Database) -> None:
+    assert database.dialect in set(Dialect)
