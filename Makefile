@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL: # `make peers test` means peers first
 .PHONY: help demo test check format peers lock clean
 
 help: ## Say what can be made
