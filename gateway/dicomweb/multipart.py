@@ -1,0 +1,56 @@
+"""Writes `multipart/related` bodies (RFC 2387), part by part, without holding any of them.
+
+The writer makes the lines between the parts; whoever sends puts each part's bytes in between.
+"""
+
+import re
+import secrets
+from typing import Final
+
+_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046 §5.1.1, without blanks
+
+
+class MultipartRelated:
+    """The framing of one body whose parts are all of one media type.
+
+    Args:
+        part_type: media type of the parts, such as `application/dicom`.
+        boundary: chosen at random by default, so that no instance can be made to hold it.
+
+    Raises:
+        ValueError: the boundary is none.
+    """
+
+    def __init__(self, part_type: str, *, boundary: str | None = None) -> None:
+        self._boundary = secrets.token_hex(16) if boundary is None else boundary
+        if not _BOUNDARY.fullmatch(self._boundary):
+            raise ValueError("not a boundary")
+        self._part_type = part_type
+        self._begun = False
+
+    @property
+    def content_type(self) -> str:
+        """Content-Type of the whole body (PS3.18 §8.7.1)."""
+        return f'multipart/related; type="{self._part_type}"; boundary="{self._boundary}"'
+
+    def part(self, content_type: str, *, size_bytes: int) -> bytes:
+        """What goes before the next part's bytes.
+
+        Raises:
+            ValueError: the content type would end its line.
+        """
+        if "\r" in content_type or "\n" in content_type:
+            raise ValueError("a content type is one line")
+        head = (
+            f"--{self._boundary}\r\n"
+            f"Content-Type: {content_type}\r\n"
+            f"Content-Length: {size_bytes}\r\n\r\n"
+        ).encode("ascii")
+        between = b"\r\n" if self._begun else b""
+        self._begun = True
+        return between + head
+
+    def end(self) -> bytes:
+        """What goes after the last part. A body that lacks it was broken off."""
+        between = b"\r\n" if self._begun else b""
+        return between + f"--{self._boundary}--\r\n".encode("ascii")

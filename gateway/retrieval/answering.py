@@ -1,0 +1,141 @@
+"""What the endpoints of DICOMweb have in common: who asks for what, and how a body is sent.
+
+They are plain ASGI applications. An error raised before the body is the application's to answer;
+after that the connection is broken off, so that nobody takes a part of a study for the whole.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive, Scope, Send
+
+from gateway.dicomweb.negotiation import Accepted
+from gateway.errors import InvalidRequest
+from gateway.model.access import AccessContext
+from gateway.model.resource import Resource
+from gateway.security.policy import Policy
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
+
+log = logging.getLogger(__name__)
+
+SEND_S_MAX: Final = 120.0
+"""How long a client may take for one chunk, of 1 MiB at most, before it counts as gone."""
+
+
+class BodyBrokenOff(Exception):
+    """A body could not be ended; the server closes the connection without its last chunk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the head of a request tells."""
+
+    access: AccessContext
+    accepted: Accepted
+    path: dict[str, str]
+    query: QueryParams
+    head: bool
+
+    def resource(self) -> Resource:
+        """What the path names.
+
+        Raises:
+            InvalidRequest: a part of it is no UID.
+        """
+        try:
+            return Resource(**{level: Uid(text) for level, text in self.path.items()})
+        except InvalidValue as error:
+            raise InvalidRequest(f"the address does not name a resource: {error}") from None
+
+
+def read_request(scope: Scope, policy: Policy) -> Request:
+    """Who asks comes first: one who is not let in is not told what is wrong with the rest.
+
+    Raises:
+        Unauthenticated: the caller does not show who it is.
+        InvalidRequest: what is accepted is too long.
+    """
+    headers = Headers(scope=scope)
+    access = policy.authenticate(headers.get("authorization"))
+    query = QueryParams(scope["query_string"])
+    accepts = headers.getlist("accept")
+    return Request(
+        access=access,
+        accepted=Accepted(", ".join(accepts) if accepts else None, query.get("accept")),
+        path=scope["path_params"],
+        query=query,
+        head=scope["method"] == "HEAD",
+    )
+
+
+class Body:
+    """The response to one request, of which it knows whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def begin(
+        self, content_type: str, *, size_bytes: int | None = None, warnings: tuple[str, ...] = ()
+    ) -> None:
+        """Send the status 200 and the headers."""
+        headers = [(b"content-type", content_type.encode("ascii"))]
+        if size_bytes is not None:
+            headers.append((b"content-length", str(size_bytes).encode("ascii")))
+        headers += [(b"warning", warning.encode("ascii")) for warning in warnings]
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def write(self, chunk: bytes, *, more: bool = True) -> None:
+        """Send some of the body; waits while the client has not taken what came before.
+
+        Raises:
+            TimeoutError: the client takes nothing.
+        """
+        async with asyncio.timeout(SEND_S_MAX):
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+
+async def answer(
+    receive: Receive, send: Send, work: Callable[[Body], Coroutine[Any, Any, None]]
+) -> None:
+    """Have `work` send a body, until it has or the client is gone.
+
+    Raises:
+        BodyBrokenOff: it failed when the body had begun.
+    """
+    body = Body(send)
+    try:
+        await _until_gone(receive, work(body))
+    except Exception as error:
+        if not body.begun:
+            raise
+        log.warning("body_broken_off", extra={"cause": type(error).__name__})
+        raise BodyBrokenOff from error
+
+
+async def _until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    answering = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_client_gone(receive))
+    try:
+        await asyncio.wait({answering, watching}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watching.cancel()
+        if not answering.done():
+            # What it holds is let go of before the request counts as over.
+            answering.cancel()
+        await asyncio.wait({answering, watching})
+    if answering.cancelled():
+        log.info("client_gone")
+    else:
+        answering.result()
+
+
+async def _client_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

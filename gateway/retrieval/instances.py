@@ -1,0 +1,58 @@
+"""What a source gives: the instances of a resource, one after the other, each a Part 10 file."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from gateway.model.resource import Resource
+from indexer.contract.identifiers import Uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldInstance:
+    """An instance at hand, until the next one is asked for or the stream is closed."""
+
+    path: Path
+    transfer_syntax: Uid
+
+
+class InstanceStream:
+    """The instances of one resource, of which one at a time is held; the first is at hand.
+
+    It is iterated once, and closed by whoever opened it, in the same task.
+    """
+
+    def __init__(self, first: HeldInstance, rest: AsyncGenerator[HeldInstance]) -> None:
+        """For `begin`."""
+        self.first = first
+        self._rest = rest
+
+    @classmethod
+    async def begin(cls, instances: AsyncGenerator[HeldInstance]) -> Self | None:
+        """The stream with its first instance at hand; None if there is none."""
+        try:
+            first = await anext(instances)
+        except StopAsyncIteration:
+            return None
+        return cls(first, instances)
+
+    async def __aiter__(self) -> AsyncIterator[HeldInstance]:
+        yield self.first
+        async for held in self._rest:
+            yield held
+
+    async def aclose(self) -> None:
+        """Let go of what is held, and stop whoever still sends."""
+        await self._rest.aclose()
+
+
+class Source(Protocol):
+    """A place that may hold what is asked for."""
+
+    async def open(self, resource: Resource) -> InstanceStream | None:
+        """Begin to give the resource; None where this source cannot give all of it.
+
+        Raises:
+            Unavailable: it holds the resource and cannot give it now.
+        """

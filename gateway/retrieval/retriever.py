@@ -1,0 +1,56 @@
+"""Opens a resource for someone who may have it, from the nearest source that holds it."""
+
+from collections.abc import Sequence
+
+from gateway.errors import AccessDenied, NotFound
+from gateway.model.access import AccessContext
+from gateway.model.resource import Resource
+from gateway.retrieval.instances import InstanceStream, Source
+from gateway.retrieval.store_source import KnownImages
+from gateway.security.policy import Policy
+
+
+class Retriever:
+    """Policy first, then the sources.
+
+    Args:
+        policy: decides before anything is asked.
+        catalogue: knows what there is, for one who asks for headers alone.
+        sources: nearest first.
+    """
+
+    def __init__(self, policy: Policy, catalogue: KnownImages, sources: Sequence[Source]) -> None:
+        self._policy = policy
+        self._catalogue = catalogue
+        self._sources = sources
+
+    async def open(self, access: AccessContext, resource: Resource) -> InstanceStream:
+        """Open a stream of the resource's instances; its first is at hand on return.
+
+        Raises:
+            AccessDenied: policy refused; no source was asked, so the answer does not tell whether
+                the resource exists.
+            NotFound: no source holds the resource.
+            Unavailable: a source that holds it does not give it now.
+        """
+        await self._permit(access, resource)
+        for source in self._sources:
+            if (stream := await source.open(resource)) is not None:
+                return stream
+        raise NotFound("no source holds this resource")
+
+    async def ensure_known(self, access: AccessContext, resource: Resource) -> None:
+        """Return if the resource is known, without a source being put to work.
+
+        Raises:
+            AccessDenied: as `open`.
+            NotFound: nothing is known of the resource.
+        """
+        await self._permit(access, resource)
+        if not await self._catalogue.images(resource):
+            raise NotFound("no source holds this resource")
+
+    async def _permit(self, access: AccessContext, resource: Resource) -> None:
+        verdict = await self._policy.decide(access, resource)
+        if not verdict.permitted:
+            raise AccessDenied(verdict.reason)

@@ -1,0 +1,149 @@
+"""Gives instances in the transfer syntax that a client may have, without decoding a pixel.
+
+The web forbids Implicit VR Little Endian and Explicit VR Big Endian (PS3.18 §8.7.3.5.2), and one
+who names no transfer syntax gets Explicit VR Little Endian. Rewriting runs on threads of its own
+and goes from file to file, so neither the loop nor the memory feels a large instance.
+"""
+
+import asyncio
+import mmap
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pydicom.filebase import DicomIO
+from pydicom.filereader import read_file_meta_info
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
+
+from gateway.dicomweb.negotiation import (
+    DEFLATED_LITTLE_ENDIAN,
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+)
+from gateway.errors import NotAcceptable
+from gateway.retrieval.instances import HeldInstance
+from gateway.retrieval.reencode import NotNative, Reencoder
+from indexer.contract.identifiers import Uid
+
+THREADS: Final = 2
+_WRITE_BUFFER_BYTES: Final = 2**20
+_INFLATE_BYTES: Final = 2**20  # inflated at a time
+_PREFIX_BYTES: Final = 128 + 4  # preamble and "DICM" (PS3.10 §7.1)
+
+
+class Transcoder:
+    """Rewrites instances on two threads. Whoever makes it closes it.
+
+    Args:
+        new_spool: a fresh path at which nothing is yet.
+        discard: removes what lies at such a path.
+        size_bytes_max: size of the largest instance, before and after, that is rewritten.
+    """
+
+    def __init__(
+        self,
+        new_spool: Callable[[], Path],
+        discard: Callable[[Path], Awaitable[None]],
+        *,
+        size_bytes_max: int,
+    ) -> None:
+        self._new_spool = new_spool
+        self._discard = discard
+        self._size_bytes_max = size_bytes_max
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transcode")
+
+    @asynccontextmanager
+    async def given(self, held: HeldInstance, transfer_syntax: Uid) -> AsyncIterator[Path]:
+        """The instance's file in a transfer syntax that `Accepted.instance_form` chose.
+
+        Raises:
+            NotAcceptable: the instance is too large to be rewritten, or is not what its transfer
+                syntax says. Another form of it may be had.
+        """
+        if transfer_syntax == held.transfer_syntax:
+            yield held.path
+            return
+        target = self._new_spool()
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._threads, rewrite, held.path, target, self._size_bytes_max)
+        try:
+            await _finished(work)
+            yield target
+        finally:
+            await self._discard(target)
+
+    def close(self) -> None:
+        """Wait for what is being rewritten."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+async def _finished(work: asyncio.Future[None]) -> None:
+    """Wait for the thread even when cancelled: its file must not come after its removal."""
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if not work.cancel():
+            await asyncio.wait([work])
+        raise
+
+
+def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:
+    """Write the Part 10 file anew in Explicit VR Little Endian. Blocks.
+
+    Raises:
+        NotAcceptable: it is larger than `size_bytes_max`, or no native data set.
+    """
+    if source.stat().st_size > size_bytes_max:
+        raise NotAcceptable("the instance is too large to be given in another transfer syntax")
+    try:
+        with target.open("wb", buffering=_WRITE_BUFFER_BYTES) as file:
+            _rewrite(source, file, size_bytes_max)
+    except NotNative as error:
+        raise NotAcceptable(f"the instance cannot be given so: {error}") from error
+
+
+def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:
+    meta = read_file_meta_info(source)
+    stored = Uid(meta.TransferSyntaxUID)
+    data_set_at = _PREFIX_BYTES + 12 + int(meta.FileMetaInformationGroupLength)
+    meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
+    with source.open("rb") as file:
+        target.write(file.read(_PREFIX_BYTES))
+        write_file_meta_info(DicomIO(target), meta, enforce_standard=False)
+        if stored == DEFLATED_LITTLE_ENDIAN:
+            file.seek(data_set_at)
+            _inflate(file, target, size_bytes_max)
+            return
+        # Not closed by hand: an error on its way up still refers to parts of it.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    Reencoder(
+        memoryview(mapped)[data_set_at:],
+        target,
+        implicit=stored == IMPLICIT_LITTLE_ENDIAN,
+        big_endian=stored == EXPLICIT_BIG_ENDIAN,
+    ).run()
+
+
+def _inflate(file: BinaryIO, target: BinaryIO, size_bytes_max: int) -> None:
+    """Inflate a data set (PS3.5 §A.5), of which a few kilobytes can hold gigabytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    deflated = b""
+    size_bytes = 0
+    while not inflater.eof:
+        deflated = deflated or file.read(_INFLATE_BYTES)
+        try:
+            inflated = inflater.decompress(deflated, _INFLATE_BYTES)
+        except zlib.error as error:
+            raise NotNative("the data set is not deflated") from error
+        if not deflated and not inflated:
+            raise NotNative("the deflated data set is cut short")
+        size_bytes += len(inflated)
+        if size_bytes > size_bytes_max:
+            raise NotAcceptable("the instance is too large to be given in another transfer syntax")
+        target.write(inflated)
+        deflated = inflater.unconsumed_tail
