@@ -1,0 +1,5 @@
+"""`python -m gateway` is `drim-gateway`."""
+
+from gateway.cli import app
+
+app()

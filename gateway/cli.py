@@ -1,0 +1,55 @@
+"""The program `drim-gateway`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="drim-gateway",
+    help="A centre's imaging gateway: publishes pointers to studies, and serves the studies.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Settings are environment variables GATEWAY_…, or a TOML file (docs/operations.md)."""
+
+
+@app.command()
+def serve(
+    open_access: Annotated[
+        bool,
+        typer.Option(
+            "--open-access",
+            help="Let everyone in, on loopback only: for tests and demonstrations. "
+            "Without it HTTP is refused, and only configured machines may send.",
+        ),
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. Exits 2 if a setting is bad, 1 if it cannot start."""
+    # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
+    from gateway.app import run
+    from gateway.errors import GatewayError
+    from gateway.settings import check_open_access, load_settings
+
+    try:
+        settings = load_settings(config)
+        if open_access:
+            check_open_access(settings)
+    except ValueError as error:
+        typer.echo(f"drim-gateway: {error}", err=True)
+        raise typer.Exit(2) from None
+    try:
+        asyncio.run(run(settings, open_access=open_access))
+    except (GatewayError, OSError) as error:
+        typer.echo(f"drim-gateway: {error}", err=True)
+        raise typer.Exit(1) from None
+    sys.exit(0)

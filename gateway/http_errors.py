@@ -1,0 +1,103 @@
+"""Errors become answers here, and nowhere else: problem bodies of RFC 9457.
+
+A body tells what was wrong and never quotes what was sent, which may name a patient.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import (
+    AccessDenied,
+    InvalidRequest,
+    NotAcceptable,
+    NotFound,
+    Rejected,
+    Unauthenticated,
+    Unavailable,
+)
+from indexer.contract.errors import (
+    DocumentNotFound,
+    IndexUnavailable,
+    InvalidValue,
+    SubmissionRejected,
+)
+
+log = logging.getLogger(__name__)
+
+HTTP_STATUS: Final[dict[type[Exception], int]] = {
+    InvalidValue: 400,
+    InvalidRequest: 400,
+    NotAcceptable: 406,
+    Unauthenticated: 401,
+    AccessDenied: 403,
+    NotFound: 404,
+    DocumentNotFound: 404,
+    Rejected: 502,
+    SubmissionRejected: 502,
+    Unavailable: 503,
+    IndexUnavailable: 503,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer every error as a problem."""
+    for error in HTTP_STATUS:
+        app.add_exception_handler(error, _known)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that an error is answered with."""
+    return next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
+
+
+def problem(status: int, detail: str, *, headers: dict[str, str] | None = None) -> Response:
+    """A problem body (RFC 9457 §3)."""
+    body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    return Response(
+        orjson.dumps(body), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def answer(error: Exception) -> Response:
+    """What a caller is told of an error that the gateway or the index's contract names."""
+    status = status_of(error)
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(retry_after_s)))
+    return problem(status, str(error), headers=headers)
+
+
+async def _known(_request: Request, error: Exception) -> Response:
+    return answer(error)
+
+
+async def _of_the_framework(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    return problem(error.status_code, HTTPStatus(error.status_code).phrase, headers=headers)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """Names the places that are wrong; pydantic's own message would quote what stands there."""
+    assert isinstance(error, RequestValidationError)
+    places = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()})
+    return problem(400, f"missing or not of the expected form: {', '.join(places)}")
+
+
+async def _unknown(_request: Request, error: Exception) -> Response:
+    log.error("request_failed", exc_info=error)
+    return problem(500, "the gateway failed; its log says where")

@@ -1,0 +1,190 @@
+"""What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.security.policy import is_loopback
+from indexer.contract.identifiers import INS_NIA, INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, Oid, Uid
+
+PREFIX: Final = "GATEWAY_"
+TEST_INS_OIDS: Final = frozenset({INS_NIR_TEST, INS_NIR_DEMO})
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e]+$")]
+UidText = Annotated[str, AfterValidator(lambda text: text and Uid(text))]
+OidText = Annotated[str, AfterValidator(lambda text: text and Oid(text))]
+
+
+class PacsSettings(BaseModel):
+    """One PACS of the centre: an item of `GATEWAY_PACS`, or a `[[pacs]]` table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    ae_title: AeTitle
+    """Its AE title; it may also associate with the gateway under it."""
+    host: str
+    port: Port
+    retrieve: Annotated[str, Field(pattern="^c-move$")] = "c-move"
+    """How instances are pulled from it."""
+    patient_id_issuer: OidText = ""
+    """OID of who gives its patient ids, where its data sets name nobody."""
+    accession_issuer: OidText = ""
+    """OID of who gives its accession numbers, where its data sets name nobody."""
+
+
+class Settings(BaseSettings):
+    """Environment variables `GATEWAY_…`, or a TOML file by `--config`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    data_dir: Path = Path("gateway-data")
+    """Folder of the database and the instances; made if it is not there."""
+    bind: str = "127.0.0.1"
+    """Address that every port listens on."""
+    http_port: Port = 8080
+    dicom_port: Port = 11112
+    mllp_port: Port = 2575
+    ae_title: AeTitle = "DRIMBOX"
+    """AE title of the gateway: what modalities and PACS call, and where a C-MOVE sends to."""
+    index_url: str = "http://127.0.0.1:8090"
+    """Root of the index."""
+    public_url: str = ""
+    """Base of every RetrieveURL, as viewers reach it; empty: the address that is listened on."""
+    uid_root: OidText = "2.25"
+    """Root of the UIDs that the gateway makes."""
+    location_uid: UidText = ""
+    """Names the gateway for good, even where its address changes; empty: made from `public_url`."""
+    organisation_id: str = ""
+    """National number of the structure (FINESS, SIRET…), with its type's digit."""
+    organisation_name: str = "Centre d'imagerie"
+    time_zone: str = "Europe/Paris"
+    """Zone of dates and times that come without an offset."""
+    study_settle_s: PositiveFloat = 60.0
+    """Seconds without a new instance after which a study that is pushed here is whole."""
+    images_wait_s: PositiveFloat = 3600.0
+    """Seconds that a report waits for its images before a person must look."""
+    honour_destdmp: bool = True
+    """Whether a report that asks for it (DESTDMP N) keeps its studies out of the index."""
+    ins_oids: frozenset[OidText] = frozenset({INS_NIR, INS_NIA})
+    """Authorities whose INS is taken; those for tests are added by `--open-access`, only."""
+    pacs: tuple[PacsSettings, ...] = ()
+    """The centre's PACS, asked in this order."""
+    calling_ae_titles: frozenset[AeTitle] = frozenset()
+    """AE titles that may associate, beside those of the PACS."""
+    hl7_senders: frozenset[str] = frozenset()
+    """Addresses that may send HL7 messages."""
+    instance_mib_max: PositiveInt = 4096
+    """Longest instance taken by C-STORE, in MiB."""
+    reencoded_mib_max: PositiveInt = 512
+    """Longest instance written anew in another transfer syntax, in MiB."""
+    message_mib_max: PositiveInt = 32
+    """Longest HL7 message, in MiB."""
+    associations_max: PositiveInt = 64
+    """DICOM associations served at once."""
+    hl7_connections_max: PositiveInt = 64
+    """MLLP connections served at once."""
+    pacs_requests_max: PositiveInt = 16
+    """C-FIND and C-MOVE requests under way at once, over all PACS."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no such time zone: name one as Europe/Paris") from None
+        return name
+
+    @field_validator("ins_oids")
+    @classmethod
+    def _no_test_ins(cls, oids: frozenset[str]) -> frozenset[str]:
+        if oids & TEST_INS_OIDS:
+            raise ValueError("INS of tests are taken with --open-access only")
+        return oids
+
+    @model_validator(mode="after")
+    def _distinct_pacs(self) -> Self:
+        titles = [one.ae_title for one in self.pacs]
+        if len(titles) != len(set(titles)):
+            raise ValueError("two PACS share an AE title")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed in (the TOML file) gives way to the environment."""
+        return env_settings, init_settings
+
+    @property
+    def base_url(self) -> str:
+        """Base of every RetrieveURL."""
+        return self.public_url or f"http://{self.bind}:{self.http_port}"
+
+    @property
+    def own_location_uid(self) -> Uid:
+        """What names the gateway: as set, or the same for the same base URL."""
+        made = uuid5(NAMESPACE_URL, self.base_url).int
+        return Uid(self.location_uid or f"2.25.{made}")
+
+
+def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the file and the environment.
+
+    Raises:
+        ValueError: a value is bad, or a name in the environment is no setting (pydantic lets a
+            misspelt one pass).
+    """
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in environment if name.upper().startswith(PREFIX) and name not in names
+    )
+    if unknown:
+        raise ValueError(f"no such setting: {', '.join(unknown)} (see docs/operations.md)")
+    return Settings(**_read_toml(config))
+
+
+def _read_toml(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    if not config.is_file():
+        raise ValueError(f"there is no configuration file {config}")
+    return TomlConfigSettingsSource(Settings, toml_file=config)()
+
+
+def check_open_access(settings: Settings) -> None:
+    """Open access is for this machine alone.
+
+    Raises:
+        ValueError: the gateway would listen on another address.
+    """
+    if not is_loopback(settings.bind):
+        raise ValueError("--open-access listens on loopback only: leave GATEWAY_BIND at 127.0.0.1")
