@@ -140,13 +140,17 @@ class ObjectStore:
         self._threads.shutdown(wait=True)
 
     def _prepare(self) -> None:
-        self._objects.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._objects.parent
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            _sync(folder.parent)
+        self._objects.mkdir(mode=0o700, exist_ok=True)
         self._spool.mkdir(mode=0o700, exist_ok=True)
         # All at once: a folder made by one `keep` could be used by another before it is durable.
         for name in _FOLDERS:
             (self._objects / name).mkdir(mode=0o700, exist_ok=True)
-        for folder in (self._objects, self._objects.parent, self._objects.parent.parent):
-            _sync(folder)
+        _sync(self._objects)
+        _sync(folder)
         _unlink(list(self._spool.iterdir()))
 
     def _keep(self, spooled: Path, kept: Path) -> None:

@@ -13,6 +13,7 @@ the shared block of that name where that dialect is spoken.
 import re
 from collections.abc import Mapping
 from importlib import resources
+from itertools import pairwise
 
 from gateway.storage.database import Dialect
 
@@ -27,7 +28,7 @@ def load_queries(package: str, file: str, dialect: Dialect) -> Mapping[str, str]
 
     Raises:
         ValueError: text before the first header, a malformed header, a dialect that no engine
-            speaks, or a name given twice.
+            speaks, a name given twice, or a query without a statement.
     """
     where = f"{package}/{file}"
     shared = _Queries(where)
@@ -52,19 +53,25 @@ class _Queries(dict[str, str]):
 
 
 def _blocks(text: str, where: str) -> dict[tuple[str, Dialect | None], str]:
-    blocks: dict[tuple[str, Dialect | None], list[str]] = {}
-    lines: list[str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if _ANY_HEADER.match(line):
-            key = _parse_header(line, f"{where}:{number}")
-            if key in blocks:
-                raise ValueError(f"{where}:{number}: this query is given twice")
-            lines = blocks[key] = []
-        elif lines is not None:
-            lines.append(line)
-        elif line.strip() and not line.startswith("--"):
-            raise ValueError(f"{where}:{number}: SQL before the first `-- query: name`")
-    return {key: "\n".join(lines).strip() for key, lines in blocks.items()}
+    """Each block's SQL, with its own comments, by name and dialect."""
+    blocks: dict[tuple[str, Dialect | None], str] = {}
+    lines = text.splitlines()
+    headers = [number for number, line in enumerate(lines) if _ANY_HEADER.match(line)]
+    if _has_sql(lines[: headers[0]] if headers else lines):
+        raise ValueError(f"{where}:1: there is SQL before the first `-- query: name`")
+    for number, end in pairwise([*headers, len(lines)]):
+        place = f"{where}:{number + 1}"
+        key, block = _parse_header(lines[number], place), lines[number + 1 : end]
+        if key in blocks:
+            raise ValueError(f"{place}: this query is given twice")
+        if not _has_sql(block):
+            raise ValueError(f"{place}: this query has no statement")
+        blocks[key] = "\n".join(block).strip()
+    return blocks
+
+
+def _has_sql(lines: list[str]) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("--") for line in lines)
 
 
 def _parse_header(line: str, place: str) -> tuple[str, Dialect | None]:

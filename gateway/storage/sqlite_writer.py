@@ -62,7 +62,11 @@ class GroupWriter:
             self._queue.put_nowait(submitted)
         except asyncio.QueueFull:
             raise StorageUnavailable("too many writes are waiting", retry_after_s=1.0) from None
-        result: T = await asyncio.shield(submitted.done)
+        try:
+            result: T = await asyncio.shield(submitted.done)
+        except asyncio.CancelledError:
+            submitted.done.add_done_callback(_log_unheard)
+            raise
         return result
 
     async def finish(self) -> None:
@@ -133,3 +137,9 @@ class GroupWriter:
             await self._connection.rollback()
         except sqlite3.Error:
             log.exception("group_not_rolled_back")
+
+
+def _log_unheard(done: asyncio.Future[Any]) -> None:
+    """A work failed after its caller was cancelled; its kind alone, for it may quote a patient."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("work_failed_unheard", extra={"error": type(error).__name__})

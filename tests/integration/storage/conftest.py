@@ -8,6 +8,7 @@ import pytest
 from gateway.storage.database import Database
 from gateway.storage.sqlite import SqliteDatabase
 from tests.support.notes import CREATE, OpenDatabase
+from tests.support.packages import MakePackage, package_maker
 
 
 @pytest.fixture(params=["sqlite"])
@@ -26,3 +27,8 @@ async def database(open_database: OpenDatabase) -> AsyncIterator[Database]:
     await database.write(lambda tx: tx.fetch(CREATE))
     yield database
     await database.close()
+
+
+@pytest.fixture
+def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePackage:
+    return package_maker(tmp_path, monkeypatch)

@@ -1,6 +1,7 @@
 """What the SQLite engine adds to the contract: shared commits, limits, and what a bad disk does."""
 
 import asyncio
+import logging
 import resource
 import sqlite3
 import stat
@@ -164,6 +165,33 @@ async def test_too_many_waiting_reads_are_turned_away(file: Path) -> None:
         gate.open.set()
 
     await engine.close()
+
+
+async def test_a_failure_that_no_caller_hears_is_logged_by_its_kind_alone(
+    engine: SqliteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(tx: Transaction) -> None:
+        raise WorkFailed("DUPONT")
+
+    caller = asyncio.create_task(engine.write(work))
+    await asyncio.sleep(0)  # it has handed in its work
+    caller.cancel()
+    await asyncio.wait([caller])
+    await engine.write(a_note(1))
+
+    [record] = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert (record.message, vars(record)["error"]) == ("work_failed_unheard", "WorkFailed")
+    assert "DUPONT" not in caplog.text
+
+
+async def test_parameters_are_not_logged(
+    engine: SqliteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await engine.write(a_note(1, "DUPONT"))
+        await engine.read(lambda tx: tx.fetch(SELECT))
+
+    assert "DUPONT" not in caplog.text
 
 
 async def test_a_full_disk_fails_the_group_and_spares_the_next(

@@ -1,0 +1,259 @@
+"""Files under opaque keys: durable before their key is told, and nobody else's path."""
+
+import asyncio
+import errno
+import itertools
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StorageUnavailable
+from gateway.storage import objects
+from gateway.storage.objects import ObjectStore
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObjectStore]:
+    store = ObjectStore.open(tmp_path)
+    yield store
+    store.close()
+
+
+def spool(store: ObjectStore, content: bytes = b"content") -> Path:
+    spooled = store.new_spool()
+    spooled.write_bytes(content)
+    return spooled
+
+
+def opened(descriptor: int) -> Path:
+    """What an open file or folder is called."""
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
+def kept_files(folder: Path) -> list[Path]:
+    return list((folder / "objects").glob("*/*"))
+
+
+def make_older(store: ObjectStore, key: str, by_s: float) -> float:
+    """Move an object's time into the past; returns the time it was kept at."""
+    kept_at_s = store.path(key).stat().st_mtime
+    os.utime(store.path(key), (kept_at_s - by_s, kept_at_s - by_s))
+    return kept_at_s
+
+
+async def test_a_kept_file_is_found_by_its_key(store: ObjectStore) -> None:
+    spooled = spool(store, b"pixels")
+
+    key = await store.keep(spooled)
+
+    assert store.path(key).read_bytes() == b"pixels"
+    assert not spooled.exists()
+
+
+async def test_a_kept_file_is_there_in_the_next_store(store: ObjectStore, tmp_path: Path) -> None:
+    key = await store.keep(spool(store, b"pixels"))
+    store.close()
+
+    again = ObjectStore.open(tmp_path)
+
+    assert again.path(key).read_bytes() == b"pixels"
+    again.close()
+
+
+async def test_equal_files_have_keys_of_their_own(store: ObjectStore) -> None:
+    keys = await asyncio.gather(*(store.keep(spool(store)) for _ in range(50)))
+
+    assert len(set(keys)) == 50
+
+
+async def test_file_then_name_then_folder_reach_the_disk_in_this_order(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        done.append(f"fsync {opened(descriptor).parent.name}")
+        fsync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        done.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+
+    await store.keep(spool(store))
+
+    assert done == ["fsync spool", "rename", "fsync objects"]
+
+
+@pytest.mark.parametrize("failing", ["the file", "the folder"])
+async def test_a_disk_that_fails_is_told_and_the_store_goes_on(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    spooled = spool(store)
+    fsync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if (opened(descriptor) == spooled) == (failing == "the file"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StorageUnavailable, match="ENOSPC"):
+            await store.keep(spooled)
+
+    # What a failed fsync lost, a second one would not report: the file must not be tried again.
+    assert not spooled.exists()
+    assert store.path(await store.keep(spool(store))).exists()
+
+
+async def test_a_file_that_is_not_there_cannot_be_kept(store: ObjectStore, tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="ENOENT"):
+        await store.keep(store.new_spool())
+
+    assert kept_files(tmp_path) == []
+
+
+async def test_only_the_spools_own_files_are_kept_or_discarded(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    for path in (tmp_path / "elsewhere", tmp_path / "spool" / ".." / "elsewhere"):
+        with pytest.raises(ValueError, match="spool"):
+            await store.keep(path)
+        with pytest.raises(ValueError, match="spool"):
+            await store.discard_spool(path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "..",
+        "../../lock",
+        "a" * 31,
+        "a" * 33,
+        "A" * 32,
+        "g" * 32,
+        "/" + "a" * 31,
+        "a" * 32 + "\n",
+    ],
+)
+def test_a_path_is_given_for_the_stores_own_keys_alone(store: ObjectStore, key: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        store.path(key)
+
+
+async def test_a_discarded_object_is_gone_but_not_for_its_reader(store: ObjectStore) -> None:
+    key, other = [await store.keep(spool(store, b"pixels")) for _ in range(2)]
+
+    with store.path(key).open("rb") as reading:
+        await store.discard([key])
+
+        assert reading.read() == b"pixels"
+    assert not store.path(key).exists()
+    assert store.path(other).exists()
+
+
+async def test_discarding_twice_is_discarding_once(store: ObjectStore) -> None:
+    key = await store.keep(spool(store))
+    spooled = spool(store)
+
+    for _ in range(2):
+        await store.discard([key])
+        await store.discard_spool(spooled)
+
+    assert not store.path(key).exists()
+    assert not spooled.exists()
+
+
+def test_opening_empties_the_spool(store: ObjectStore, tmp_path: Path) -> None:
+    spooled = spool(store)
+    store.close()
+
+    ObjectStore.open(tmp_path).close()
+
+    assert not spooled.exists()
+
+
+def test_others_may_not_look_into_the_store(store: ObjectStore, tmp_path: Path) -> None:
+    assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("spool", "objects")] == [0, 0]
+
+
+async def test_a_sweep_spares_what_a_row_names_and_what_is_young(store: ObjectStore) -> None:
+    named, orphan, young = [await store.keep(spool(store)) for _ in range(3)]
+    now_s = make_older(store, named, 2 * DAY_S)
+    make_older(store, orphan, 2 * DAY_S)
+    asked: list[str] = []
+
+    async def referenced(keys: list[str]) -> set[str]:
+        asked.extend(keys)
+        return {named}
+
+    removed = await store.sweep(referenced, older_than_s=DAY_S, now_s=now_s)
+
+    assert removed == 1
+    assert set(asked) == {named, orphan}
+    assert [store.path(key).exists() for key in (named, orphan, young)] == [True, False, True]
+
+
+async def test_an_objects_age_counts_from_its_keeping(store: ObjectStore) -> None:
+    spooled = spool(store)
+    os.utime(spooled, (0, 0))  # it has waited in the spool for years
+
+    key = await store.keep(spooled)
+
+    assert store.path(key).stat().st_mtime > DAY_S
+
+
+async def test_a_sweep_asks_in_batches(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "SWEEP_BATCH_MAX", 2)
+    numbers = itertools.count()
+    in_one_folder = lambda size: f"{next(numbers):0{2 * size}x}"  # noqa: E731
+    monkeypatch.setattr(secrets, "token_hex", in_one_folder)
+    keys = [await store.keep(spool(store)) for _ in range(5)]
+    now_s = store.path(keys[-1]).stat().st_mtime + 1
+    batches: list[int] = []
+
+    async def referenced(batch: list[str]) -> set[str]:
+        batches.append(len(batch))
+        return set()
+
+    assert await store.sweep(referenced, older_than_s=0, now_s=now_s) == 5
+    assert batches == [2, 2, 1]
+
+
+async def test_too_many_waiting_files_are_turned_away(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "WAITING_MAX", 3)
+
+    outcomes = await asyncio.gather(
+        *(store.keep(spool(store)) for _ in range(5)), return_exceptions=True
+    )
+
+    assert [isinstance(outcome, StorageUnavailable) for outcome in outcomes] == [False] * 3 + [
+        True
+    ] * 2
+    assert isinstance(await store.keep(spool(store)), str)
+
+
+async def test_a_closed_store_refuses(store: ObjectStore) -> None:
+    store.close()
+
+    with pytest.raises(StorageUnavailable):
+        await store.keep(spool(store))
+
+
+def test_a_store_where_no_folder_can_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(StorageUnavailable):
+        ObjectStore.open(tmp_path / "file")
