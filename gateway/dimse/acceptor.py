@@ -17,7 +17,7 @@ from typing import Self
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import negotiate
-from gateway.dimse.pdus import ProtocolError
+from gateway.dimse.pdus import ProtocolError, decode_request, decode_titles
 from gateway.dimse.provider import Handlers, Provider
 from gateway.dimse.statuses import AbortReason, RejectReason
 from gateway.dimse.upper_layer import AssociationEnded, UpperLayer
@@ -165,14 +165,11 @@ class DimseServer:
     async def _associate(
         self, layer: UpperLayer, address: str, fields: dict[str, str | int]
     ) -> None:
-        version, request = await layer.read_request()
-        peer = Peer(
-            calling_ae=request.calling_ae_title.strip(),
-            called_ae=request.called_ae_title.strip(),
-            address=address,
-        )
+        payload = await layer.read_request()
+        calling_ae, called_ae = decode_titles(payload)
+        peer = Peer(calling_ae=calling_ae, called_ae=called_ae, address=address)
         agreement = self._admits(peer) or negotiate(
-            version, request, pdu_bytes_announced=self._limits.pdu_bytes_announced
+            *decode_request(payload), pdu_bytes_announced=self._limits.pdu_bytes_announced
         )
         if isinstance(agreement, RejectReason):
             log.warning("association_rejected", extra={**fields, "reason": agreement.name})

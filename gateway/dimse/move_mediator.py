@@ -19,7 +19,7 @@ from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from gateway.dimse.commands import StoreRequest
-from gateway.dimse.scu import DimseRequestor, MoveOutcome
+from gateway.dimse.scu import SOME_FAILED, DimseRequestor, MoveOutcome
 from gateway.dimse.statuses import StoreStatus
 from gateway.errors import PacsUnavailable, Unavailable
 from indexer.contract.identifiers import Uid
@@ -89,8 +89,8 @@ class Arrivals:
         self._tell_change()
 
     def _find_gap(self, outcome: MoveOutcome) -> PacsUnavailable | None:
-        if outcome.failed:
-            return PacsUnavailable(f"the PACS could not send {outcome.failed} of the instances")
+        if outcome.failed or (outcome.failed is None and outcome.status == SOME_FAILED):
+            return PacsUnavailable(f"the PACS could not send {outcome.failed or 'some'} instances")
         claimed = (outcome.completed or 0) + (outcome.warning or 0)
         if self._arrived < claimed:
             return PacsUnavailable(f"of {claimed} instances {self._arrived} arrived")

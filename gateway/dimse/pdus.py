@@ -94,6 +94,22 @@ def fragments(payload: bytes) -> Iterator[Fragment]:
         offset, count = end, count + 1
 
 
+def decode_titles(payload: bytes) -> tuple[str, str]:
+    """Calling and called AE title of an A-ASSOCIATE-RQ, without its 6-byte header or spaces.
+
+    Cheap, so that who may not associate is refused before the rest is taken apart.
+
+    Raises:
+        ProtocolError: the request is cut, or a title is not ASCII or empty.
+    """
+    called, calling = payload[4:20].strip(b" \0"), payload[20:36].strip(b" \0")
+    if len(payload) < _REQUEST_FIXED_BYTES or not (called and calling):
+        raise ProtocolError(AbortReason.INVALID_PARAMETER)
+    if not (called.isascii() and calling.isascii()):
+        raise ProtocolError(AbortReason.INVALID_PARAMETER)
+    return calling.decode(), called.decode()
+
+
 def decode_request(payload: bytes) -> tuple[int, A_ASSOCIATE]:
     """Protocol version and primitive of an A-ASSOCIATE-RQ, without its 6-byte header.
 

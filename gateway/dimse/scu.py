@@ -10,13 +10,16 @@ from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from errno import EMSGSIZE
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
+from ssl import SSLContext
 from threading import Lock
 from typing import Protocol, TypeVar
 
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from gateway.errors import PacsUnavailable
 from indexer.contract.identifiers import Uid
@@ -26,6 +29,8 @@ T = TypeVar("T")
 _VERIFICATION = "1.2.840.10008.1.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+
+PDU_BYTES_MAX = 1024 * 1024  # that a PACS may send; it is told of 16 KiB
 
 SUCCESS = 0x0000
 PENDING = frozenset({0xFF00, 0xFF01})
@@ -186,7 +191,7 @@ class PynetdicomRequestor:
 
     @contextmanager
     def _associated(self, sop_class: str, answer_s: float, call: "_Call") -> Iterator[Association]:
-        ae = AE(self._calling_ae)
+        ae = _Requestor(self._calling_ae)
         ae.connection_timeout = self._timeouts.connect_s
         ae.acse_timeout = self._timeouts.association_s
         ae.dimse_timeout = answer_s
@@ -212,6 +217,27 @@ class PynetdicomRequestor:
             yield association
         finally:
             call.close(association)
+
+
+class _Connection(AssociationSocket):
+    """pynetdicom's connection, with a limit on the PDU that is read at once."""
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        if nr_bytes > PDU_BYTES_MAX:
+            raise OSError(EMSGSIZE, "the PDU is too long")  # taken as a connection that closed
+        return super().recv(nr_bytes)
+
+
+class _Requestor(AE):
+    """pynetdicom's application entity, on connections of ours."""
+
+    def _create_socket(
+        self,
+        assoc: Association,
+        address: AddressInformation,
+        tls_args: tuple[SSLContext, str] | None,
+    ) -> AssociationSocket:
+        return _Connection(assoc, address=address)
 
 
 class _Call:

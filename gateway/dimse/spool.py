@@ -103,6 +103,7 @@ class SpoolFile:
         # A thread may still be writing when the task that waits for it is cancelled.
         self._lock = Lock()
         self._is_discarded = False
+        self._is_made = False
 
     @property
     def digest_sha256(self) -> str:
@@ -127,7 +128,8 @@ class SpoolFile:
         """Remove the file if it is still there; nothing is written any more."""
         with self._lock:
             self._is_discarded = True
-            self.path.unlink(missing_ok=True)
+            if self._is_made:  # never a file of somebody else's
+                self.path.unlink(missing_ok=True)
 
     async def _flush(self) -> None:
         data, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
@@ -144,7 +146,8 @@ class SpoolFile:
                 return
             self._hash.update(memoryview(data)[self._header_bytes :])
             # Opened for each mebibyte, not held: nothing is left open whatever ends the message.
-            with self.path.open("xb" if self._header_bytes else "ab", buffering=0) as file:
+            with self.path.open("ab" if self._is_made else "xb", buffering=0) as file:
+                self._is_made = True
                 written = 0
                 while written < len(data):
                     written += file.write(memoryview(data)[written:])

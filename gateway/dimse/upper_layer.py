@@ -1,14 +1,13 @@
 """One association as its acceptor sees it: the state machine of PS3.8 §9.2 over asyncio streams.
 
 The states are places in the code: before `accept` (Sta2, Sta3), after it (Sta6), and `_linger`
-(Sta13), where the peer is given its time to close.
+(Sta13), where the peer is given its time to close. An A-ABORT sent before the association is
+established names the service user as its source (AA-1).
 """
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-
-from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import Agreement, Context
@@ -17,7 +16,6 @@ from gateway.dimse.pdus import (
     Fragment,
     PduKind,
     ProtocolError,
-    decode_request,
     encode_abort,
     encode_accept,
     encode_fragments,
@@ -44,28 +42,32 @@ class UpperLayer:
         self._limits = limits
         self._contexts: dict[int, Context] = {}
         self._peer_pdu_bytes_max = 0
+        self._is_established = False
         self._fragments: Iterator[Fragment] = iter(())
 
-    async def read_request(self) -> tuple[int, A_ASSOCIATE]:
-        """Protocol version and primitive of the association request (Sta2).
+    async def read_request(self) -> bytes:
+        """The association request (Sta2), without its header and not taken apart.
 
         Raises:
             ProtocolError: something else came.
-            AssociationEnded: the peer left.
-            TimeoutError: ARTIM expired; the connection is closed without a word (AA-2).
+            AssociationEnded: the peer left, or ARTIM expired: it is not told (AA-2).
         """
-        async with asyncio.timeout(self._limits.handshake_s):
-            kind, payload = await self._read_pdu()
+        try:
+            async with asyncio.timeout(self._limits.handshake_s):
+                kind, payload = await self._read_pdu()
+        except TimeoutError as error:
+            raise AssociationEnded from error
         if kind is PduKind.ABORT:
             raise AssociationEnded
         if kind is not PduKind.ASSOCIATE_RQ:
-            raise ProtocolError(AbortReason.SERVICE_USER)  # AA-1
-        return decode_request(payload)
+            raise ProtocolError(AbortReason.UNEXPECTED_PDU)
+        return payload
 
     async def accept(self, agreement: Agreement) -> None:
         """Send the A-ASSOCIATE-AC; the association is established."""
         self._contexts = agreement.contexts
         self._peer_pdu_bytes_max = agreement.peer_pdu_bytes_max
+        self._is_established = True
         await self._write(encode_accept(agreement.answer))
 
     async def reject(self, reason: RejectReason) -> None:
@@ -76,13 +78,16 @@ class UpperLayer:
 
     async def abort(self, reason: AbortReason) -> None:
         """Send an A-ABORT and let the peer close."""
+        source = reason if self._is_established else AbortReason.SERVICE_USER
         with suppress(AssociationEnded, TimeoutError):
-            await self._write(encode_abort(reason))
+            await self._write(encode_abort(source))
             await self._linger()
 
     def abort_at_once(self, reason: AbortReason) -> None:
         """Send an A-ABORT without waiting for anything, for who is being cancelled."""
         self._writer.write(encode_abort(reason))
+        if self._writer.transport.get_write_buffer_size():  # the peer takes nothing
+            self._writer.transport.abort()
 
     async def next_fragment(self) -> tuple[Fragment, Context]:
         """The next fragment, with its presentation context.
