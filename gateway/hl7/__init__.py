@@ -1,0 +1,1 @@
+"""HL7 version 2 on the wire: frames, messages and their acknowledgements."""

@@ -1,0 +1,249 @@
+"""An HL7 version 2 message, from the bytes of a frame to the text of a component.
+
+Reading never fails for want of a field: what is absent is the empty text, as HL7 means it. What
+makes the bytes no message at all is refused by `decode`, with the place of the fault.
+"""
+
+import codecs
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import hl7  # type: ignore[import-untyped]
+
+from gateway.hl7.faults import ErrorCode, RefusedMessage
+
+CHARACTER_SETS: Final = {
+    # An empty MSH-18 means ASCII; senders that leave it empty write UTF-8, of which ASCII is part.
+    "": "utf-8",
+    "ASCII": "ascii",
+    "8859/1": "iso-8859-1",
+    "8859/15": "iso-8859-15",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+}
+"""Codecs by MSH-18 (HL7 table 0211, and the form without UNICODE that some senders write)."""
+
+PARTS_MAX = 100_000
+"""Segments, fields, repetitions, components: each costs some hundred bytes once parsed."""
+
+HEADER_BYTES_MAX = 4096
+"""An MSH segment is some hundred bytes long; beyond this, nothing of it is looked at."""
+
+_SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CHARACTER_SET_FIELD = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The fields of MSH as they stand, one character per byte, for whoever must answer.
+
+    It is read before the character set is known, and from messages that are refused. An absent
+    field, or a header that is none, reads as empty.
+    """
+
+    separator: str = "|"
+    encoding: str = "^~\\&"
+    fields: tuple[str, ...] = ()
+    """MSH-3 and those after it."""
+
+    def field(self, number: int) -> str:
+        """MSH-`number`, from 3 on, in its own separators."""
+        return self.fields[number - 3] if number - 3 < len(self.fields) else ""
+
+    @property
+    def escapes(self) -> dict[str, str]:
+        """Each delimiter with the name of its escape sequence (HL7 2.5 §2.7.1)."""
+        return dict(zip(self.separator + self.encoding, "FSRET", strict=False))
+
+
+def read_header(message: bytes) -> Header:
+    """The header of a message, or an empty one where the bytes start with none. Never raises."""
+    text = _trimmed(message[:HEADER_BYTES_MAX]).decode("latin-1")
+    line = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    if not line.startswith("MSH") or len(line) < 5:
+        return Header()
+    encoding, *fields = line[4:].split(line[3])
+    delimiters = line[3] + encoding
+    # A fifth encoding character marks cut values (HL7 2.7 §2.5.5.2).
+    if len(encoding) not in (4, 5) or len(set(delimiters)) != len(delimiters):
+        return Header()
+    if any(one.isalnum() or not "!" <= one <= "~" for one in delimiters):
+        return Header()
+    return Header(
+        separator=line[3],
+        encoding=encoding,
+        fields=tuple(_CONTROL.sub("", field) for field in fields),
+    )
+
+
+class Segment:
+    """One segment; fields, repetitions, components and subcomponents count from 1."""
+
+    def __init__(self, parsed: hl7.Segment, *, header: Header, codec: str) -> None:
+        self._parsed = parsed
+        self._header = header
+        self._codec = codec
+
+    @property
+    def name(self) -> str:
+        """The three letters that name it."""
+        return _leaf(self._parsed, (0,))
+
+    def repetitions(self, field: int) -> int:
+        """How often the field is given; 0 where it is absent or empty."""
+        if field >= len(self._parsed):
+            return 0
+        node = self._parsed[field]
+        return len(node) if str(node) else 0
+
+    def text(
+        self, field: int, component: int = 1, subcomponent: int = 1, *, repetition: int = 1
+    ) -> str:
+        """The unescaped value, blanks around it cut; empty where it is absent or null.
+
+        Raises:
+            RefusedMessage: an escape sequence stands for no character.
+        """
+        path = (field, repetition - 1, component - 1, subcomponent - 1)
+        value = _leaf(self._parsed, path)
+        if value == '""':  # the null value (HL7 2.5 §2.5.3): known to be nothing
+            return ""
+        escape = self._header.encoding[2]
+        if escape in value:
+            value = _unescaped(value, header=self._header, codec=self._codec)
+        return value.strip()
+
+
+class Message:
+    """A whole message that could be read. `digest` is the SHA-256 of its bytes, in hex."""
+
+    def __init__(self, segments: tuple[Segment, ...], *, header: Header, digest: str) -> None:
+        self.header = header
+        self.digest = digest
+        self._segments = segments
+
+    def segments(self, name: str) -> list[Segment]:
+        """All segments of this name, in their order."""
+        return [segment for segment in self._segments if segment.name == name]
+
+    @property
+    def msh(self) -> Segment:
+        """The header segment, which every message has."""
+        return self._segments[0]
+
+
+def decode(message: bytes) -> Message:
+    """Read a message by the character set that its MSH-18 names; empty means UTF-8.
+
+    Segments end in CR, as the standard says, or in LF or CR LF, as files do.
+
+    Raises:
+        RefusedMessage: the bytes are no message.
+    """
+    header = read_header(message)
+    if not header.fields:
+        raise RefusedMessage(
+            "the message does not start with a usable MSH segment",
+            code=ErrorCode.SEGMENT_SEQUENCE,
+            location="MSH^1",
+        )
+    codec = _codec(header)
+    try:
+        text = _trimmed(message).decode(codec)
+    except UnicodeDecodeError:
+        # The codec's own message quotes the bytes it met.
+        raise RefusedMessage(
+            "the message is not written in the character set that MSH-18 names",
+            code=ErrorCode.DATA_TYPE,
+            location="MSH^1^18",
+        ) from None
+    parsed = hl7.parse("\r".join(_lines(text, header)))
+    segments = tuple(Segment(one, header=header, codec=codec) for one in parsed)
+    return Message(segments, header=header, digest=hashlib.sha256(message).hexdigest())
+
+
+def _codec(header: Header) -> str:
+    # Further repetitions name sets to switch to by escape sequence, which nobody does.
+    named = header.field(_CHARACTER_SET_FIELD).split(header.encoding[1])[0].strip().upper()
+    codec = CHARACTER_SETS.get(named)
+    if codec is None:
+        raise RefusedMessage(
+            "the character set of MSH-18 is not supported: send UNICODE UTF-8, 8859/1 or 8859/15",
+            code=ErrorCode.TABLE_VALUE_NOT_FOUND,
+            location="MSH^1^18",
+        )
+    return codec
+
+
+def _trimmed(message: bytes) -> bytes:
+    return message.removeprefix(codecs.BOM_UTF8).strip(b"\r\n\t ")
+
+
+def _lines(text: str, header: Header) -> list[str]:
+    """The segments as text, checked for what the parser must not meet."""
+    if _CONTROL.search(text):
+        raise RefusedMessage("the message holds control characters", code=ErrorCode.DATA_TYPE)
+    lines = [line for line in re.split(r"[\r\n]+", text) if line]
+    delimiters = header.separator + header.encoding
+    if len(lines) + sum(text.count(one) for one in delimiters) > PARTS_MAX:
+        raise RefusedMessage("the message has too many parts", code=ErrorCode.INTERNAL)
+    for number, line in enumerate(lines, start=1):
+        named = _SEGMENT_NAME.fullmatch(line[:3])
+        if not named or line[3:4] not in ("", header.separator):
+            raise RefusedMessage(
+                f"line {number} is no segment: is there a line break inside a field?",
+                code=ErrorCode.SEGMENT_SEQUENCE,
+            )
+        if number > 1 and line.startswith("MSH"):
+            raise RefusedMessage(
+                "a second MSH: send one message in each frame", code=ErrorCode.SEGMENT_SEQUENCE
+            )
+    return lines
+
+
+def _leaf(node: object, path: tuple[int, ...]) -> str:
+    """The text at a path of indices. Where the tree is shallower, what is there is the first part,
+    and where it is deeper its first leaf is meant (HL7 2.5 §2.8.2)."""
+    for index in path:
+        if isinstance(node, str):
+            if index > 0:
+                return ""
+        elif isinstance(node, list) and 0 <= index < len(node):
+            node = node[index]
+        else:
+            return ""
+    while isinstance(node, list):
+        node = node[0] if node else ""
+    return str(node)
+
+
+def _unescaped(value: str, *, header: Header, codec: str) -> str:
+    """The value with its escape sequences replaced (HL7 2.5 §2.7).
+
+    The library can do this too, but it logs values that it cannot read, and those name patients.
+    """
+    escape = header.encoding[2]
+    characters = {
+        **{name: delimiter for delimiter, name in header.escapes.items()},
+        # Highlighting and line breaks: no value that is read here has any.
+        "H": "",
+        "N": "",
+        ".br": " ",
+    }
+
+    def replace(sequence: re.Match[str]) -> str:
+        name = sequence[1]
+        if name in characters:
+            return characters[name]
+        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", name):
+            try:
+                return _CONTROL.sub("", bytes.fromhex(name[1:]).decode(codec))
+            except UnicodeDecodeError:
+                pass
+        raise RefusedMessage("an escape sequence is not known", code=ErrorCode.DATA_TYPE) from None
+
+    mark = re.escape(escape)
+    return re.sub(f"{mark}([^{mark}]*){mark}", replace, value)

@@ -1,0 +1,294 @@
+"""HL7 over TCP: the minimal lower layer protocol (HL7 2.5 appendix C §C.4.3).
+
+A frame is VT, the message, FS CR. A connection carries any number of them; they are handled one
+after another and answered in their order. A sender that breaks the framing is told so and cut off,
+for nobody can know where its next message begins.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.clock import Clock, at, system_clock
+from gateway.hl7.acknowledgement import AckCode, acknowledge
+from gateway.hl7.faults import ErrorCode, RefusedMessage
+from gateway.hl7.message import HEADER_BYTES_MAX, read_header
+
+log = logging.getLogger(__name__)
+
+START = b"\x0b"
+END = b"\x1c\r"
+BETWEEN = b"\r\n"
+"""Bytes that may stand between two frames: some senders end their last segment out there."""
+
+READ_BYTES = 64 * 1024
+
+Handle = Callable[[bytes, str], Awaitable[bytes]]
+"""Takes a message and its sender's address, gives the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MllpLimits:
+    """What one sender may ask of the server."""
+
+    message_bytes_max: int = 32 * 1024 * 1024
+    connections_max: int = 64
+    idle_s: float = 3600.0
+    """Between two messages: interface engines keep their connection open."""
+    message_s: float = 60.0
+    """From the first byte of a message to its last."""
+    handle_s: float = 60.0
+    """For a message to be taken; beyond it the sender is told to try again."""
+    answer_s: float = 10.0
+    """For the sender to take its answer."""
+
+
+class BrokenFrame(RefusedMessage):
+    """The bytes are not framed as they must be; the message may be sound, so it may come again."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the MLLP frame is broken: {what}", code=ErrorCode.SEGMENT_SEQUENCE)
+
+
+class FrameReader:
+    """Finds messages in a stream of bytes, however it is cut."""
+
+    def __init__(self, *, message_bytes_max: int) -> None:
+        self._message_bytes_max = message_bytes_max
+        self._buffer = bytearray()
+        self._seen = 0
+
+    @property
+    def within_message(self) -> bool:
+        """A message has begun and its end has not come."""
+        return bool(self._buffer)
+
+    @property
+    def head(self) -> bytes:
+        """The start of the message that is coming, for whoever must refuse it."""
+        return bytes(self._buffer[1:HEADER_BYTES_MAX])
+
+    def feed(self, data: bytes) -> None:
+        """Take what came in."""
+        self._buffer += data
+
+    def take(self) -> bytes | None:
+        """The next message, or None where more bytes are needed.
+
+        Raises:
+            BrokenFrame: what came is no frame.
+            RefusedMessage: the message is too long.
+        """
+        if not self._find_start():
+            return None
+        end = self._buffer.find(END[:1], max(self._seen, 1))
+        self._check_no_start(end)
+        length = (len(self._buffer) if end < 0 else end) - 1
+        if length > self._message_bytes_max:
+            raise RefusedMessage(
+                f"the message is longer than {self._message_bytes_max} bytes",
+                code=ErrorCode.INTERNAL,
+            )
+        if end < 0 or end + 1 == len(self._buffer):
+            self._seen = len(self._buffer) if end < 0 else end
+            return None
+        if self._buffer[end + 1] != END[1]:
+            raise BrokenFrame("FS is not followed by CR")
+        message = bytes(self._buffer[1:end])
+        del self._buffer[: end + len(END)]
+        self._seen = 0
+        return message
+
+    def _find_start(self) -> bool:
+        if self._seen == 0:
+            between = len(self._buffer) - len(self._buffer.lstrip(BETWEEN))
+            del self._buffer[:between]
+        if self._buffer and self._buffer[:1] != START:
+            raise BrokenFrame("there are bytes outside of a frame")
+        return bool(self._buffer)
+
+    def _check_no_start(self, end: int) -> None:
+        within = (max(self._seen, 1), len(self._buffer) if end < 0 else end)
+        if self._buffer.find(START, *within) >= 0:
+            raise BrokenFrame("a frame begins inside a frame")
+
+
+class MllpServer:
+    """Listens for senders. It owns a task per connection, which ends with it."""
+
+    def __init__(
+        self,
+        *,
+        handle: Handle,
+        admits: Callable[[str], bool],
+        limits: MllpLimits,
+        clock: Clock,
+    ) -> None:
+        self._handle = handle
+        self._admits = admits
+        self._limits = limits
+        self._clock = clock
+        self._connections: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        host: str,
+        port: int,
+        *,
+        handle: Handle,
+        admits: Callable[[str], bool],
+        limits: MllpLimits | None = None,
+        clock: Clock = system_clock,
+    ) -> "MllpServer":
+        """Listen at once; port 0 takes a free one.
+
+        Args:
+            handle: gives the answer to each message. Where it raises, the sender is told to try
+                again.
+            admits: whether a sender at this address may speak at all; others are cut off unheard.
+
+        Raises:
+            OSError: the address is not free.
+        """
+        server = cls(handle=handle, admits=admits, limits=limits or MllpLimits(), clock=clock)
+        server._listener = await asyncio.start_server(server._accept, host, port, limit=READ_BYTES)
+        return server
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on.
+
+        Raises:
+            RuntimeError: it listens no more.
+        """
+        if self._listener is None or not self._listener.sockets:
+            raise RuntimeError("the MLLP server does not listen")
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        """Stop listening and cut off every sender; a message not yet answered comes again."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = _address(writer)
+        if not self._admits(peer):
+            log.warning("mllp_peer_refused", extra={"peer": peer})
+            writer.transport.abort()
+        elif len(self._connections) >= self._limits.connections_max:
+            log.warning("mllp_connections_exhausted", extra={"peer": peer})
+            writer.transport.abort()
+        else:
+            connection = asyncio.create_task(self._serve(reader, writer, peer))
+            self._connections.add(connection)
+            connection.add_done_callback(self._connections.discard)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
+    ) -> None:
+        _keep_alive(writer)
+        try:
+            await self._converse(reader, writer, peer)
+        except (TimeoutError, OSError) as error:
+            log.info("mllp_connection_lost", extra={"peer": peer, "error": type(error).__name__})
+        except Exception:
+            log.exception("mllp_connection_failed", extra={"peer": peer})
+        finally:
+            writer.close()
+            try:
+                async with asyncio.timeout(self._limits.answer_s):
+                    await writer.wait_closed()
+            except (TimeoutError, OSError):
+                writer.transport.abort()
+
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
+    ) -> None:
+        frames = FrameReader(message_bytes_max=self._limits.message_bytes_max)
+        try:
+            while (message := await self._next_message(reader, frames)) is not None:
+                await self._answer(writer, await self._handled(message, peer))
+        except RefusedMessage as fault:
+            log.warning("mllp_frame_refused", extra={"peer": peer, "reason": str(fault)})
+            code = AckCode.REJECTED if isinstance(fault, BrokenFrame) else AckCode.ERROR
+            await self._answer(writer, self._refusal(frames.head, code, fault))
+            await self._linger(reader, writer)
+
+    async def _next_message(
+        self, reader: asyncio.StreamReader, frames: FrameReader
+    ) -> bytes | None:
+        """The next message; None once the sender has hung up between two of them.
+
+        Raises:
+            TimeoutError: the sender was silent for too long.
+            BrokenFrame: what came is no frame, or its end did not come in time.
+            RefusedMessage: the message is too long.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._limits.idle_s
+        begun = False
+        while (message := frames.take()) is None:
+            if frames.within_message and not begun:
+                begun, deadline = True, loop.time() + self._limits.message_s
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data = await reader.read(READ_BYTES)
+            except TimeoutError:
+                if not begun:
+                    raise
+                raise BrokenFrame("its end, FS CR, did not come in time") from None
+            if not data:
+                if begun:
+                    raise ConnectionResetError("the sender hung up inside a message")
+                return None
+            frames.feed(data)
+        return message
+
+    async def _handled(self, message: bytes, peer: str) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.handle_s):
+                return await self._handle(message, peer)
+        except Exception:  # the next message, and the other senders, must still be served
+            log.exception("mllp_message_not_handled", extra={"peer": peer})
+            fault = RefusedMessage("it cannot be taken now: try again", code=ErrorCode.INTERNAL)
+            return self._refusal(message[:HEADER_BYTES_MAX], AckCode.REJECTED, fault)
+
+    def _refusal(self, head: bytes, code: AckCode, fault: RefusedMessage) -> bytes:
+        return acknowledge(read_header(head), code, fault, answered_at=at(self._clock()))
+
+    async def _answer(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        async with asyncio.timeout(self._limits.answer_s):
+            writer.write(START + answer + END)
+            await writer.drain()
+
+    async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read what is still on its way: closing over it would reset the connection, and the
+        sender would lose the answer that says why."""
+        writer.write_eof()
+        left = self._limits.message_bytes_max
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.answer_s):
+                while left > 0 and (data := await reader.read(READ_BYTES)):
+                    left -= len(data)
+
+
+def _address(writer: asyncio.StreamWriter) -> str:
+    # A sender that hung up already has no address any more.
+    name = writer.get_extra_info("peername")
+    return str(name[0]) if name else ""
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    """A sender that is switched off says nothing; the system finds out."""
+    connected = writer.get_extra_info("socket")
+    if isinstance(connected, socket.socket) or hasattr(connected, "setsockopt"):
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

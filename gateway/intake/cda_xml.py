@@ -1,0 +1,195 @@
+"""Opens a CDA document without trusting it, and takes plain values out of it.
+
+A report comes from outside and may hold anything. A document type declaration, with which XML
+brings entities, is refused; sizes are bounded before anything is built in memory.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from lxml import etree
+
+from gateway.errors import InvalidRequest
+from indexer.contract.document import Code, Identifier
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Oid
+
+Element = etree._Element
+
+NAMESPACES: Final = {"v3": "urn:hl7-org:v3", "ps3-20": "urn:dicom-org:ps3-20"}
+
+CDA_BYTES_MAX = 24 * 1024 * 1024
+"""Of the whole document: what remains of the longest message once its base64 is decoded."""
+
+MARKUP_MAX = 500_000
+"""Elements and attributes; each costs some hundred bytes in memory, whatever its own length."""
+
+VALUE_LENGTH_MAX = 1024  # characters of one name, code or identifier
+
+_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_DECLARATION = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_TIME = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,9})?)?)?)?)?)?"
+    r"(?:([+-])(\d\d)(\d\d))?",
+    re.ASCII,
+)
+_YEARS = range(1850, 2200)
+
+
+def open_document(xml: bytes) -> Element:
+    """The root of the document.
+
+    Raises:
+        InvalidRequest: it is no XML, not a CDA, or not one that can be opened safely.
+    """
+    if len(xml) > CDA_BYTES_MAX:
+        raise InvalidRequest(f"the CDA is longer than {CDA_BYTES_MAX} bytes")
+    text = _decoded(xml)
+    if "<!DOCTYPE" in text:
+        raise InvalidRequest("the CDA has a document type declaration")
+    if text.count("<") + text.count("=") > MARKUP_MAX:
+        raise InvalidRequest("the CDA has too many elements")
+    parser = etree.XMLParser(
+        encoding="utf-8",  # whatever the declaration says: the text was decoded here
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        # A report is one text node of base64, longer than libxml2's 10 MB; its other ceilings are
+        # about entities, which have no declaration here, and about size, bounded above.
+        huge_tree=True,
+    )
+    try:
+        root = etree.fromstring(text.encode("utf-8", "surrogatepass"), parser)
+    except etree.XMLSyntaxError as error:
+        line = error.lineno or 0
+    else:
+        if root.tag != f"{{{NAMESPACES['v3']}}}ClinicalDocument":
+            raise InvalidRequest("the document is not a CDA: its root is not a ClinicalDocument")
+        return root
+    # Raised out here so that nothing holds on to the parser's words, which quote the text.
+    raise InvalidRequest(f"the CDA is not well-formed XML at line {line}")
+
+
+def _decoded(xml: bytes) -> str:
+    marked = (codec for mark, codec in _BYTE_ORDER_MARKS.items() if xml.startswith(mark))
+    codec = next(marked, None) or _declared_codec(xml)
+    if not codec:
+        raise InvalidRequest("the CDA declares an encoding that is not supported: send UTF-8")
+    try:
+        return xml.decode(codec).lstrip()
+    except UnicodeDecodeError:
+        raise InvalidRequest("the CDA is not written in the encoding that it declares") from None
+
+
+def _declared_codec(xml: bytes) -> str | None:
+    declared = _DECLARATION.match(xml.lstrip()[:400])
+    name = declared[1].decode("ascii").lower() if declared else "utf-8"
+    return name if name in _ENCODINGS else None
+
+
+def find_all(element: Element, path: str) -> Iterator[Element]:
+    """Elements at a path of ElementPath, with the prefixes `v3` and `ps3-20`."""
+    return element.iterfind(path, NAMESPACES)
+
+
+def find_first(element: Element, path: str) -> Element | None:
+    """The first element at the path, if there is one."""
+    return next(find_all(element, path), None)
+
+
+def attribute(element: Element | None, name: str) -> str:
+    """The value, blanks around it cut; empty where element or attribute is absent.
+
+    Raises:
+        InvalidRequest: it is too long.
+    """
+    return "" if element is None else _bounded(element.get(name, ""), element)
+
+
+def text_of(element: Element | None) -> str:
+    """The text inside, each run of blanks as one; empty where the element is absent.
+
+    Raises:
+        InvalidRequest: it is too long.
+    """
+    return "" if element is None else _bounded("".join(map(str, element.itertext())), element)
+
+
+def code_of(element: Element | None) -> Code | None:
+    """The coded value, or None where the element is absent or says that it is not known."""
+    code = attribute(element, "code")
+    if not code:
+        return None
+    return Code(
+        code=code,
+        scheme=attribute(element, "codeSystem"),
+        display=attribute(element, "displayName"),
+    )
+
+
+def identifier_of(element: Element) -> Identifier | None:
+    """The value of an id with the OID of who gave it; None where it has no extension."""
+    value = attribute(element, "extension")
+    if not value:
+        return None
+    return Identifier(value=value, authority=oid_or_empty(attribute(element, "root")))
+
+
+def oid_or_empty(text: str) -> str:
+    """The text if it is an OID: an authority by any other name cannot be compared."""
+    try:
+        return Oid(text)
+    except InvalidValue:
+        return ""
+
+
+def time_of(element: Element | None, time_zone: ZoneInfo) -> datetime | None:
+    """The point in time of a `value` attribute, in UTC; a part left out counts as its start.
+
+    Args:
+        time_zone: holds where the value names no offset.
+
+    Raises:
+        InvalidRequest: it is no date or time.
+    """
+    value = attribute(element, "value")
+    if element is None or not value:
+        return None
+    found = _TIME.fullmatch(value)
+    if not found or int(found[1]) not in _YEARS:
+        raise _no_time(element)
+    year, month, day, hour, minute, second = (
+        int(part) if part else default
+        for part, default in zip(found.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
+    )
+    try:
+        zone = _offset(found[7], found[8], found[9]) if found[7] else time_zone
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+    except ValueError:
+        raise _no_time(element) from None
+
+
+def _offset(sign: str, hours: str, minutes: str) -> timezone:
+    east = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(east if sign == "+" else -east)
+
+
+def _no_time(element: Element) -> InvalidRequest:
+    return InvalidRequest(f"{_name(element)} is no date or time")
+
+
+def _bounded(value: str, element: Element) -> str:
+    if len(value) > VALUE_LENGTH_MAX:
+        raise InvalidRequest(f"{_name(element)} is longer than {VALUE_LENGTH_MAX} characters")
+    return " ".join(value.split())
+
+
+def _name(element: Element) -> str:
+    """Where the element is, by names that the standard gives: an own name may be a patient's."""
+    return etree.QName(element).localname
