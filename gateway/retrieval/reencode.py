@@ -7,6 +7,7 @@ sequences get undefined length and retired group lengths are left out (PS3.5 §7
 
 import struct
 from array import array
+from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
@@ -18,6 +19,7 @@ _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
+_PAST_ALL_TAGS: Final = 1 << 32
 _PIXEL_REPRESENTATION: Final = 0x00280103
 _LUT_DESCRIPTOR: Final = 0x00283002
 
@@ -49,15 +51,26 @@ class Reencoder:
 
     Args:
         source: the data set's bytes, without group 0002.
-        implicit: whether it is Implicit VR; that is always little endian.
         target: gets the rewritten data set.
+        implicit: whether it is Implicit VR; that is always little endian.
+        leaves_out: elements not to be written, by tag and length in bytes.
+        ends_before: tag of the top level at which to stop, as if the data set ended there.
     """
 
     def __init__(
-        self, source: memoryview, target: BinaryIO, *, implicit: bool, big_endian: bool = False
+        self,
+        source: memoryview,
+        target: BinaryIO,
+        *,
+        implicit: bool,
+        big_endian: bool = False,
+        leaves_out: Callable[[int, int], bool] | None = None,
+        ends_before: int = _PAST_ALL_TAGS,
     ) -> None:
         self._source = source
         self._target = target
+        self._leaves_out = leaves_out or _leaves_out_nothing
+        self._ends_before = ends_before
         self._implicit = implicit and not _looks_explicit(source)
         self._big_endian = big_endian
         order = ">" if big_endian else "<"
@@ -82,6 +95,8 @@ class Reencoder:
             tag, vr, length, at = self._header(at, level)
             if tag == ends_with:
                 return at
+            if level.depth == 0 and tag >= self._ends_before:
+                return end
             if tag >> 16 == 0xFFFE:
                 raise NotNative("a delimiter stands outside of its sequence")
             at = self._element(tag, vr, length, at, level)
@@ -109,11 +124,13 @@ class Reencoder:
         if vr == "SQ":
             return self._sequence(tag, length, at, level)
         if length == _UNDEFINED:
-            return self._unknown_sequence(tag, vr, at)
+            if vr == "UN":
+                return self._unknown_sequence(tag, at, level)
+            return self._fragments(tag, vr, at, level)
         end = at + length
         if end > len(self._source):
             raise NotNative("an element is cut short")
-        if tag & 0xFFFF == 0 and tag >> 16 > 0x0006:
+        if (tag & 0xFFFF == 0 and tag >> 16 > 0x0006) or self._leaves_out(tag, length):
             return end
         value = self._source[at:end]
         self._note(tag, value, level)
@@ -157,13 +174,31 @@ class Reencoder:
         self._write_tag(_SEQUENCE_END, 0)
         return at
 
-    def _unknown_sequence(self, tag: int, vr: str, at: int) -> int:
+    def _unknown_sequence(self, tag: int, at: int, level: _Level) -> int:
         """A UN of undefined length is a sequence in Implicit VR Little Endian (PS3.5 §6.2.2)."""
-        if vr != "UN":
-            raise NotNative("pixels of a native transfer syntax are encapsulated")
-        inner = Reencoder(self._source[at:], self._target, implicit=True)
+        inner = Reencoder(
+            self._source[at:], self._target, implicit=True, leaves_out=self._leaves_out
+        )
         inner._implicit = True
-        return at + inner._sequence(tag, _UNDEFINED, 0, _Level())
+        return at + inner._sequence(tag, _UNDEFINED, 0, _Level(level))
+
+    def _fragments(self, tag: int, vr: str, at: int, level: _Level) -> int:
+        """Encapsulated pixels (PS3.5 §A.4), which only an icon inside of a sequence may hold."""
+        if level.depth == 0 or self._implicit:
+            raise NotNative("pixels of a native transfer syntax are encapsulated")
+        start = at
+        item = _ITEM
+        while item == _ITEM:
+            item, _, length, at = self._header(at, level)
+            at += length
+            if at > len(self._source):
+                raise NotNative("an element is cut short")
+        if item != _SEQUENCE_END:
+            raise NotNative("encapsulated pixels hold something else than items")
+        if not self._leaves_out(tag, at - start):
+            self._write_header(tag, vr, _UNDEFINED)
+            self._target.write(self._source[start:at])
+        return at
 
     def _write_header(self, tag: int, vr: str, length: int) -> None:
         head = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode("ascii")
@@ -185,6 +220,10 @@ class Reencoder:
             words.byteswap()
             self._target.write(words.tobytes())
             self._target.write(part[whole:])
+
+
+def _leaves_out_nothing(_tag: int, _length: int) -> bool:
+    return False
 
 
 def _looks_explicit(source: memoryview) -> bool:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomIO
 from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
@@ -33,7 +34,10 @@ from indexer.contract.identifiers import Uid
 THREADS: Final = 2
 _WRITE_BUFFER_BYTES: Final = 2**20
 _INFLATE_BYTES: Final = 2**20  # inflated at a time
-_PREFIX_BYTES: Final = 128 + 4  # preamble and "DICM" (PS3.10 §7.1)
+_PREFIX: Final = bytes(128) + b"DICM"  # PS3.10 §7.1; the preamble is no part of the instance
+_PREFIX_BYTES: Final = len(_PREFIX)
+_GROUP_LENGTH_BYTES: Final = 12  # the element that says how long the rest of group 0002 is
+_TOO_LARGE: Final = "the instance is too large to be given in another transfer syntax"
 
 
 class Transcoder:
@@ -99,7 +103,7 @@ def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:
         NotAcceptable: it is larger than `size_bytes_max`, or no native data set.
     """
     if source.stat().st_size > size_bytes_max:
-        raise NotAcceptable("the instance is too large to be given in another transfer syntax")
+        raise NotAcceptable(_TOO_LARGE)
     try:
         with target.open("wb", buffering=_WRITE_BUFFER_BYTES) as file:
             _rewrite(source, file, size_bytes_max)
@@ -107,43 +111,47 @@ def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:
         raise NotAcceptable(f"the instance cannot be given so: {error}") from error
 
 
-def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:
-    meta = read_file_meta_info(source)
-    stored = Uid(meta.TransferSyntaxUID)
-    data_set_at = _PREFIX_BYTES + 12 + int(meta.FileMetaInformationGroupLength)
-    meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
-    with source.open("rb") as file:
-        target.write(file.read(_PREFIX_BYTES))
-        write_file_meta_info(DicomIO(target), meta, enforce_standard=False)
-        if stored == DEFLATED_LITTLE_ENDIAN:
-            file.seek(data_set_at)
-            _inflate(file, target, size_bytes_max)
-            return
+def map_file(path: Path) -> tuple[FileMetaDataset, memoryview]:
+    """Group 0002 of a Part 10 file, and its data set, of which only what is used is read."""
+    meta = read_file_meta_info(path)
+    data_set_at = _PREFIX_BYTES + _GROUP_LENGTH_BYTES + int(meta.FileMetaInformationGroupLength)
+    with path.open("rb") as file:
         # Not closed by hand: an error on its way up still refers to parts of it.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return meta, memoryview(mapped)[data_set_at:]
+
+
+def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:
+    meta, data_set = map_file(source)
+    stored = Uid(meta.TransferSyntaxUID)
+    meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
+    target.write(_PREFIX)
+    write_file_meta_info(DicomIO(target), meta, enforce_standard=False)
+    if stored == DEFLATED_LITTLE_ENDIAN:
+        _inflate(data_set, target, size_bytes_max)
+        return
     Reencoder(
-        memoryview(mapped)[data_set_at:],
+        data_set,
         target,
         implicit=stored == IMPLICIT_LITTLE_ENDIAN,
         big_endian=stored == EXPLICIT_BIG_ENDIAN,
     ).run()
 
 
-def _inflate(file: BinaryIO, target: BinaryIO, size_bytes_max: int) -> None:
+def _inflate(source: memoryview, target: BinaryIO, size_bytes_max: int) -> None:
     """Inflate a data set (PS3.5 §A.5), of which a few kilobytes can hold gigabytes."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    deflated = b""
+    deflated = bytes(source)
     size_bytes = 0
     while not inflater.eof:
-        deflated = deflated or file.read(_INFLATE_BYTES)
         try:
             inflated = inflater.decompress(deflated, _INFLATE_BYTES)
         except zlib.error as error:
             raise NotNative("the data set is not deflated") from error
+        deflated = inflater.unconsumed_tail
         if not deflated and not inflated:
             raise NotNative("the deflated data set is cut short")
         size_bytes += len(inflated)
         if size_bytes > size_bytes_max:
-            raise NotAcceptable("the instance is too large to be given in another transfer syntax")
+            raise NotAcceptable(_TOO_LARGE)
         target.write(inflated)
-        deflated = inflater.unconsumed_tail

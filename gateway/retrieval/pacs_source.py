@@ -1,0 +1,160 @@
+"""The centre's PACS as a source: it is asked to send, and what arrives goes on to the client.
+
+Each instance is held only until the client has taken it. A client that is slow slows the PACS;
+one that goes away ends the C-MOVE. What the PACS sends is compared with the study's report before
+a byte of it leaves, for it may have changed since the pointer was published.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from gateway.catalogue.header import Header, read_header
+from gateway.dimse.move_mediator import MoveMediator
+from gateway.dimse.scu import DimseRequestor
+from gateway.errors import InvalidRequest, PacsUnavailable, Rejected
+from gateway.model.agreement import Disagreement
+from gateway.model.image import ImageDescription, ImagePatient, KnownImage
+from gateway.model.resource import Resource
+from gateway.retrieval.files import FileReader
+from gateway.retrieval.instances import HeldInstance, InstanceStream
+from gateway.retrieval.store_source import KnownImages, give_stored
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import Uid
+
+log = logging.getLogger(__name__)
+
+
+class ImagesDisagree(Rejected):
+    """What the PACS sends does not fit the report: the study was set aside for a person."""
+
+
+class PulledStudies(KnownImages, Protocol):
+    """What the catalogue tells and does about images that are pulled."""
+
+    async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
+        """What of the image does not fit the study's report."""
+
+    async def set_aside(self, study: Uid, disagreement: Disagreement) -> None:
+        """Have a person look at the study."""
+
+
+class PacsSource:
+    """Gives a resource of which the catalogue says that a PACS holds instances.
+
+    Args:
+        catalogue: knows the instances and their report.
+        mediator: makes a C-MOVE into arrivals.
+        pacs: whom to ask, by AE title.
+        path: where the key of a stored object leads.
+        discard: removes a file that arrived.
+        files: threads to read headers on.
+    """
+
+    def __init__(
+        self,
+        catalogue: PulledStudies,
+        mediator: MoveMediator,
+        pacs: Mapping[str, DimseRequestor],
+        *,
+        path: Callable[[str], Path],
+        discard: Callable[[Path], Awaitable[None]],
+        files: FileReader,
+    ) -> None:
+        self._catalogue = catalogue
+        self._mediator = mediator
+        self._pacs = pacs
+        self._path = path
+        self._discard = discard
+        self._files = files
+
+    async def open(self, resource: Resource) -> InstanceStream | None:
+        """See `Source.open`.
+
+        Raises:
+            PacsUnavailable: the PACS does not send, or is no longer configured. Raised by the
+                stream, too, where the PACS breaks off or sends less than it told of.
+            ImagesDisagree: by the stream, too.
+        """
+        known = await self._catalogue.images(resource)
+        titles = sorted({image.pacs for image in known if image.pacs})
+        if not titles:
+            return None
+        return await InstanceStream.begin(self._give(resource, known, titles))
+
+    async def _give(
+        self, resource: Resource, known: list[KnownImage], titles: list[str]
+    ) -> AsyncGenerator[HeldInstance]:
+        pull = _Pull(resource, self._catalogue)
+        for title in titles:
+            async with self._mediator.move(
+                self._requestor(title),
+                study=resource.study,
+                series=resource.series,
+                instance=resource.instance,
+            ) as arrivals:
+                async for arrival in arrivals:
+                    try:
+                        header = await self._files.run(_header, arrival.spooled)
+                        if await pull.wants(header):
+                            yield HeldInstance(
+                                path=arrival.spooled, transfer_syntax=arrival.transfer_syntax
+                            )
+                    finally:
+                        await self._discard(arrival.spooled)
+        remaining = [image for image in known if image.description.instance not in pull.came]
+        stored = [image.stored for image in remaining if image.stored is not None]
+        if len(stored) < len(remaining):
+            raise PacsUnavailable("the PACS sent fewer instances than it told of")
+        async for held in give_stored(stored, self._path):
+            yield held
+
+    def _requestor(self, title: str) -> DimseRequestor:
+        if title not in self._pacs:
+            raise PacsUnavailable("the PACS that holds this resource is not configured")
+        return self._pacs[title]
+
+
+class _Pull:
+    """What came of one resource so far."""
+
+    def __init__(self, resource: Resource, catalogue: PulledStudies) -> None:
+        self.came: set[Uid] = set()
+        self._resource = resource
+        self._catalogue = catalogue
+        # Instances of a study name the same patient; the report is asked once, not for each.
+        self._agreed: set[tuple[ImagePatient, Identifier]] = set()
+
+    async def wants(self, header: Header) -> bool:
+        """Whether the instance was asked for and did not come before.
+
+        Raises:
+            ImagesDisagree: it does not fit the study's report.
+        """
+        image = header.image
+        asked, told = self._resource, (header.study, image.series, image.instance)
+        within = zip((asked.study, asked.series, asked.instance), told, strict=True)
+        if any(wanted not in (None, found) for wanted, found in within):
+            log.warning("instance_not_asked_for")  # some PACSs send more than the level asked
+            return False
+        if image.instance in self.came:
+            return False
+        if (image.patient, image.accession) not in self._agreed:
+            await self._ensure_agreement(image)
+            self._agreed.add((image.patient, image.accession))
+        self.came.add(image.instance)
+        return True
+
+    async def _ensure_agreement(self, image: ImageDescription) -> None:
+        disagreement = await self._catalogue.disagreement(self._resource.study, image)
+        if disagreement is not None:
+            await self._catalogue.set_aside(self._resource.study, disagreement)
+            raise ImagesDisagree(disagreement.reason)
+
+
+def _header(spooled: Path) -> Header:
+    try:
+        return read_header(spooled)
+    except InvalidRequest:  # it is the PACS, not the client, that sent what cannot be read
+        raise PacsUnavailable("the PACS sent an instance that cannot be read") from None
