@@ -1,0 +1,1 @@
+"""Clients of an index, one per protocol that it may speak."""

@@ -1,0 +1,1 @@
+"""A mock of the DMP: it takes submissions, finds entries and gives documents back."""

@@ -1,0 +1,73 @@
+"""Who may ask: the policy seam of the index, asked before a request is looked at.
+
+Two policies stand until people and rights exist: everybody on this machine, or nobody.
+"""
+
+from ipaddress import ip_address
+from typing import Protocol
+
+import orjson
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from indexer.wire.outcome import IssueCode, operation_outcome
+from indexer.wire.vocabulary import JSON_MEDIA_TYPE
+
+PUBLIC_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json"})
+METRICS_PATH = "/metrics"
+
+
+class AccessPolicy(Protocol):
+    """Decides on a request by its connection and headers; its body is not read yet."""
+
+    def permits(self, scope: Scope) -> bool:
+        """Whether the request may go on."""
+
+
+class OpenAccess:
+    """Anyone: for tests and demonstrations, on loopback only."""
+
+    def permits(self, scope: Scope) -> bool:
+        return True
+
+
+class RefuseAll:
+    """No one: how the index starts unless it is told otherwise."""
+
+    def permits(self, scope: Scope) -> bool:
+        return False
+
+
+class Guard:
+    """Answers 401 to what the policy refuses, probes apart, before anything is validated."""
+
+    def __init__(self, app: ASGIApp, *, policy: AccessPolicy) -> None:
+        self._app = app
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_public(scope) or self._policy.permits(scope):
+            await self._app(scope, receive, send)
+            return
+        outcome = operation_outcome(IssueCode.LOGIN, "say who you are")
+        response = Response(
+            orjson.dumps(outcome),
+            status_code=401,
+            media_type=JSON_MEDIA_TYPE,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+        await response(scope, receive, send)
+
+
+def _is_public(scope: Scope) -> bool:
+    if scope["path"] == METRICS_PATH:
+        return is_loopback(scope["client"][0] if scope["client"] else "")
+    return scope["path"] in PUBLIC_PATHS
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is of this machine alone."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

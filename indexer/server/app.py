@@ -1,0 +1,67 @@
+"""Puts the index together: its tables, its registrar, its routes and the policy before them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway.storage.lock import FolderLock
+from gateway.storage.migrations import migrate
+from gateway.storage.sqlite import SqliteDatabase
+from gateway.telemetry import RequestLog
+from indexer.server.access import AccessPolicy, Guard
+from indexer.server.http_errors import answer_errors
+from indexer.server.probes import probes
+from indexer.server.registrar import Registrar
+from indexer.server.registry import Registry
+from indexer.server.routes import FhirRoutes
+from indexer.server.settings import IndexSettings
+from indexer.server.telemetry import IndexMetrics
+
+DATABASE_FILE = "index.sqlite"
+
+
+@asynccontextmanager
+async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIterator[ASGIApp]:
+    """The index as an application, its folder locked and its database open while entered.
+
+    Raises:
+        StorageUnavailable: the folder is in use or cannot be written.
+        MigrationRefused: the database is not one that this program may run on.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with FolderLock(settings.data_dir):
+        database = await SqliteDatabase.open(settings.data_dir / DATABASE_FILE)
+        try:
+            await migrate(database, "indexer.server.migrations")
+            metrics = IndexMetrics()
+            registry = Registry(database.dialect)
+            registrar = Registrar(database, registry, metrics)
+            routes = FhirRoutes(
+                database, registry, registrar, body_bytes_max=settings.body_mib_max * 2**20
+            )
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(registrar.run(), name="registrar")
+                yield _application(routes, probes_of=(database, metrics), policy=policy)
+                writing.cancel()
+        finally:
+            await database.close()
+
+
+def _application(
+    routes: FhirRoutes, *, probes_of: tuple[SqliteDatabase, IndexMetrics], policy: AccessPolicy
+) -> ASGIApp:
+    database, metrics = probes_of
+    app = FastAPI(
+        title="drim-index",
+        docs_url=None,  # its page would load scripts from a CDN
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.include_router(probes(database, metrics))
+    app.include_router(routes.router())
+    answer_errors(app)
+    return RequestLog(Guard(app, policy=policy), metrics)

@@ -1,0 +1,61 @@
+"""What the index can do, as a CapabilityStatement (FHIR R4 §CapabilityStatement)."""
+
+from indexer.wire.outcome import Json
+from indexer.wire.vocabulary import (
+    DOCUMENT_REFERENCE_PROFILE,
+    JSON_MEDIA_TYPE,
+    SUBMISSION_SET_PROFILE,
+)
+
+PUBLISHED_ON = "2026-11-23"
+
+
+def capability_statement(base: str) -> Json:
+    """The statement of the index that is reached at `base`."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": PUBLISHED_ON,
+        "kind": "instance",
+        "software": {"name": "drim-index"},
+        "implementation": {"description": "A mock of the DMP's index", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": [JSON_MEDIA_TYPE],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": "Document Recipient and Document Responder of IHE MHD",
+                "interaction": [{"code": "transaction"}],
+                "resource": [_document_reference(), _binary(), _list()],
+            }
+        ],
+    }
+
+
+def _document_reference() -> Json:
+    token = [
+        "patient.identifier",
+        "identifier",
+        "status",
+        "type",
+        "study-instance-uid",
+        "accession-number",
+    ]
+    return {
+        "type": "DocumentReference",
+        "supportedProfile": [DOCUMENT_REFERENCE_PROFILE],
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": [{"name": name, "type": "token"} for name in token],
+    }
+
+
+def _binary() -> Json:
+    return {"type": "Binary", "interaction": [{"code": "read"}]}
+
+
+def _list() -> Json:
+    return {
+        "type": "List",
+        "supportedProfile": [SUBMISSION_SET_PROFILE],
+        "interaction": [{"code": "read"}],
+    }

@@ -1,0 +1,137 @@
+"""Bodies, media types and addresses of the index's requests, each with its limit."""
+
+import asyncio
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.wire.outcome import IssueCode, Json, Refusal
+from indexer.wire.vocabulary import JSON_MEDIA_TYPE
+
+BODY_WAIT_S_MAX = 60.0
+FORM_BYTES_MAX = 16 * 1024
+PARAMETERS_MAX = 32
+
+JSON_MEDIA_TYPES = (JSON_MEDIA_TYPE, "application/json")
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+async def read_body(request: Request, *, bytes_max: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        Refusal: it is larger than `bytes_max`, or did not come within `BODY_WAIT_S_MAX` seconds.
+    """
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_WAIT_S_MAX):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > bytes_max:
+                    reason = f"the body is larger than {bytes_max} bytes"
+                    raise Refusal(reason, code=IssueCode.TOO_LONG)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Refusal("the body did not come in time", code=IssueCode.TIMEOUT) from None
+    return b"".join(chunks)
+
+
+async def read_json(request: Request, *, bytes_max: int) -> Json:
+    """The body as a JSON object.
+
+    Raises:
+        HTTPException: 415 if it claims to be something else.
+        Refusal: it is too large, too slow, or no JSON object.
+    """
+    _expect_type(request, *JSON_MEDIA_TYPES)
+    body = await read_body(request, bytes_max=bytes_max)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal("the body is no JSON", code=IssueCode.STRUCTURE) from error
+    if not isinstance(value, dict):
+        raise Refusal("the body is no JSON object", code=IssueCode.STRUCTURE)
+    return value
+
+
+async def read_form(request: Request) -> list[tuple[str, str]]:
+    """The parameters of a search by form, with those of its address (R4 §3.1.0.9).
+
+    Raises:
+        HTTPException: 415 if it claims to be something else.
+        Refusal: it is too large, too slow, or no form.
+    """
+    _expect_type(request, FORM_MEDIA_TYPE)
+    body = await read_body(request, bytes_max=FORM_BYTES_MAX)
+    try:
+        text = body.decode("ascii")  # a form is escaped
+    except UnicodeDecodeError as error:
+        raise Refusal("the body is no form", code=IssueCode.STRUCTURE) from error
+    return parse_parameters(text) + parse_parameters(request.url.query)
+
+
+def parse_parameters(text: str) -> list[tuple[str, str]]:
+    """Parameters as they stand in an address or a form.
+
+    Raises:
+        Refusal: there are too many, or their escapes make no UTF-8.
+    """
+    if not text:
+        return []
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict"
+        )
+    except ValueError as error:
+        raise Refusal("the parameters cannot be read", code=IssueCode.STRUCTURE) from error
+
+
+def require_acceptable(request: Request, *offered: str) -> None:
+    """Refuse with 406 what asks for none of the media types that can be given (RFC 9110 §12.5.1).
+
+    Raises:
+        HTTPException: 406.
+    """
+    accept = ",".join(request.headers.getlist("accept"))
+    if accept and not any(_accepts(accept, one) for one in offered):
+        raise HTTPException(406, f"this is given as {offered[0]} only")
+
+
+def _accepts(accept: str, offered: str) -> bool:
+    kind = offered.partition("/")[0]
+    # The most specific range decides, whatever its place (RFC 9110 §12.5.1).
+    for wanted in (offered, f"{kind}/*", "*/*"):
+        for one in accept.split(","):
+            name, *parameters = (part.strip().lower() for part in one.split(";"))
+            if name == wanted:
+                return not any(_is_zero(parameter) for parameter in parameters)
+    return False
+
+
+def _is_zero(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    return name.strip() == "q" and value.strip().rstrip("0").rstrip(".") == ""
+
+
+def _expect_type(request: Request, *allowed: str) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in allowed:
+        raise HTTPException(415, f"the body must be {allowed[0]}")
+
+
+def fhir_base(request: Request) -> str:
+    """The address at which the caller reaches the index, without a slash at its end."""
+    return f"{str(request.base_url).rstrip('/')}/fhir"
+
+
+def address(base: str, parameters: list[tuple[str, str]]) -> str:
+    """An address with its parameters."""
+    return f"{base}?{urlencode(parameters)}"
+
+
+def fhir_response(resource: object, *, headers: dict[str, str] | None = None) -> Response:
+    """A resource as FHIR JSON."""
+    return Response(orjson.dumps(resource), media_type=JSON_MEDIA_TYPE, headers=headers)

@@ -1,0 +1,1 @@
+"""The index's schema, one numbered file after another."""

@@ -1,0 +1,101 @@
+"""Holds submissions: what waits while one batch is written becomes the next batch.
+
+The app runs one registrar per index. An answer leaves only when its batch is durable, and a batch
+is one transaction, so an entry, its document and what it replaces change together or not at all.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+from gateway.errors import Unavailable
+from gateway.storage.database import Database
+from indexer.contract.document import Submission
+from indexer.server.registry import Registration, Registry
+from indexer.server.telemetry import IndexMetrics
+from indexer.wire.outcome import Refusal
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 256
+BATCH_BYTES_MAX = 32 * 2**20
+WAITING_MAX = 1024
+"""Submissions that may wait; more are asked to come again."""
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    registration: Registration
+    answer: asyncio.Future[None]
+
+
+class Registrar:
+    """Takes submissions one by one and writes them in batches."""
+
+    def __init__(self, database: Database, registry: Registry, metrics: IndexMetrics) -> None:
+        self._database = database
+        self._registry = registry
+        self._metrics = metrics
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING_MAX)
+
+    async def register(self, submission: Submission) -> str:
+        """Hold the submission; gives the entry_id allotted to it once that is durable.
+
+        Raises:
+            Refusal: its unique id is held already, or what it replaces is not current.
+            Unavailable: too many wait, or the database does not take it now.
+        """
+        registration = Registration(entry_id=str(uuid4()), submission=submission)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(_Waiting(registration, answer))
+        except asyncio.QueueFull:
+            raise Unavailable("too many wait", retry_after_s=RETRY_AFTER_S) from None
+        await answer
+        return registration.entry_id
+
+    async def run(self) -> None:
+        """Write batches until cancelled; it is cancelled once nobody waits any more."""
+        while True:
+            batch = [await self._queue.get()]
+            size_bytes = len(batch[0].registration.submission.document)
+            while len(batch) < BATCH_MAX and size_bytes < BATCH_BYTES_MAX:
+                with suppress(asyncio.QueueEmpty):
+                    batch.append(self._queue.get_nowait())
+                    size_bytes += len(batch[-1].registration.submission.document)
+                    continue
+                break
+            await self._write(batch)
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        registrations = [one.registration for one in batch]
+        try:
+            refused = await self._database.write(
+                lambda tx: self._registry.register(tx, registrations)
+            )
+        except Exception as error:  # whatever it is, each of them must hear of it
+            if not isinstance(error, Unavailable):
+                log.exception("batch_not_written", extra={"submissions": len(batch)})
+            for one in batch:
+                _fail(one.answer, error)
+        else:
+            self._answer(batch, refused)
+
+    def _answer(self, batch: Sequence[_Waiting], refused: Mapping[str, Refusal]) -> None:
+        self._metrics.submissions_held(len(batch) - len(refused))
+        for one in batch:
+            refusal = refused.get(one.registration.entry_id)
+            if refusal is not None:
+                self._metrics.submission_refused(refusal.code)
+                _fail(one.answer, refusal)
+            elif not one.answer.done():  # done: its caller was cancelled
+                one.answer.set_result(None)
+
+
+def _fail(answer: asyncio.Future[None], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,0 +1,60 @@
+-- query: find_known
+-- All that a batch of submissions is judged by, in one statement.
+SELECT entry_id, unique_id, patient_key, status FROM entry
+WHERE unique_id IN (SELECT value FROM json_each(:unique_ids))
+   OR entry_id IN (SELECT value FROM json_each(:entry_ids));
+
+-- query: add_entries
+INSERT INTO entry (patient_key, entry_id, unique_id, status, type_scheme, type_code, created_at_ms,
+                   reference_ids, resource, submission_set)
+SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
+       json_extract(value, '$.unique_id'), 'current', json_extract(value, '$.type_scheme'),
+       json_extract(value, '$.type_code'), json_extract(value, '$.created_at_ms'),
+       json_extract(value, '$.reference_ids'), json_extract(value, '$.resource'),
+       json_extract(value, '$.submission_set')
+FROM json_each(:entries);
+
+-- query: add_documents
+-- The documents of a batch come as one value, for JSON cannot hold bytes.
+INSERT INTO document (patient_key, entry_id, mime_type, content)
+SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
+       json_extract(value, '$.mime_type'),
+       substr(:contents, json_extract(value, '$.starts_at'), json_extract(value, '$.size_bytes'))
+FROM json_each(:entries);
+
+-- query: supersede
+UPDATE entry SET status = 'superseded'
+WHERE entry_id IN (SELECT value FROM json_each(:entry_ids));
+
+-- query: find_by_patient
+SELECT entry_id, status, resource FROM entry
+WHERE patient_key = :patient_key
+  AND status IN (SELECT value FROM json_each(:statuses))
+  AND (:type_code IS NULL OR type_code = :type_code)
+  AND (:type_scheme IS NULL OR type_scheme = :type_scheme)
+  AND (:reference_kind IS NULL OR EXISTS (
+        SELECT 1 FROM json_each(reference_ids) AS reference
+        WHERE json_extract(reference.value, '$.kind') = :reference_kind
+          AND json_extract(reference.value, '$.value') = :reference_value))
+  AND (:after_ms IS NULL OR (created_at_ms, entry_id) < (:after_ms, :after_id))
+ORDER BY created_at_ms DESC, entry_id DESC
+LIMIT :limit;
+
+-- query: find_by_unique_id
+SELECT entry_id, status, resource, patient_key FROM entry
+WHERE unique_id = :unique_id;
+
+-- query: find_place
+-- Where a page ended: the entry names the patient, so that the address of the next need not.
+SELECT patient_key, created_at_ms FROM entry WHERE entry_id = :entry_id;
+
+-- query: find_entry
+SELECT entry_id, status, resource FROM entry WHERE entry_id = :entry_id;
+
+-- query: find_submission_set
+SELECT submission_set FROM entry WHERE entry_id = :entry_id;
+
+-- query: find_document
+SELECT document.mime_type, document.content FROM entry
+JOIN document ON document.patient_key = entry.patient_key AND document.entry_id = entry.entry_id
+WHERE entry.entry_id = :entry_id;

@@ -1,0 +1,144 @@
+"""The index's FHIR interface: ITI-65, ITI-67 and ITI-68 (IHE MHD), in JSON.
+
+Resources are plain dictionaries, checked by `indexer.wire`: models of FHIR would cost more than
+everything else that a submission needs.
+"""
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from gateway.errors import NotFound
+from gateway.storage.database import Database
+from indexer.contract.errors import InvalidValue
+from indexer.server.capability import capability_statement
+from indexer.server.http import (
+    JSON_MEDIA_TYPES,
+    address,
+    fhir_base,
+    fhir_response,
+    parse_parameters,
+    read_form,
+    read_json,
+    require_acceptable,
+)
+from indexer.server.registrar import Registrar
+from indexer.server.registry import HeldEntry, Registry
+from indexer.wire.bundles import read_provide_bundle, transaction_response
+from indexer.wire.elements import read_uuid
+from indexer.wire.outcome import Json
+from indexer.wire.search import next_page, read_search, searchset
+from indexer.wire.vocabulary import JSON_MEDIA_TYPE
+
+log = logging.getLogger(__name__)
+
+
+async def _require_json(request: Request) -> None:
+    require_acceptable(request, *JSON_MEDIA_TYPES)
+
+
+async def _entry_id(id: str) -> str:
+    """The id of a path; what is no UUID names nothing here."""
+    try:
+        return read_uuid(id)
+    except InvalidValue as error:
+        raise NotFound("the index holds nothing by this id") from error
+
+
+EntryId = Annotated[str, Depends(_entry_id)]
+
+
+class FhirRoutes:
+    """The endpoints, with what they share."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        registrar: Registrar,
+        *,
+        body_bytes_max: int,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._registrar = registrar
+        self._body_bytes_max = body_bytes_max
+
+    def router(self) -> APIRouter:
+        """The endpoints at their addresses, `metadata` before what would take it for an id."""
+        router = APIRouter(prefix="/fhir", default_response_class=Response)
+        json = [Depends(_require_json)]
+        router.add_api_route("", self.provide, methods=["POST"], dependencies=json)
+        router.add_api_route("/metadata", self.metadata, methods=["GET"], dependencies=json)
+        place = "/DocumentReference"
+        router.add_api_route(place, self.find, methods=["GET"], dependencies=json)
+        router.add_api_route(
+            f"{place}/_search", self.find_by_form, methods=["POST"], dependencies=json
+        )
+        router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=json)
+        router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=json)
+        router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
+        return router
+
+    async def provide(self, request: Request) -> Response:
+        """Provide Document Bundle (ITI-65): all of it is held, durably, or nothing is."""
+        bundle = await read_json(request, bytes_max=self._body_bytes_max)
+        submission = read_provide_bundle(bundle)
+        entry_id = await self._registrar.register(submission)
+        log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
+        return fhir_response(transaction_response(bundle, entry_id))
+
+    async def find(self, request: Request) -> Response:
+        """Find Document References (ITI-67) by address; see `find_by_form`."""
+        return await self._find(request, parse_parameters(request.url.query))
+
+    async def find_by_form(self, request: Request) -> Response:
+        """Find Document References (ITI-67) by form, which keeps identities out of addresses."""
+        return await self._find(request, await read_form(request))
+
+    async def _find(self, request: Request, parameters: list[tuple[str, str]]) -> Response:
+        search = read_search(parameters)
+        found, more = await self._database.read(lambda tx: self._registry.find(tx, search))
+        base = fhir_base(request)
+        place = f"{base}/DocumentReference"
+        next_url = address(place, next_page(parameters, found[-1].entry_id)) if more else ""
+        bundle = searchset(
+            [(f"{place}/{one.entry_id}", _addressed(one, base)) for one in found],
+            self_url=address(place, parameters),
+            next_url=next_url,
+        )
+        return fhir_response(bundle)
+
+    async def entry(self, request: Request, entry_id: EntryId) -> Response:
+        """Read one DocumentReference."""
+        held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
+        return fhir_response(_addressed(held, fhir_base(request)))
+
+    async def submission_set(self, entry_id: EntryId) -> Response:
+        """Read the List of the submission that brought an entry."""
+        held = await self._database.read(lambda tx: self._registry.submission_set(tx, entry_id))
+        return Response(held, media_type=JSON_MEDIA_TYPE)
+
+    async def document(self, request: Request, entry_id: EntryId) -> Response:
+        """Retrieve Document (ITI-68): its bytes, in its media type.
+
+        A superseded document is given too. MHD lets an index answer 410 for it; yet a gateway that
+        replaces a pointer may have to read the one that it replaced.
+        """
+        held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+        require_acceptable(request, held.mime_type)
+        return Response(
+            held.content,
+            headers={"Content-Type": held.mime_type, "X-Content-Type-Options": "nosniff"},
+        )
+
+    async def metadata(self, request: Request) -> Response:
+        """What the index can do (R4 §3.1.0.7)."""
+        return fhir_response(capability_statement(fhir_base(request)))
+
+
+def _addressed(held: HeldEntry, base: str) -> Json:
+    """The resource with the address that its document has for this caller."""
+    held.resource["content"][0]["attachment"]["url"] = f"{base}/Binary/{held.entry_id}"
+    return held.resource

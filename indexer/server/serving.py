@@ -1,0 +1,60 @@
+"""Listens for HTTP until told to stop, and lets those who are being answered finish."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+CONNECTIONS_MAX = 512
+BACKLOG_MAX = 512
+IDLE_S_MAX = 30
+STOP_S_MAX = 10
+"""Seconds that answers under way have to finish once the index is told to stop."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the program: uvicorn raises them again before our files are closed."""
+        yield
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: the address or port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family, backlog=BACKLOG_MAX)
+
+
+def url_of(listening: socket.socket) -> str:
+    """The root address at which the socket is reached."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) -> None:
+    """Answer requests until `stop` is set, then finish those under way."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,  # ours names routes, not addresses
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=IDLE_S_MAX,
+        timeout_graceful_shutdown=STOP_S_MAX,
+    )
+    server = _Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[listening]), name="http")
+        await stop.wait()
+        server.should_exit = True

@@ -1,0 +1,373 @@
+"""A document entry as a DocumentReference (MHD Comprehensive with PDSm's rules), both ways.
+
+The patient is named by the national identifier alone; what the centre knows of the patient goes
+into a contained Patient, as sourcePatientInfo does in XDS.
+"""
+
+import base64
+import binascii
+import re
+
+from indexer.contract.document import (
+    DocumentEntry,
+    EntryStatus,
+    Identifier,
+    Organisation,
+    PatientTraits,
+    Person,
+    ReferenceId,
+    ReferenceKind,
+)
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Ins, Oid, Uid
+from indexer.wire.elements import (
+    Element,
+    coding,
+    compact,
+    concept,
+    identifier,
+    read_coding,
+    read_concept,
+    read_identifier,
+    read_system,
+    read_uri_oid,
+    read_uuid,
+    uri_identifier,
+    uris_with,
+    write_moment,
+    write_system,
+)
+from indexer.wire.outcome import IssueCode, Json
+from indexer.wire.vocabulary import (
+    DCM,
+    DOCUMENT_REFERENCE_PROFILE,
+    OID_PREFIX,
+    ORGANISATIONS,
+    PROFESSIONALS,
+    REFERENCE_DCM_CODE,
+    URI_SYSTEM,
+    UUID_PREFIX,
+)
+
+SOURCE_PATIENT = "source-patient"
+AUTHOR = "author"
+ORGANISATION = "organisation"
+AUTHENTICATOR = "authenticator"
+
+SHA1_BYTES = 20
+_SEX_TO_GENDER = {"M": "male", "F": "female", "U": "unknown"}
+_GENDER_TO_SEX = {"male": "M", "female": "F", "unknown": "U", "other": "U"}
+# Printable only: it becomes a header of the answer that carries the document.
+_MEDIA_TYPE = re.compile(r"[!-.0-~]+/[!-~][ -~]*", re.ASCII)
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
+
+
+def document_reference(
+    entry: DocumentEntry, *, attachment_url: str, replaces: str | None = None
+) -> Json:
+    """The entry as a resource, whose document lies at `attachment_url`.
+
+    Args:
+        entry: the entry; one without an `entry_id` gives a resource without `id`.
+        attachment_url: where the document lies, or its Binary's place in the same Bundle.
+        replaces: entry_id of the entry that this one replaces.
+    """
+    unique_id = uri_identifier(OID_PREFIX + entry.unique_id, use="usual")
+    identifiers = [unique_id]
+    if entry.entry_id:
+        identifiers.append(uri_identifier(UUID_PREFIX + entry.entry_id, use="official"))
+    return compact(
+        resourceType="DocumentReference",
+        id=entry.entry_id,
+        meta={"profile": [DOCUMENT_REFERENCE_PROFILE]},
+        contained=_contained(entry),
+        masterIdentifier=unique_id,
+        identifier=identifiers,
+        status=entry.status.value,
+        type=concept(entry.type_code),
+        category=[concept(entry.class_code)],
+        subject=subject(entry.patient),
+        date=write_moment(entry.created_at),
+        author=[_local(AUTHOR), _local(ORGANISATION)],
+        authenticator=_local(AUTHENTICATOR) if entry.legal_authenticator else None,
+        custodian=_local(ORGANISATION),
+        relatesTo=[_replaces(replaces)] if replaces else [],
+        description=entry.comments,
+        securityLabel=[concept(code) for code in entry.confidentiality],
+        content=[_content(entry, attachment_url)],
+        context=_context(entry),
+    )
+
+
+def subject(patient: Ins) -> Json:
+    """A logical reference to the patient: the index keeps no Patient resources."""
+    who = identifier(Identifier(value=patient.value, authority=patient.oid))
+    return {"type": "Patient", "identifier": who}
+
+
+def _local(name: str) -> Json:
+    return {"reference": f"#{name}"}
+
+
+def _replaces(entry_id: str) -> Json:
+    return {"code": "replaces", "target": {"reference": f"DocumentReference/{entry_id}"}}
+
+
+def _contained(entry: DocumentEntry) -> list[Json]:
+    organisation = Identifier(value=entry.author_organisation.number, authority=ORGANISATIONS)
+    contained = [
+        _source_patient(entry.local_patient, entry.traits),
+        _practitioner(AUTHOR, entry.author),
+        compact(
+            resourceType="Organization",
+            id=ORGANISATION,
+            identifier=[identifier(organisation)] if organisation.value else [],
+            name=entry.author_organisation.name,
+        ),
+    ]
+    if entry.legal_authenticator:
+        contained.append(_practitioner(AUTHENTICATOR, entry.legal_authenticator))
+    return contained
+
+
+def _source_patient(local: Identifier, traits: PatientTraits) -> Json:
+    name = compact(
+        use="official",
+        family=traits.birth_name,
+        given=[traits.given_name] if traits.given_name else [],
+    )
+    born = traits.birth_date
+    return compact(
+        resourceType="Patient",
+        id=SOURCE_PATIENT,
+        identifier=[identifier(local)] if local.value else [],
+        name=[name] if len(name) > 1 else [],
+        gender=_SEX_TO_GENDER[traits.sex],
+        birthDate=f"{born[:4]}-{born[4:6]}-{born[6:]}" if born else "",
+    )
+
+
+def _practitioner(name: str, person: Person) -> Json:
+    number = Identifier(value=person.number, authority=PROFESSIONALS)
+    human = compact(family=person.family, given=[person.given] if person.given else [])
+    return compact(
+        resourceType="Practitioner",
+        id=name,
+        identifier=[identifier(number)] if number.value else [],
+        name=[human] if human else [],
+    )
+
+
+def _content(entry: DocumentEntry, attachment_url: str) -> Json:
+    attachment = compact(
+        contentType=entry.mime_type,
+        language=entry.language,
+        url=attachment_url,
+        size=entry.size_bytes,
+        hash=base64.b64encode(bytes.fromhex(entry.sha1)).decode("ascii"),
+        title=entry.title,
+        creation=write_moment(entry.created_at),
+    )
+    return {"attachment": attachment, "format": coding(entry.format_code)}
+
+
+def _context(entry: DocumentEntry) -> Json:
+    return compact(
+        event=[concept(code) for code in entry.event_codes],
+        period=compact(
+            start=write_moment(entry.service_start) if entry.service_start else "",
+            end=write_moment(entry.service_stop) if entry.service_stop else "",
+        ),
+        facilityType=concept(entry.facility),
+        practiceSetting=concept(entry.practice_setting),
+        sourcePatientInfo=_local(SOURCE_PATIENT),
+        related=[{"identifier": _reference_id(one)} for one in entry.reference_ids],
+    )
+
+
+def _reference_id(reference: ReferenceId) -> Json:
+    codings = [{"system": URI_SYSTEM, "code": reference.kind.value}]
+    if code := REFERENCE_DCM_CODE.get(reference.kind):
+        codings.append({"system": DCM, "code": code})
+    return compact(
+        type={"coding": codings}, system=write_system(reference.authority), value=reference.value
+    )
+
+
+def read_document_reference(element: Element) -> DocumentEntry:
+    """The entry that a DocumentReference describes; the inverse of `document_reference`.
+
+    Raises:
+        Refusal: an element that the entry needs is absent, or is not what it claims to be.
+    """
+    element.expect("resourceType", "DocumentReference")
+    content = element.only_child("content")
+    attachment = content.child("attachment")
+    context = element.child("context")
+    period = context.child("period") if context.has("period") else Element({}, context.at("period"))
+    contained = _Contained(element)
+    patient = contained.referred(context, "sourcePatientInfo")
+    return DocumentEntry(
+        unique_id=_read_unique_id(element),
+        patient=read_subject(element),
+        local_patient=_first_identifier(patient),
+        traits=_read_traits(patient),
+        class_code=read_concept(element.only_child("category")),
+        type_code=read_concept(element.child("type")),
+        format_code=read_coding(content.child("format")),
+        mime_type=attachment.parsed("contentType", _read_media_type),
+        confidentiality=tuple(read_concept(one) for one in element.children("securityLabel")),
+        facility=read_concept(context.child("facilityType")),
+        practice_setting=read_concept(context.child("practiceSetting")),
+        event_codes=tuple(read_concept(one) for one in context.children("event")),
+        reference_ids=tuple(_read_reference_id(one) for one in context.children("related")),
+        created_at=attachment.moment("creation"),
+        service_start=period.moment_or_none("start"),
+        service_stop=period.moment_or_none("end"),
+        language=attachment.text_or_empty("language"),
+        title=attachment.text_or_empty("title"),
+        comments=element.text_or_empty("description"),
+        author=_read_person(contained.among(element, "author", "Practitioner")),
+        author_organisation=_read_organisation(contained.among(element, "author", "Organization")),
+        legal_authenticator=(
+            _read_person(contained.referred(element, "authenticator"))
+            if element.has("authenticator")
+            else None
+        ),
+        sha1=attachment.parsed("hash", _read_hash),
+        size_bytes=attachment.unsigned("size"),
+        entry_id=_read_entry_id(element),
+        status=element.parsed("status", _read_status),
+        document_url=attachment.text("url"),
+    )
+
+
+def _read_unique_id(element: Element) -> Uid:
+    """The masterIdentifier, which MHD wants to be a URI and the DMP an OID."""
+    master = element.child("masterIdentifier")
+    master.expect("system", URI_SYSTEM)
+    return master.parsed("value", lambda text: Uid(read_uri_oid(text)))
+
+
+def read_subject(element: Element) -> Ins:
+    """The patient whom a logical reference names."""
+    named = element.child("subject").child("identifier")
+    oid = named.parsed("system", lambda text: Oid(read_uri_oid(text)))
+    return named.parsed("value", lambda text: Ins(value=text, oid=oid))
+
+
+class _Contained:
+    """The contained resources of one resource, by their ids."""
+
+    def __init__(self, element: Element) -> None:
+        self._by_reference = {f"#{one.text('id')}": one for one in element.children("contained")}
+
+    def referred(self, element: Element, name: str) -> Element:
+        """The contained resource to which the element refers."""
+        reference = element.child(name)
+        found = self._by_reference.get(reference.text("reference"))
+        if found is None:
+            raise reference.refuse("reference", "is not contained", IssueCode.NOT_SUPPORTED)
+        return found
+
+    def among(self, element: Element, name: str, kind: str) -> Element:
+        """The first contained resource of one type among a list of references."""
+        for reference in element.children(name):
+            found = self._by_reference.get(reference.text_or_empty("reference"))
+            if found is not None and found.text("resourceType") == kind:
+                return found
+        raise element.refuse(name, f"refers to no contained {kind}", IssueCode.REQUIRED)
+
+
+def _first_identifier(element: Element) -> Identifier:
+    found = element.children("identifier")
+    return read_identifier(found[0]) if found else Identifier(value="")
+
+
+def _read_name(element: Element) -> tuple[str, str]:
+    """Family and given name of the first human name."""
+    found = element.children("name")
+    if not found:
+        return "", ""
+    return found[0].text_or_empty("family"), " ".join(found[0].texts("given"))
+
+
+def _read_traits(element: Element) -> PatientTraits:
+    family, given = _read_name(element)
+    return PatientTraits(
+        birth_name=family,
+        given_name=given,
+        birth_date=element.parsed("birthDate", _read_date) if element.has("birthDate") else "",
+        sex=element.parsed("gender", _read_gender) if element.has("gender") else "U",
+    )
+
+
+def _read_person(element: Element) -> Person:
+    element.expect("resourceType", "Practitioner")
+    family, given = _read_name(element)
+    return Person(number=_first_identifier(element).value, family=family, given=given)
+
+
+def _read_organisation(element: Element) -> Organisation:
+    return Organisation(number=_first_identifier(element).value, name=element.text_or_empty("name"))
+
+
+def _read_reference_id(related: Element) -> ReferenceId:
+    named = related.child("identifier")
+    codes = {
+        one.text("code")
+        for one in named.child("type").children("coding")
+        if one.text_or_empty("system") == URI_SYSTEM
+    }
+    kinds = [kind for kind in ReferenceKind if kind in codes]
+    if len(kinds) != 1:
+        raise named.refuse("type", "is no reference type that the DMP admits", IssueCode.VALUE)
+    return ReferenceId(
+        kind=kinds[0],
+        value=named.text("value"),
+        authority=read_system(named.text_or_empty("system")),
+    )
+
+
+def _read_entry_id(element: Element) -> str:
+    for one in uris_with(UUID_PREFIX, element.children("identifier")):
+        return one.parsed("value", read_uuid)
+    return ""
+
+
+def _read_status(text: str) -> EntryStatus:
+    try:
+        return EntryStatus(text)
+    except ValueError as error:
+        raise InvalidValue("neither current nor superseded") from error
+
+
+def _read_gender(text: str) -> str:
+    if text not in _GENDER_TO_SEX:
+        raise InvalidValue("not an administrative gender")
+    return _GENDER_TO_SEX[text]
+
+
+def _read_date(text: str) -> str:
+    # Not checked against the calendar: national identities hold dates that never were, for people
+    # whose day of birth is not known.
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise InvalidValue("not a date")
+    return "".join(found.groups())
+
+
+def _read_media_type(text: str) -> str:
+    if not _MEDIA_TYPE.fullmatch(text):
+        raise InvalidValue("not a media type")
+    return text
+
+
+def _read_hash(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidValue("not base64") from error
+    if len(raw) != SHA1_BYTES:
+        raise InvalidValue("not a SHA-1")
+    return raw.hex()
