@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import AccessDenied, InvalidRequest
-from gateway.manifest.document_entry import IMG_KOS
+from gateway.manifest.document_entry import TYPE_CODE
 from gateway.manifest.reader import Manifest, read_manifest
 from gateway.model.access import AccessContext
 from gateway.security.policy import Policy
@@ -55,7 +55,7 @@ class Resolver:
         verdict = await self._policy.decide(access, ins)
         if not verdict.permitted:
             raise AccessDenied(verdict.reason)
-        entries = await self._index.find(DocumentQuery(patient=ins, type_code=IMG_KOS.code))
+        entries = await self._index.find(DocumentQuery(patient=ins, type_code=TYPE_CODE.code))
         places = asyncio.Semaphore(MANIFESTS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._pointer(entry, places)) for entry in entries]
@@ -78,16 +78,15 @@ class Resolver:
 
 
 def _pointer(entry: DocumentEntry, manifest: Manifest | None) -> Pointer:
-    series = manifest.series if manifest else ()
     return Pointer(
         study_uid=manifest.study if manifest else _study(entry),
         document_id=entry.unique_id,
         title=entry.title,
-        modalities=tuple(sorted({one.modality for one in series} - {"", "KO"})),
+        modalities=manifest.modalities if manifest else (),
         study_date=manifest.study_date if manifest else "",
         organisation=entry.author_organisation.name,
         visibility=tuple(code.code for code in entry.confidentiality),
-        retrieve_urls=tuple(one.retrieve_url for one in series if one.retrieve_url),
+        retrieve_urls=manifest.retrieve_urls if manifest else (),
     )
 
 

@@ -23,7 +23,7 @@ ANNOUNCED_MAX: Final = 100_000
 _AVAILABLE: Final = frozenset({"ONLINE", "NEARLINE"})
 """Instance Availability (PS3.3 §C.4.23.1.1) of what can be had without a person's help."""
 
-Offer = Callable[[StoreRequest], Awaitable[int] | None]
+Offer = Callable[[StoreRequest], Awaitable[int | None]]
 """Takes an instance that a C-MOVE of ours made come; None if it is none of those."""
 
 
@@ -46,9 +46,9 @@ class DimseDoor:
             InvalidRequest: it cannot be read, or is not the instance that the command names.
             StorageUnavailable: it could not be kept.
         """
-        moved = self._offer(request)
+        moved = await self._offer(request)
         if moved is not None:
-            return await moved
+            return moved
         header = await asyncio.to_thread(read_header, request.spooled)
         if header.image.instance != request.sop_instance:
             raise InvalidRequest("the data set is not the instance that the command names")

@@ -17,7 +17,7 @@ from gateway.errors import InvalidRequest
 from gateway.manifest.description import SeriesWords, read_description
 from gateway.manifest.elements import first, items, text
 from gateway.manifest.image_library import InstanceWords, SeriesEntry, read_library
-from gateway.manifest.values import integer_string
+from gateway.manifest.values import date, integer_string
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Identifier
 from indexer.contract.errors import InvalidValue
@@ -82,6 +82,8 @@ class Manifest:
     """Code value of the document's title, such as 113030."""
     patient: Identifier
     """PatientID and the OID of its issuer: in France the INS."""
+    study_date: str
+    """YYYYMMDD, as the images tell it; empty where they do not."""
     series: tuple[ManifestSeries, ...]
 
     @property
@@ -157,6 +159,7 @@ def _manifest(document: Dataset) -> Manifest:
         patient=Identifier(
             value=text(document, "PatientID"), authority=text(issuer, "UniversalEntityID")
         ),
+        study_date=date(text(document, "StudyDate")),
         series=_series(document),
     )
 

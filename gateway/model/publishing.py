@@ -30,6 +30,7 @@ class WaitFor(StrEnum):
     VALIDATION = "report_validation"
     SETTLING = "settling"
     IMAGES = "images"
+    PACS = "pacs"
 
 
 class SetAsideCode(StrEnum):

@@ -1,0 +1,81 @@
+"""The HTTP side of the gateway: one application, every route behind the gate."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import Gauge
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway import http_errors
+from gateway.catalogue.studies import Studies
+from gateway.federation.resolver import Resolver
+from gateway.federation.routes import pointer_routes
+from gateway.health import health_routes
+from gateway.publication.outbox import Outbox
+from gateway.publication.routes import operator_routes
+from gateway.security.gate import Gate
+from gateway.security.policy import Policy
+from gateway.storage.database import Database, Transaction
+from gateway.telemetry import Metrics, RequestLog
+
+
+def build_web(
+    policy: Policy,
+    resolver: Resolver,
+    dicomweb: list[Route],
+    *,
+    database: Database,
+    studies: Studies,
+    outbox: Outbox,
+) -> FastAPI:
+    """The application: probes, operators' and viewers' JSON, and DICOMweb.
+
+    Its documentation pages are off, for they load scripts from another site; `/openapi.json` is on.
+    Tracing is off, for it would record addresses with their parameters.
+    """
+    app = FastAPI(
+        title="DRIM-M gateway",
+        version=version("drim-gateway"),
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    http_errors.install(app)
+    app.include_router(health_routes({"database": lambda: database.write(_nothing)}))
+    app.include_router(pointer_routes(resolver))
+    app.include_router(operator_routes(database, studies, outbox))
+    app.router.routes.extend(dicomweb)
+    metrics = Metrics("gateway")
+    app.add_route("/metrics", _exposition(metrics, database, studies, outbox))
+    app.add_middleware(Gate, policy=policy, refusal=http_errors.answer)
+    app.add_middleware(RequestLog, metrics=metrics)
+    return app
+
+
+async def _nothing(tx: Transaction) -> None:
+    """A transaction that is committed, or not: the disk and the writer are there."""
+    await tx.fetch("SELECT 1")
+
+
+def _exposition(metrics: Metrics, database: Database, studies: Studies, outbox: Outbox):  # type: ignore[no-untyped-def]
+    """`/metrics`, with how many studies and submissions stand where."""
+    by_study = Gauge(
+        "gateway_studies", "Studies by where they stand.", ["state"], registry=metrics.registry
+    )
+    by_submission = Gauge(
+        "gateway_submissions",
+        "Submissions by what became of them.",
+        ["state"],
+        registry=metrics.registry,
+    )
+
+    async def exposition(request: Request) -> Response:
+        for gauge, repository in ((by_study, studies), (by_submission, outbox)):
+            gauge.clear()
+            for state, count in (await database.read(repository.count_by_state)).items():
+                gauge.labels(state).set(count)
+        return await metrics.exposition(request)
+
+    return exposition
