@@ -77,7 +77,7 @@ class Notifier:
         gateway: DicomAddress,
         *,
         instances_of: Callable[[str], list[StoredInstance]],
-        told: Callable[[str, int], None],
+        told: Callable[[str, int], object],
         quiet_s: float,
     ) -> None:
         self._ae_title, self._gateway, self._quiet_s = ae_title, gateway, quiet_s

@@ -28,6 +28,29 @@ _BIRTH_DAYS = 33_000  # a bit over ninety years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """A structure by its national number (FINESS, without the digit that tells its kind)."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Professional:
+    """A doctor by national number (8, then RPPS)."""
+
+    number: str
+    family: str
+    given: str
+
+
+# The check digits are right and the numbers are nobody's.
+CENTRE = Organisation(number="990000127", name="Centre d'imagerie de l'Échantillon")
+RADIOLOGIST = Professional(number="810999000002", family="TESTEUR", given="ANNE")
+REFERRER = Professional(number="810999000010", family="ESSAI", given="ÉLODIE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """A patient's identity: the five strict traits, the national number and the local one."""
 

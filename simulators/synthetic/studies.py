@@ -23,6 +23,7 @@ from pydicom.uid import (
 
 from simulators.synthetic import images
 from simulators.synthetic.examination import Examination
+from simulators.synthetic.identity import CENTRE, REFERRER
 from simulators.synthetic.uids import uid_of
 
 _LATIN_1, _UTF_8 = "ISO_IR 100", "ISO_IR 192"
@@ -124,7 +125,7 @@ def _base(
     ds.StudyID = examination.study_id
     ds.AccessionNumber = examination.accession
     ds.StudyDescription = examination.description
-    ds.ReferringPhysicianName = "ESSAI^ÉLODIE^^DR"
+    ds.ReferringPhysicianName = f"{REFERRER.family}^{REFERRER.given}^^DR"
     _put_times(ds, examination, series, number)
     ds.Modality = examination.modality
     ds.SeriesInstanceUID = uid_of(examination.study_uid, series)
@@ -135,7 +136,7 @@ def _base(
     ds.ManufacturerModelName = "Drawn by numbers"
     ds.DeviceSerialNumber = "1"
     ds.SoftwareVersions = "1"
-    ds.InstitutionName = "Centre d'imagerie de l'Échantillon"
+    ds.InstitutionName = CENTRE.name
     ds.StationName = f"SALLE-{examination.modality}"
     ds.BurnedInAnnotation = "NO"
     return ds

@@ -1,0 +1,5 @@
+"""`python -m simulators`: the same as `drim-sim`."""
+
+from simulators.cli import app
+
+app()

@@ -1,0 +1,1 @@
+"""Those who look for a patient's images, and know the patient alone."""
