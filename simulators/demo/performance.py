@@ -47,7 +47,8 @@ def run_demo(options: DemoOptions) -> int:
     except* asyncio.CancelledError:
         code = 130
     if code == 1:
-        console.print(f"The programs' logs are in {data_dir / 'logs'}", highlight=False)
+        logs = data_dir / "logs"
+        console.print(f"The programs' logs are in {logs}", highlight=False, soft_wrap=True)
     elif own_folder:
         shutil.rmtree(data_dir, ignore_errors=True)
     return code

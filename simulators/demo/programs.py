@@ -6,9 +6,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
@@ -59,39 +59,42 @@ class Ports:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """How a program is started: `python -m`, its arguments, and its settings as environment."""
 
     name: str
     arguments: Sequence[str]
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    is_heard: bool = False
+    """Whether the demo reads its standard output, which else goes to its log."""
 
 
 class Program:
-    """A child process of the demo, whose words go to a log file."""
+    """A child process of the demo."""
 
     def __init__(self, name: str, log: Path, process: asyncio.subprocess.Process) -> None:
-        self.name, self.log = name, log
-        self._process = process
+        self.name = name
+        self._log, self._process = log, process
 
     async def lines(self) -> AsyncIterator[str]:
-        """What the program says on its standard output, line by line; the log has them too.
+        """What a program that is heard says, until it ends."""
+        assert self._process.stdout is not None, "it is not heard"
+        async for line in self._process.stdout:
+            yield line.decode(errors="replace").rstrip()
+
+    async def fail_when_it_ends(self) -> NoReturn:
+        """Wait for the program's end, which nobody but the demo should bring about.
 
         Raises:
-            ProgramFailed: it has ended; nobody but the demo ends it.
+            ProgramFailed: it has ended.
         """
-        assert self._process.stdout is not None, "started with a pipe"
-        async for line in self._process.stdout:
-            with self.log.open("ab") as log:
-                log.write(line)
-            yield line.decode(errors="replace").rstrip()
         code = await self._process.wait()
         raise ProgramFailed(f"{self.name} ended with {code}:\n{self.tail()}")
 
     def tail(self) -> str:
         """The last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()
+        lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
 
     async def stop(self) -> None:
@@ -123,7 +126,7 @@ async def running(launch: Launch, log_folder: Path) -> AsyncIterator[Program]:
             *launch.arguments,
             env={**inherited, **launch.settings},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if launch.is_heard else log,
             stderr=log,
             limit=_LINE_BYTES_MAX,
             # Ctrl-C is for the demo, which then stops its programs in their order.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -31,18 +32,18 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     else:
         end = "did not come through"
     mark = "[green]✓[/]" if outcome.held else "[red]✗[/]"
-    console.print(f"{mark} {describe(outcome.case)}: {end}", highlight=False)
+    console.print(f"{mark} {describe(outcome.case)}: {end}", highlight=False, soft_wrap=True)
     for fault in outcome.faults:
-        console.print(f"    {fault}", style="red", highlight=False, markup=False)
+        console.print(f"    {fault}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_table(console: Console, outcomes: Sequence[Outcome]) -> None:
     """One row per study."""
-    table = Table(title="Studies")
-    for heading in ("modality", "images", "first", "state"):
-        table.add_column(heading)
-    for heading in ("instances", "findable ms", "fetched", "digests"):
-        table.add_column(heading, justify="right")
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("", "images", "first", "state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("instances", "findable", "fetched", "digests"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for outcome in outcomes:
         case = outcome.case
         table.add_row(
@@ -51,7 +52,7 @@ def show_table(console: Console, outcomes: Sequence[Outcome]) -> None:
             "report" if case.report_first else "images",
             _state(outcome),
             str(outcome.instances),
-            "" if outcome.findable_ms is None else str(outcome.findable_ms),
+            "" if outcome.findable_ms is None else f"{outcome.findable_ms} ms",
             _size(outcome.bytes_fetched) if outcome.bytes_fetched else "",
             {True: "equal", False: "DIFFER", None: ""}[outcome.digests_equal],
             style="" if outcome.held else "red",

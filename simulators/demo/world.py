@@ -94,8 +94,8 @@ async def open_world(data_dir: Path, ports: Ports) -> AsyncIterator[World]:
         world = World(session, ports)
         async with asyncio.TaskGroup() as watchers:
             watching = [
-                watchers.create_task(_watch(index)),
-                watchers.create_task(_watch(gateway)),
+                watchers.create_task(index.fail_when_it_ends()),
+                watchers.create_task(gateway.fail_when_it_ends()),
                 watchers.create_task(_listen(centre, world)),
             ]
             await wait_until_ready(session, index, world.index_url)
@@ -109,11 +109,6 @@ async def open_world(data_dir: Path, ports: Ports) -> AsyncIterator[World]:
                 task.cancel()
 
 
-async def _watch(program: Program) -> None:
-    async for _ in program.lines():
-        pass
-
-
 async def _listen(centre: Program, world: World) -> None:
     async for line in centre.lines():
         match line.split():
@@ -123,13 +118,14 @@ async def _listen(centre: Program, world: World) -> None:
                 notification = world.notification(study_uid)
                 if not notification.done():
                     notification.set_result(int(at_ms))
+    await centre.fail_when_it_ends()
 
 
 def _launches(data_dir: Path, ports: Ports) -> tuple[Launch, Launch, Launch]:
     index = Launch(
-        "index",
-        ["indexer.server", "serve", "--open-access"],
-        {"INDEX_HTTP_PORT": str(ports.index), "INDEX_DATA_DIR": str(data_dir / "index")},
+        name="index",
+        arguments=["indexer.server", "serve", "--open-access"],
+        settings={"INDEX_HTTP_PORT": str(ports.index), "INDEX_DATA_DIR": str(data_dir / "index")},
     )
     pacs = {
         "ae_title": CENTRE_AE_TITLE,
@@ -140,9 +136,9 @@ def _launches(data_dir: Path, ports: Ports) -> tuple[Launch, Launch, Launch]:
         "accession_issuer": ACCESSION_ISSUER,
     }
     gateway = Launch(
-        "gateway",
-        ["gateway", "serve", "--open-access"],
-        {
+        name="gateway",
+        arguments=["gateway", "serve", "--open-access"],
+        settings={
             "GATEWAY_DATA_DIR": str(data_dir / "gateway"),
             "GATEWAY_HTTP_PORT": str(ports.gateway),
             "GATEWAY_DICOM_PORT": str(ports.dicom),
@@ -159,13 +155,13 @@ def _launches(data_dir: Path, ports: Ports) -> tuple[Launch, Launch, Launch]:
     )
     gateway_address = f"{GATEWAY_AE_TITLE}={HOST}:{ports.dicom}"
     centre = Launch(
-        "centre",
-        [
+        name="centre",
+        arguments=[
             *("simulators", "centre", "--ae-title", CENTRE_AE_TITLE),
             *("--port", str(ports.centre), "--folder", str(data_dir / "centre")),
             *("--destination", gateway_address, "--notify", gateway_address),
             *("--quiet-s", str(CENTRE_QUIET_S)),
         ],
-        {},
+        is_heard=True,
     )
     return index, gateway, centre
