@@ -178,15 +178,14 @@ class MoveMediator:
         None: it belongs to no move and is intake's. An instance that says it was moved for us
         while no such move is in flight was asked for and is no longer wanted: it is refused.
         """
-        if request.originator_ae not in (None, self._ae_title):
-            return None
-        if request.originator_ae and request.originator_message_id is not None:
-            move = self._moves.get(request.originator_message_id)
-        else:
+        is_ours = request.originator_ae == self._ae_title
+        if request.originator_message_id is None:
             move = await self._find_by_study(request)
+        else:
+            move = self._find_by_message_id(request, is_ours)
         if move is not None:
             return await move.arrivals.take(request)
-        return StoreStatus.OUT_OF_RESOURCES if request.originator_ae else None
+        return StoreStatus.OUT_OF_RESOURCES if is_ours else None
 
     def _allot_message_id(self) -> int:
         # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
@@ -211,6 +210,13 @@ class MoveMediator:
             move.arrivals.finish(PacsUnavailable("the move failed"))
         else:
             move.arrivals.finish(outcome)
+
+    def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
+        move = self._moves.get(request.originator_message_id or 0)
+        # Some PACSs name themselves as the originator, or nobody.
+        if move is None or is_ours or request.peer.calling_ae == move.pacs_ae:
+            return move
+        return None
 
     async def _find_by_study(self, request: StoreRequest) -> _Move | None:
         # A PACS may leave out the Move Originator Message ID (optional, PS3.7 §9.1.1.1).
