@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from pydantic import ValidationError
 
 from gateway.errors import Unavailable
@@ -14,7 +13,7 @@ from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
 from indexer.server.app import opened_index
-from indexer.server.serving import listen, serve, url_of
+from indexer.server.serving import listen, loop_factory, serve, url_of
 from indexer.server.settings import IndexSettings, SettingsRefused, load_settings
 
 app = typer.Typer(
@@ -43,7 +42,8 @@ def serve_index(
     try:
         settings = load_settings(config)
         policy = _policy(settings, open_access=open_access)
-        uvloop.run(_serve(settings, policy))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(settings, policy))
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
             typer.echo(f"{'.'.join(map(str, one['loc']))}: {one['msg']}", err=True)

@@ -69,7 +69,8 @@ class FhirRoutes:
         """The endpoints at their addresses, `metadata` before what would take it for an id."""
         router = APIRouter(prefix="/fhir", default_response_class=Response)
         json = [Depends(_require_json)]
-        router.add_api_route("", self.provide, methods=["POST"], dependencies=json)
+        for root in ("", "/"):  # R4 §3.1.0.1.2 names the base without a slash; clients differ
+            router.add_api_route(root, self.provide, methods=["POST"], dependencies=json)
         router.add_api_route("/metadata", self.metadata, methods=["GET"], dependencies=json)
         place = "/DocumentReference"
         router.add_api_route(place, self.find, methods=["GET"], dependencies=json)

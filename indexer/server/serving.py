@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -20,6 +20,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the program: uvicorn raises them again before our files are closed."""
         yield
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the fastest loop that this machine has; None is asyncio's own."""
+    return uvicorn.Config("").get_loop_factory()
 
 
 def listen(address: str, port: int) -> socket.socket:

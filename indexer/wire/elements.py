@@ -125,6 +125,8 @@ class Element:
         value = self.fields.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise self.refuse(name, "is no list of texts", IssueCode.STRUCTURE)
+        if any(not one or "\x00" in one for one in value):
+            raise self.refuse(name, "is empty or holds a NUL", IssueCode.VALUE)
         return value
 
 
