@@ -142,7 +142,9 @@ def test_what_is_no_record_is_refused_without_being_quoted(record: bytes) -> Non
         decode(Study, record)
 
     assert str(refused.value) == "not a record of Study"
-    assert refused.value.__suppress_context__  # a logged trace does not quote it either
+    # Nor does a logged trace quote it.
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
 
 
 @given(st.binary(max_size=100) | studies.map(encode), st.integers(0, 99), st.binary(max_size=3))

@@ -247,6 +247,50 @@ async def test_a_work_that_waits_for_something_else_is_ended(
     assert await note_ids(engine) == [2, 3]
 
 
+async def test_a_long_statement_is_no_pause(
+    engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_transaction, "PAUSE_S_MAX", 0.01)
+    long = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
+        SELECT max(i) AS count FROM n"""
+
+    assert await engine.read(lambda tx: tx.fetch(long)) == [{"count": 1_000_000}]
+
+
+async def test_a_commit_that_is_refused_leaves_no_transaction_open(engine: SqliteDatabase) -> None:
+    await engine.write(
+        lambda tx: tx.fetch(
+            "CREATE TABLE part (note_id REFERENCES note DEFERRABLE INITIALLY DEFERRED)"
+        )
+    )
+
+    with pytest.raises(StorageUnavailable) as refused:
+        await engine.write(lambda tx: tx.fetch("INSERT INTO part (note_id) VALUES (404)"))
+    await engine.write(a_note(1))
+
+    assert isinstance(refused.value.__cause__, sqlite3.IntegrityError)
+    assert await note_ids(engine) == [1]
+
+
+async def test_nobody_waits_for_ever_when_the_loop_is_torn_down(engine: SqliteDatabase) -> None:
+    async def wait_for_ever(tx: Transaction) -> None:
+        await asyncio.Event().wait()
+
+    callers = [
+        asyncio.create_task(engine.write(work)) for work in (wait_for_ever, a_note(1), a_note(2))
+    ]
+    await asyncio.sleep(0)  # each has handed in its work
+
+    [writer] = [task for task in asyncio.all_tasks() if task.get_name() == "sqlite-writer"]
+    writer.cancel()
+    heard = await asyncio.gather(*callers, return_exceptions=True)
+
+    assert [type(answer) for answer in heard] == [StorageUnavailable] * 3
+    assert await note_ids(engine) == []
+    with pytest.raises(StorageUnavailable):
+        await engine.write(a_note(3))
+
+
 async def test_a_cancelled_read_ends_its_statement(engine: SqliteDatabase) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     begun = asyncio.Event()
