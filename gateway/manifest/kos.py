@@ -73,9 +73,8 @@ def build_kos(
         revision: from 1, counts the manifests of this study.
     """
     moment = made_at.astimezone(_offset(content, made_at, centre))
-    document = _identity(content)
-    document.update(_study(content, moment, centre))
-    document.update(_requests(content))
+    text = write_description(content)
+    document = _header(content, moment, centre, text)
     document.update(
         _elements(
             SOPClassUID=KEY_OBJECTS,
@@ -84,25 +83,40 @@ def build_kos(
             InstanceNumber=str(revision),
         )
     )
-    text = write_description(content)
-    document.update(_elements(SpecificCharacterSet=_character_set(document, text)))
     document.update(_content(content, text))
     document.update(_evidence(content, centre))
     return _file(document, sop_instance)
 
 
-def _identity(content: PointerContent) -> Dataset:
+def _header(content: PointerContent, moment: datetime, centre: Centre, text: str) -> Dataset:
+    """All that holds texts of others: in Latin-1 as the samples, in UTF-8 where one does not fit
+    it (PS3.3 §C.12.1.1.2)."""
+    name, header = "ISO_IR 100", _told(content, moment, centre, "latin-1")
+    if not _fit_latin_1(text, *_texts(header)):
+        name, header = "ISO_IR 192", _told(content, moment, centre, "utf-8")
+    header.update(_elements(SpecificCharacterSet=name))
+    return header
+
+
+def _told(content: PointerContent, moment: datetime, centre: Centre, encoding: str) -> Dataset:
+    told = _identity(content, encoding)
+    told.update(_study(content, moment, centre, encoding))
+    told.update(_requests(content, encoding))
+    return told
+
+
+def _identity(content: PointerContent, encoding: str) -> Dataset:
     """The Patient module, with the identity of the report: the one that is qualified."""
     patient = content.patient
     name = f"{values.component(patient.birth_name)}^{values.component(patient.first_given_name)}"
     told = _elements(
-        PatientName=values.person_name(name),
+        PatientName=values.person_name(name, encoding),
         PatientBirthDate=values.date(patient.birth_date),
         PatientSex=values.sex(patient.sex),
         OtherPatientIDsSequence=[_ins(content.ins, TypeOfPatientID="TEXT")],
     )
     told.update(_ins(content.ins))
-    used = [values.person_name(one) for one in patient.used_names]
+    used = [values.person_name(one, encoding) for one in patient.used_names]
     if any(used):
         told.update(_elements(OtherPatientNames=[one for one in used if one]))
     if patient.birth_place:
@@ -118,7 +132,7 @@ def _ins(ins: Ins, **more: object) -> Dataset:
     )
 
 
-def _study(content: PointerContent, moment: datetime, centre: Centre) -> Dataset:
+def _study(content: PointerContent, moment: datetime, centre: Centre, encoding: str) -> Dataset:
     """The study as the images tell it, and the series and document that are made now."""
     date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
     return _elements(
@@ -134,19 +148,21 @@ def _study(content: PointerContent, moment: datetime, centre: Centre) -> Dataset
         # Empty as in the samples: the accessions are in the request items, however many there are.
         AccessionNumber="",
         Modality="KO",
-        Manufacturer=values.long_string(centre.manufacturer),
-        InstitutionName=values.institution(centre.organisation_name, centre.organisation_id),
-        ReferringPhysicianName=values.person_name(content.referring_physician),
-        StudyDescription=values.long_string(content.study_description),
+        Manufacturer=values.long_string(centre.manufacturer, encoding),
+        InstitutionName=values.institution(
+            centre.organisation_name, centre.organisation_id, encoding
+        ),
+        ReferringPhysicianName=values.person_name(content.referring_physician, encoding),
+        StudyDescription=values.long_string(content.study_description, encoding),
         ReferencedPerformedProcedureStepSequence=[],
         StudyInstanceUID=content.study,
-        StudyID=values.identifier(content.study_id, length_max=values.SHORT_LENGTH_MAX),
+        StudyID=values.identifier(content.study_id, encoding, length_max=values.SHORT_LENGTH_MAX),
         SeriesNumber=SERIES_NUMBER,
     )
 
 
-def _requests(content: PointerContent) -> Dataset:
-    items = [_request(content.study, *pair) for pair in _pairs(content)]
+def _requests(content: PointerContent, encoding: str) -> Dataset:
+    items = [_request(content.study, *pair, encoding) for pair in _pairs(content)]
     return _elements(ReferencedRequestSequence=items) if items else Dataset()
 
 
@@ -164,13 +180,15 @@ def _pairs(content: PointerContent) -> list[tuple[Identifier | None, Identifier 
     return [(one, None) for one in accessions] + [(None, one) for one in orders]
 
 
-def _request(study: Uid, accession: Identifier | None, order: Identifier | None) -> Dataset:
+def _request(
+    study: Uid, accession: Identifier | None, order: Identifier | None, encoding: str
+) -> Dataset:
     """One item of the Referenced Request Sequence (PS3.3 §C.17.2.1)."""
     item = _elements(
         StudyInstanceUID=study,
         ReferencedStudySequence=[],
-        AccessionNumber=_held(accession, values.SHORT_LENGTH_MAX),
-        PlacerOrderNumberImagingServiceRequest=_held(order, values.LONG_LENGTH_MAX),
+        AccessionNumber=_held(accession, encoding, values.SHORT_LENGTH_MAX),
+        PlacerOrderNumberImagingServiceRequest=_held(order, encoding, values.LONG_LENGTH_MAX),
         FillerOrderNumberImagingServiceRequest="",
         RequestedProcedureID="",
         RequestedProcedureDescription="",
@@ -184,8 +202,8 @@ def _request(study: Uid, accession: Identifier | None, order: Identifier | None)
     return item
 
 
-def _held(told: Identifier | None, length_max: int) -> str:
-    return "" if told is None else values.identifier(told.value, length_max=length_max)
+def _held(told: Identifier | None, encoding: str, length_max: int) -> str:
+    return "" if told is None else values.identifier(told.value, encoding, length_max=length_max)
 
 
 def _authority(oid: str) -> Dataset:
@@ -270,14 +288,12 @@ def _offset(content: PointerContent, made_at: datetime, centre: Centre) -> timez
     return timezone(timedelta(minutes=round(offset.total_seconds() / 60)))
 
 
-def _character_set(document: Dataset, text: str) -> str:
-    """Latin-1 as the samples, UTF-8 where a text does not fit it (PS3.3 §C.12.1.1.2)."""
+def _fit_latin_1(*texts: str) -> bool:
     try:
-        for written in (text, *_texts(document)):
-            written.encode("latin-1")
+        "".join(texts).encode("latin-1")
     except UnicodeEncodeError:
-        return "ISO_IR 192"
-    return "ISO_IR 100"
+        return False
+    return True
 
 
 def _texts(document: Dataset) -> Iterator[str]:

@@ -14,10 +14,10 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gateway.errors import InvalidRequest
+from gateway.manifest import values
 from gateway.manifest.description import SeriesWords, read_description
 from gateway.manifest.elements import first, items, text
 from gateway.manifest.image_library import InstanceWords, SeriesEntry, read_library
-from gateway.manifest.values import date, integer_string
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Identifier
 from indexer.contract.errors import InvalidValue
@@ -159,7 +159,7 @@ def _manifest(document: Dataset) -> Manifest:
         patient=Identifier(
             value=text(document, "PatientID"), authority=text(issuer, "UniversalEntityID")
         ),
-        study_date=date(text(document, "StudyDate")),
+        study_date=values.date(text(document, "StudyDate")),
         series=_series(document),
     )
 
@@ -198,7 +198,8 @@ def _one_series(
     return ManifestSeries(
         series=series,
         modality=told.modality or entry.modality or ("KO" if only_key_objects else ""),
-        number=integer_string(text(item, "SeriesNumber")) or integer_string(entry.number),
+        number=values.integer_string(text(item, "SeriesNumber"))
+        or values.integer_string(entry.number),
         description=told.description or entry.description,
         retrieve_url=_series_url(_url(item) or above, study, series),
         location_uid=text(item, "RetrieveLocationUID"),
@@ -210,11 +211,14 @@ def _one_series(
 def _instance(item: Dataset, told: dict[str, InstanceWords]) -> ManifestInstance:
     instance = Uid(text(item, "ReferencedSOPInstanceUID"))
     words = told.get(instance, InstanceWords())
-    frames = integer_string(text(item, "NumberOfFrames")) or integer_string(words.frames)
+    frames = values.integer_string(text(item, "NumberOfFrames")) or values.integer_string(
+        words.frames
+    )
     return ManifestInstance(
         instance=instance,
         sop_class=Uid(text(item, "ReferencedSOPClassUID")),
-        number=integer_string(text(item, "InstanceNumber")) or integer_string(words.number),
+        number=values.integer_string(text(item, "InstanceNumber"))
+        or values.integer_string(words.number),
         frames=int(frames) if frames and int(frames) > 0 else None,
     )
 

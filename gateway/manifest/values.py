@@ -3,14 +3,17 @@
 PACS, modalities and reports send texts that are too long or hold what DICOM forbids. A description
 is cut, for a part of it still helps; an identifier is left out, for a part of it names another
 thing.
+
+The standard counts characters. Validators and databases count bytes, so a value that is written in
+UTF-8 keeps to the limit in bytes, too.
 """
 
 import re
 import unicodedata
 from datetime import datetime
 
-SHORT_LENGTH_MAX = 16  # characters of SH
-LONG_LENGTH_MAX = 64  # characters of LO and of each group of a PN
+SHORT_LENGTH_MAX = 16  # of SH
+LONG_LENGTH_MAX = 64  # of LO and of each group of a PN
 _UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a pair, line separators
 
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}", re.ASCII)
@@ -34,15 +37,15 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
-def long_string(text: str) -> str:
-    """A description as LO: at most 64 characters; a backslash would part it into two values."""
-    return _cut(clean(text.replace("\\", "/")), LONG_LENGTH_MAX)
+def long_string(text: str, encoding: str) -> str:
+    """A description as LO: at most 64 long; a backslash would part it into two values."""
+    return _cut(clean(text.replace("\\", "/")), LONG_LENGTH_MAX, encoding)
 
 
-def identifier(text: str, *, length_max: int) -> str:
+def identifier(text: str, encoding: str, *, length_max: int) -> str:
     """The identifier whole, or empty where the VR cannot hold it whole."""
     told = text.strip()
-    held = len(told) <= length_max and "\\" not in told and clean(told) == told
+    held = _length(told, encoding) <= length_max and "\\" not in told and clean(told) == told
     return told if held else ""
 
 
@@ -51,22 +54,22 @@ def component(text: str) -> str:
     return clean(re.sub(r"[\\^=]", " ", text))
 
 
-def person_name(text: str) -> str:
-    """A person name as PN: at most three groups, of five components and 64 characters each."""
-    groups = [
-        _cut("^".join(component(one) for one in group.split("^")[:5]).rstrip("^"), LONG_LENGTH_MAX)
-        for group in text.split("=")[:3]
-    ]
+def person_name(text: str, encoding: str) -> str:
+    """A person name as PN: at most three groups, of five components, 64 long each."""
+    named = (
+        "^".join(component(one) for one in group.split("^")[:5]) for group in text.split("=")[:3]
+    )
+    groups = (_cut(group.rstrip("^"), LONG_LENGTH_MAX, encoding) for group in named)
     return "=".join(groups).rstrip("=")
 
 
-def institution(name: str, number: str) -> str:
+def institution(name: str, number: str, encoding: str) -> str:
     """A structure as LO in the way of HL7's XON: name first, number tenth.
 
     The name gives way where both do not fit: consumers look for the number.
     """
-    end = f"^^^^^^^^^{identifier(number, length_max=LONG_LENGTH_MAX - 9)}"
-    return _cut(component(name), LONG_LENGTH_MAX - len(end)) + end
+    end = f"^^^^^^^^^{identifier(number, encoding, length_max=LONG_LENGTH_MAX - 9)}"
+    return _cut(component(name), LONG_LENGTH_MAX - _length(end, encoding), encoding) + end
 
 
 def code_string(text: str) -> str:
@@ -123,9 +126,18 @@ def sex(text: str) -> str:
     return told if told in ("M", "F", "O") else ""
 
 
-def _cut(text: str, length_max: int) -> str:
-    """The first characters of the text; an accent is not parted from its letter."""
-    end = length_max
-    while 0 < end < len(text) and unicodedata.combining(text[end]):
+def _cut(text: str, length_max: int, encoding: str) -> str:
+    """The beginning of the text; an accent is not parted from its letter."""
+    end = min(len(text), length_max)
+    while end > 0 and (_length(text[:end], encoding) > length_max or _parts_accent(text, end)):
         end -= 1
     return text[:end].rstrip()
+
+
+def _parts_accent(text: str, end: int) -> bool:
+    return end < len(text) and unicodedata.combining(text[end]) > 0
+
+
+def _length(text: str, encoding: str) -> int:
+    """Bytes of the text, or its characters where it does not fit the encoding."""
+    return len(text.encode(encoding, "replace"))
