@@ -32,13 +32,6 @@ def test_every_documented_setting_exists(settings: type[BaseSettings]) -> None:
     assert _documented(settings) - _fields(settings) == set()
 
 
-@EVERY_SETTINGS
-def test_every_setting_says_what_it_means(settings: type[BaseSettings]) -> None:
-    silent = [name for name, field in settings.model_fields.items() if not field.description]
-
-    assert silent == []
-
-
 def _prefix(settings: type[BaseSettings]) -> str:
     return settings.model_config["env_prefix"]
 
