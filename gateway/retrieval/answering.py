@@ -91,6 +91,11 @@ class Body:
         self.begun = True
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
+    async def send_head(self, content_type: str) -> None:
+        """Answer HEAD: what GET would begin with, and nothing more."""
+        await self.begin(content_type)
+        await self.write(b"", more=False)
+
     async def write(self, chunk: bytes, *, more: bool = True) -> None:
         """Send some of the body; waits while the client has not taken what came before.
 

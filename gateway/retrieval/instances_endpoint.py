@@ -31,14 +31,10 @@ class InstancesEndpoint:
         request = read_request(scope, self._policy)
         resource = request.resource()
         if request.head:
-            await self._answer_head(request, resource, Body(send))
+            await self._retriever.ensure_known(request.access, resource)
+            await Body(send).send_head(f'multipart/related; type="{DICOM}"')
             return
         await answer(receive, send, lambda body: self._answer(request, resource, body))
-
-    async def _answer_head(self, request: Request, resource: Resource, body: Body) -> None:
-        await self._retriever.ensure_known(request.access, resource)
-        await body.begin(f'multipart/related; type="{DICOM}"')
-        await body.write(b"", more=False)
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:

@@ -52,7 +52,8 @@ class Reencoder:
     Args:
         source: the data set's bytes, without group 0002.
         target: gets the rewritten data set.
-        implicit: whether it is Implicit VR; that is always little endian.
+        big_endian: whether it is Explicit VR Big Endian. If not, its first element tells whether
+            VRs are written: some writers name one transfer syntax and write the other.
         leaves_out: elements not to be written, by tag and length in bytes.
         ends_before: tag of the top level at which to stop, as if the data set ended there.
     """
@@ -62,7 +63,6 @@ class Reencoder:
         source: memoryview,
         target: BinaryIO,
         *,
-        implicit: bool,
         big_endian: bool = False,
         leaves_out: Callable[[int, int], bool] | None = None,
         ends_before: int = _PAST_ALL_TAGS,
@@ -71,7 +71,7 @@ class Reencoder:
         self._target = target
         self._leaves_out = leaves_out or _leaves_out_nothing
         self._ends_before = ends_before
-        self._implicit = implicit and not _looks_explicit(source)
+        self._implicit = not big_endian and not _looks_explicit(source)
         self._big_endian = big_endian
         order = ">" if big_endian else "<"
         self._tag = struct.Struct(f"{order}HH")
@@ -176,9 +176,7 @@ class Reencoder:
 
     def _unknown_sequence(self, tag: int, at: int, level: _Level) -> int:
         """A UN of undefined length is a sequence in Implicit VR Little Endian (PS3.5 §6.2.2)."""
-        inner = Reencoder(
-            self._source[at:], self._target, implicit=True, leaves_out=self._leaves_out
-        )
+        inner = Reencoder(self._source[at:], self._target, leaves_out=self._leaves_out)
         inner._implicit = True
         return at + inner._sequence(tag, _UNDEFINED, 0, _Level(level))
 
@@ -227,11 +225,7 @@ def _leaves_out_nothing(_tag: int, _length: int) -> bool:
 
 
 def _looks_explicit(source: memoryview) -> bool:
-    """Some writers name Implicit VR and write VRs all the same."""
-    try:
-        return bytes(source[4:6]).decode("ascii") in _SHORT | _LONG
-    except UnicodeDecodeError:
-        return False
+    return bytes(source[4:6]).decode("latin-1") in _SHORT | _LONG
 
 
 def _implied_vr(tag: int, length: int, level: _Level) -> str:

@@ -4,22 +4,60 @@ from typing import Final
 
 from starlette.routing import Route
 
+from gateway.dicomweb.qido import SearchLevel
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.instances_endpoint import InstancesEndpoint
+from gateway.retrieval.metadata import MetadataEndpoint
 from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.search import SearchEndpoint, Searcher
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 
 ROOT: Final = "/dicom-web"
 
-STUDY: Final = ROOT + "/studies/{study}"
+STUDIES: Final = ROOT + "/studies"
+STUDY: Final = STUDIES + "/{study}"
 SERIES: Final = STUDY + "/series/{series}"
 INSTANCE: Final = SERIES + "/instances/{instance}"
 
+SEARCHES: Final = {
+    STUDIES: SearchLevel.STUDIES,
+    STUDY + "/series": SearchLevel.SERIES,
+    STUDY + "/instances": SearchLevel.INSTANCES,
+    SERIES + "/instances": SearchLevel.INSTANCES,
+    ROOT + "/series": SearchLevel.SERIES,
+    ROOT + "/instances": SearchLevel.INSTANCES,
+}
+"""What each address searches (PS3.18 Table 10.6.1-1)."""
+
 
 def build_routes(
-    policy: Policy, retriever: Retriever, transcoder: Transcoder, files: FileReader
+    policy: Policy,
+    retriever: Retriever,
+    searcher: Searcher,
+    *,
+    transcoder: Transcoder,
+    files: FileReader,
+    public_url: str,
 ) -> list[Route]:
-    """Every route; there is none to delete with (PS3.18 has no such transaction)."""
+    """Every route; there is none to delete with (PS3.18 has no such transaction).
+
+    Args:
+        policy: says who the caller is.
+        retriever: gives instances.
+        searcher: finds them.
+        transcoder: rewrites instances.
+        files: reads them.
+        public_url: base of every address as viewers reach it, without a slash at its end.
+    """
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
-    return [Route(path, instances, methods=["GET"]) for path in (STUDY, SERIES, INSTANCE)]
+    metadata = MetadataEndpoint(policy, retriever, transcoder, files)
+    routes = []
+    for path in (STUDY, SERIES, INSTANCE):
+        routes.append(Route(path, instances, methods=["GET"]))
+        routes.append(Route(f"{path}/metadata", metadata, methods=["GET"]))
+    url = f"{public_url}{ROOT}"
+    for path, level in SEARCHES.items():
+        search = SearchEndpoint(policy, searcher, level=level, retrieve_url=url)
+        routes.append(Route(path, search, methods=["GET"]))
+    return routes

@@ -24,7 +24,6 @@ from gateway.dicomweb.negotiation import (
     DEFLATED_LITTLE_ENDIAN,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
-    IMPLICIT_LITTLE_ENDIAN,
 )
 from gateway.errors import NotAcceptable
 from gateway.retrieval.instances import HeldInstance
@@ -130,12 +129,7 @@ def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:
     if stored == DEFLATED_LITTLE_ENDIAN:
         _inflate(data_set, target, size_bytes_max)
         return
-    Reencoder(
-        data_set,
-        target,
-        implicit=stored == IMPLICIT_LITTLE_ENDIAN,
-        big_endian=stored == EXPLICIT_BIG_ENDIAN,
-    ).run()
+    Reencoder(data_set, target, big_endian=stored == EXPLICIT_BIG_ENDIAN).run()
 
 
 def _inflate(source: memoryview, target: BinaryIO, size_bytes_max: int) -> None:
