@@ -32,32 +32,26 @@ SEARCHES: Final = {
 
 
 def build_routes(
-    policy: Policy,
-    retriever: Retriever,
-    searcher: Searcher,
-    *,
-    transcoder: Transcoder,
-    files: FileReader,
-    public_url: str,
+    policy: Policy, retriever: Retriever, transcoder: Transcoder, files: FileReader
 ) -> list[Route]:
-    """Every route; there is none to delete with (PS3.18 has no such transaction).
-
-    Args:
-        policy: says who the caller is.
-        retriever: gives instances.
-        searcher: finds them.
-        transcoder: rewrites instances.
-        files: reads them.
-        public_url: base of every address as viewers reach it, without a slash at its end.
-    """
+    """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
     metadata = MetadataEndpoint(policy, retriever, transcoder, files)
     routes = []
     for path in (STUDY, SERIES, INSTANCE):
         routes.append(Route(path, instances, methods=["GET"]))
         routes.append(Route(f"{path}/metadata", metadata, methods=["GET"]))
-    url = f"{public_url}{ROOT}"
+    return routes
+
+
+def build_search_routes(policy: Policy, searcher: Searcher, *, public_url: str) -> list[Route]:
+    """What is searched.
+
+    Args:
+        public_url: base of every RetrieveURL as viewers reach it, without a slash at its end.
+    """
+    routes = []
     for path, level in SEARCHES.items():
-        search = SearchEndpoint(policy, searcher, level=level, retrieve_url=url)
+        search = SearchEndpoint(policy, searcher, level=level, retrieve_url=f"{public_url}{ROOT}")
         routes.append(Route(path, search, methods=["GET"]))
     return routes
