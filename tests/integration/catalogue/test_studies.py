@@ -1,0 +1,219 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.catalogue.studies import Conclusion
+from gateway.model.notification import PacsAnswered, StudyAnnounced
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import Uid
+from tests.support.gateway_stores import Stores, stores_in
+from tests.support.studies import (
+    STUDY,
+    a_report,
+    an_image,
+    an_instance_stored,
+    report_news,
+)
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path) as opened:
+        yield opened
+
+
+async def tell_instance(stores: Stores, *args, **told) -> bool:
+    news = an_instance_stored(*args, **told)
+    return await stores.database.write(
+        lambda tx: stores.studies.instance_stored(
+            tx, news, now_ms=stores.clock.now_ms, due_at_ms=stores.clock.now_ms + 60_000
+        )
+    )
+
+
+async def tell_report(stores: Stores, **told) -> bool:
+    news = report_news(**told)
+    return await stores.database.write(
+        lambda tx: stores.studies.report_received(tx, news, now_ms=stores.clock.now_ms)
+    )
+
+
+async def tell_answer(stores: Stores, *images, asked_after=0) -> None:
+    answer = PacsAnswered(study=STUDY, pacs="PACS", images=images, asked_after=asked_after)
+    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, answer))
+
+
+async def discarded(stores: Stores) -> list[str]:
+    return await stores.database.read(
+        lambda tx: stores.studies.discarded(tx, before_ms=stores.clock.now_ms)
+    )
+
+
+async def test_the_same_instance_again_is_no_news(stores):
+    first = await tell_instance(stores, 1, key="a", sha256="same")
+    again = await tell_instance(stores, 1, key="b", sha256="same")
+
+    snapshot = await stores.snapshot()
+    assert (first, again) == (True, False)
+    assert snapshot.news == 1
+    assert [image.stored.key for image in snapshot.pushed] == ["a"]
+
+
+async def test_another_data_set_under_a_known_uid_replaces_the_first(stores):
+    await tell_instance(stores, 1, key="a")
+    await tell_instance(stores, 1, key="b", study_description="corrigé")
+
+    snapshot = await stores.snapshot()
+    assert [image.stored.key for image in snapshot.pushed] == ["b"]
+    assert snapshot.descriptions[0].study_description == "corrigé"
+    assert snapshot.patient_changed_by == 0
+    assert await discarded(stores) == ["a"]
+
+
+async def test_an_instance_that_comes_again_under_another_patient_is_marked(stores):
+    await tell_instance(stores, 1, key="a")
+    await tell_instance(stores, 1, key="b", patient={"local_id": Identifier(value="LOC901")})
+
+    assert (await stores.snapshot()).patient_changed_by == 2
+
+
+async def test_the_same_report_again_is_no_news(stores):
+    first = await tell_report(stores)
+    again = await tell_report(stores)
+
+    snapshot = await stores.snapshot()
+    assert (first, again) == (True, False)
+    assert snapshot.news == 1
+    assert [numbered.report for numbered in snapshot.reports] == [a_report()]
+
+
+async def test_one_report_is_news_of_each_study_that_it_names(stores):
+    other = Uid("1.2.250.1.999.1.2")
+    told = tuple(type(a_report().studies[0])(study=study) for study in (STUDY, other))
+
+    await tell_report(stores, studies=told)
+
+    assert (await stores.snapshot(STUDY)).reports == (await stores.snapshot(other)).reports
+
+
+async def test_what_the_pacs_no_longer_tells_is_forgotten_unless_it_is_stored_here(stores):
+    await tell_instance(stores, 1, key="a")
+    await tell_answer(stores, an_image(1), an_image(2), an_image(3), asked_after=1)
+    before = await stores.snapshot()
+    await tell_answer(stores, an_image(3), asked_after=2)
+    after = await stores.snapshot()
+
+    def told(snapshot):
+        return [
+            (image.description.instance[-1], image.pacs, image.stored is not None)
+            for image in snapshot.images
+        ]
+
+    assert told(before) == [("1", "PACS", True), ("2", "PACS", False), ("3", "PACS", False)]
+    assert told(after) == [("1", "", True), ("3", "PACS", False)]
+    assert after.pacs_asked_after == 2
+
+
+async def test_what_the_pacs_tells_corrects_what_was_pushed(stores):
+    corrected = an_image(1, accession=Identifier(value="ACC9"))
+    await tell_instance(stores, 1)
+
+    await tell_answer(stores, corrected)
+
+    assert (await stores.snapshot()).descriptions == [corrected]
+
+
+async def test_an_announcement_has_the_pacs_asked(stores):
+    await tell_instance(stores, 1)
+
+    await stores.database.write(
+        lambda tx: stores.studies.study_announced(tx, StudyAnnounced(study=STUDY), now_ms=5)
+    )
+
+    snapshot = await stores.snapshot()
+    assert (snapshot.news, snapshot.ask_pacs_after) == (2, 2)
+
+
+async def test_a_claimed_study_is_due_again_when_its_lease_ends(stores):
+    await tell_report(stores)
+
+    async def claim(now_ms: int) -> list[Uid]:
+        return await stores.database.write(
+            lambda tx: stores.studies.claim_due(tx, now_ms=now_ms, lease_ms=1000, count_max=10)
+        )
+
+    assert await claim(0) == [STUDY]
+    assert await claim(999) == []
+    assert await claim(1000) == [STUDY]
+
+
+async def test_news_makes_a_claimed_study_due_at_once(stores):
+    await tell_report(stores)
+    await stores.database.write(
+        lambda tx: stores.studies.claim_due(tx, now_ms=0, lease_ms=10**6, count_max=1)
+    )
+
+    stores.clock.now_ms = 7
+    await tell_report(stores, message_digest="m2")
+
+    assert await stores.database.read(stores.studies.next_due_at_ms) == 7
+
+
+async def test_a_conclusion_is_void_once_news_has_come(stores):
+    await tell_report(stores)
+    conclusion = Conclusion(
+        study=STUDY, news=1, known_revision=0, state="queued", revision=1, fingerprint="f"
+    )
+    await tell_report(stores, message_digest="m2")
+
+    async def conclude(tx):
+        return await stores.studies.conclude(tx, conclusion, now_ms=0)
+
+    assert not await stores.database.write(conclude)
+    assert (await stores.standing())["state"] == "waiting"
+
+
+_NEWS = st.lists(
+    st.one_of(
+        st.tuples(st.just("image"), st.integers(1, 4)),
+        st.tuples(st.just("report"), st.integers(1, 3)),
+        st.tuples(st.just("announced"), st.just(0)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=30)
+@given(_NEWS, st.data())
+async def test_what_is_known_does_not_depend_on_order_or_repeats(tmp_path_factory, told, data):
+    """A PACS repeats its notifications, and a report may overtake its images."""
+    repeats = data.draw(st.lists(st.sampled_from(told), max_size=4))
+    retold = data.draw(st.permutations(told + repeats))
+
+    assert await known_after(tmp_path_factory, told) == await known_after(tmp_path_factory, retold)
+
+
+async def known_after(tmp_path_factory, told) -> tuple:
+    async with stores_in(tmp_path_factory.mktemp("told")) as stores:
+        for kind, number in told:
+            if kind == "image":
+                await tell_instance(stores, number, sha256=f"same-{number}")
+            elif kind == "report":
+                await tell_report(
+                    stores, message_digest=f"m{number}", set_id=f"s{number}", version=number
+                )
+            else:
+                await stores.database.write(
+                    lambda tx: stores.studies.study_announced(
+                        tx, StudyAnnounced(study=STUDY), now_ms=0
+                    )
+                )
+        snapshot = await stores.snapshot()
+        return (
+            [image.description for image in snapshot.images],
+            sorted(numbered.report.message_digest for numbered in snapshot.reports),
+        )

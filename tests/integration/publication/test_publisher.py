@@ -1,0 +1,247 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.model.report import Visibility
+from tests.support.gateway_stores import Stores, stores_in
+from tests.support.indexes import Fault, IndexInMemory
+from tests.support.publishing import Bench, PacsInMemory
+from tests.support.studies import POLICY, WITH_PACS, an_image
+
+HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def index() -> IndexInMemory:
+    return IndexInMemory()
+
+
+@pytest.fixture
+def bench(stores: Stores, index: IndexInMemory) -> Bench:
+    return Bench(stores, index)
+
+
+@pytest.fixture
+def pacs_bench(stores: Stores, index: IndexInMemory) -> Bench:
+    return Bench(stores, index, policy=WITH_PACS, pacs=PacsInMemory())
+
+
+async def states(bench: Bench) -> tuple[object, object]:
+    standing = await bench.stores.standing()
+    return standing["state"], standing["code"]
+
+
+@pytest.mark.parametrize("report_first", [True, False])
+async def test_report_and_images_wait_for_each_other_in_either_order(bench, index, report_first):
+    if report_first:
+        await bench.tell_report()
+        await bench.look()
+        assert await states(bench) == ("waiting", "images")
+    await bench.tell_instance()
+    if not report_first:
+        bench.stores.clock.now_ms = POLICY.settle_ms
+        await bench.look()
+        assert await states(bench) == ("waiting", "report")
+        await bench.tell_report()
+
+    bench.stores.clock.now_ms = 2 * POLICY.settle_ms
+    await bench.look()
+    await bench.send()
+
+    assert await states(bench) == ("published", "")
+    assert len(index.held) == 1
+
+
+async def test_a_study_settles_after_its_last_instance(bench, index):
+    await bench.tell_instance(1)
+    await bench.tell_report()
+    bench.stores.clock.now_ms = 30_000
+    await bench.tell_instance(2)
+
+    bench.stores.clock.now_ms = 60_000
+    await bench.look()
+    assert await states(bench) == ("waiting", "settling")
+
+    bench.stores.clock.now_ms = 90_000
+    await bench.look()
+    await bench.send()
+    assert len(index.held) == 1
+
+
+async def published(bench: Bench) -> None:
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    await bench.send()
+
+
+async def test_the_same_news_again_makes_no_revision(bench, index):
+    await published(bench)
+
+    await bench.tell_instance()
+    await bench.tell_report()
+    await bench.tell_report(message_digest="the same in another message")
+    bench.stores.clock.now_ms *= 3
+    await bench.look()
+    await bench.send()
+
+    assert await states(bench) == ("published", "")
+    assert len(index.held) == 1
+
+
+async def test_a_change_replaces_the_entry_that_the_index_has(bench, index):
+    await published(bench)
+
+    await bench.tell_report(message_digest="m2", visibility=HIDDEN)
+    await bench.look()
+    await bench.send()
+
+    first, second = index.held
+    assert second.replaces is not None
+    assert first.replaces is None
+    assert [code.code for code in second.entry.confidentiality] == ["N", "INVISIBLE_PATIENT"]
+
+
+async def test_an_unsent_revision_is_dropped_by_the_next(bench, index):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+
+    await bench.tell_report(message_digest="m2", visibility=HIDDEN)
+    await bench.look()
+    while await bench.send():
+        pass
+
+    [only] = index.held
+    assert [code.code for code in only.entry.confidentiality] == ["N", "INVISIBLE_PATIENT"]
+
+
+async def test_a_revision_whose_answer_was_lost_is_resolved_before_the_next(bench, index):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    index.faults.append(Fault.ANSWER_LOST)
+    await bench.send()
+
+    await bench.tell_report(message_digest="m2", visibility=HIDDEN)
+    await bench.look()
+    bench.stores.clock.now_ms += 10_000
+    while await bench.send():
+        pass
+
+    assert len(index.held) == 2
+    assert len(set(index.unique_ids)) == 2
+    assert await states(bench) == ("published", "")
+
+
+async def test_what_the_index_refuses_is_set_aside_and_goes_again_with_a_new_report(bench, index):
+    index.faults.append(Fault.REFUSED)
+    await published(bench)
+    assert await states(bench) == ("set_aside", "submission_rejected")
+
+    await bench.tell_report(message_digest="m2")
+    await bench.look()
+    await bench.send()
+
+    assert await states(bench) == ("published", "")
+
+
+async def test_an_index_that_is_away_delays_a_pointer_and_loses_none(bench, index):
+    index.faults.extend([Fault.UNREACHABLE] * 3)
+    await published(bench)
+    assert await states(bench) == ("queued", "")
+
+    for _attempt in range(3):
+        bench.stores.clock.now_ms += 4_000
+        await bench.send()
+
+    assert await states(bench) == ("published", "")
+
+
+async def test_a_worker_that_died_leaves_its_submission_to_the_next(bench, index):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    [dead] = await bench.dispatcher.claim(1)
+
+    assert await bench.send() == 0
+    bench.stores.clock.now_ms += 120_000
+    assert await bench.send() == 1
+    await bench.dispatcher.send(dead)  # its late word is void
+
+    assert len(index.held) == 1
+    assert await states(bench) == ("published", "")
+
+
+async def test_the_pacs_is_asked_when_the_report_comes(pacs_bench, index):
+    pacs_bench.pacs.images = (an_image(1), an_image(2))
+
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+    await pacs_bench.send()
+
+    [submission] = index.held
+    assert pacs_bench.pacs.asked == 1
+    assert await states(pacs_bench) == ("published", "")
+    assert submission.entry.size_bytes == len(submission.document)
+
+
+async def test_a_study_that_the_pacs_does_not_know_is_asked_for_again_then_set_aside(pacs_bench):
+    await pacs_bench.tell_report()
+
+    asked_at = []
+    while (await states(pacs_bench))[0] == "waiting":
+        if await pacs_bench.look():
+            asked_at.append(pacs_bench.stores.clock.now_ms)
+        due_at_ms = await pacs_bench.stores.database.read(pacs_bench.stores.studies.next_due_at_ms)
+        if due_at_ms is not None:
+            pacs_bench.stores.clock.now_ms = due_at_ms
+
+    assert await states(pacs_bench) == ("set_aside", "images_missing")
+    assert asked_at[-1] == WITH_PACS.images_wait_ms
+    waits = [later - earlier for earlier, later in zip(asked_at, asked_at[1:], strict=False)]
+    assert waits[:-1] == sorted(waits[:-1])
+    assert len(asked_at) < 20
+
+
+async def test_a_study_that_was_given_up_is_published_once_its_images_come(pacs_bench, index):
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+    pacs_bench.stores.clock.now_ms = WITH_PACS.images_wait_ms
+    await pacs_bench.look()
+    assert await states(pacs_bench) == ("set_aside", "images_missing")
+
+    pacs_bench.pacs.images = (an_image(),)
+    await pacs_bench.tell_report(message_digest="m2")
+    await pacs_bench.look()
+    await pacs_bench.send()
+
+    assert await states(pacs_bench) == ("published", "")
+
+
+async def test_a_silent_pacs_delays_a_study_and_never_sets_it_aside(pacs_bench, index):
+    pacs_bench.pacs.is_silent = True
+    await pacs_bench.tell_report()
+    for _look in range(20):
+        pacs_bench.stores.clock.now_ms += 3_600_000
+        await pacs_bench.look()
+    assert await states(pacs_bench) == ("waiting", "pacs")
+
+    pacs_bench.pacs.is_silent = False
+    pacs_bench.pacs.images = (an_image(),)
+    pacs_bench.stores.clock.now_ms += 3_600_000
+    await pacs_bench.look()
+    await pacs_bench.send()
+
+    assert len(index.held) == 1

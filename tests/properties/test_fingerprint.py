@@ -1,0 +1,56 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.publishing import Publish, publishable
+from gateway.model.report import Visibility
+from gateway.model.study import NumberedReport
+from tests.support.studies import POLICY, a_known_image, a_report, a_snapshot
+
+
+def content_of(snapshot):
+    decision = publishable(snapshot, POLICY, now_ms=60_000)
+    assert isinstance(decision, Publish)
+    return decision.content
+
+
+@given(st.permutations([a_known_image(n, study_description=f"d{n}") for n in range(1, 6)]))
+def test_the_order_in_which_images_came_does_not_make_a_revision(images):
+    in_order = sorted(images, key=lambda image: image.description.instance)
+
+    shuffled = content_of(a_snapshot(images=tuple(images)))
+
+    assert shuffled.fingerprint() == content_of(a_snapshot(images=tuple(in_order))).fingerprint()
+
+
+def test_where_an_image_lies_does_not_make_a_revision():
+    here = content_of(a_snapshot(images=(a_known_image(),)))
+    there = content_of(a_snapshot(images=(a_known_image(pacs="PACS"),), last_pushed_at_ms=None))
+
+    assert here.fingerprint() == there.fingerprint()
+
+
+def test_the_message_that_brought_a_report_does_not_make_a_revision():
+    again = a_snapshot(reports=(NumberedReport(news=9, report=a_report(message_digest="m9")),))
+
+    assert content_of(again).fingerprint() == content_of(a_snapshot()).fingerprint()
+
+
+@given(
+    st.sampled_from(
+        [
+            {"study_description": "autre"},
+            {"report_id": "autre"},
+            {"visibility": frozenset({Visibility.HIDDEN_FROM_PATIENT})},
+            {"accessions": ()},
+            {"orders": ()},
+            {"series": ()},
+            {"study_date": "20260103"},
+        ]
+    )
+)
+def test_whatever_is_published_otherwise_makes_a_revision(change):
+    content = content_of(a_snapshot())
+
+    assert replace(content, **change).fingerprint() != content.fingerprint()

@@ -1,0 +1,96 @@
+"""A publisher and a dispatcher on stores of the test; nothing runs unless the test says so."""
+
+from collections.abc import Callable
+
+from gateway.errors import PacsUnavailable
+from gateway.model.image import ImageDescription
+from gateway.model.notification import PacsAnswered
+from gateway.model.publishing import PublicationPolicy
+from gateway.publication.dispatcher import Dispatcher
+from gateway.publication.publisher import Publisher
+from gateway.publication.revision import RevisionBuilder
+from indexer.contract.identifiers import Uid
+from indexer.contract.index import Index
+from tests.support.gateway_stores import Stores
+from tests.support.manifests import CENTRE
+from tests.support.studies import POLICY, an_instance_stored, report_news
+
+
+class PacsInMemory:
+    """A PACS that holds what the test puts in it."""
+
+    def __init__(self) -> None:
+        self.images: tuple[ImageDescription, ...] = ()
+        self.is_silent = False
+        self.asked = 0
+        self.while_asked: Callable[[], object] | None = None
+
+    async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
+        self.asked += 1
+        if self.is_silent:
+            raise PacsUnavailable("told to be silent")
+        return PacsAnswered(study=study, pacs="PACS", images=self.images, asked_after=asked_after)
+
+
+class Bench:
+    """One study's way through publication, a step at a time."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        index: Index,
+        *,
+        policy: PublicationPolicy = POLICY,
+        pacs: PacsInMemory | None = None,
+    ) -> None:
+        self.stores = stores
+        self.pacs = pacs or PacsInMemory()
+        self.dispatcher = Dispatcher(
+            stores.database,
+            stores.outbox,
+            stores.studies,
+            index,
+            clock=stores.clock,
+            draw=lambda: 0.0,
+        )
+        self._ids = iter(range(10**6))
+        self.publisher = Publisher(
+            stores.database,
+            stores.studies,
+            stores.outbox,
+            pacs=self.pacs,
+            policy=policy,
+            submission=RevisionBuilder(CENTRE, uid_root="2.25"),
+            submission_id=lambda: f"submission-{next(self._ids)}",
+            clock=stores.clock,
+            draw=lambda: 0.0,
+            on_enqueued=lambda: None,
+        )
+
+    async def tell_instance(self, number: int = 1, **told) -> None:
+        news, now_ms = an_instance_stored(number, **told), self.stores.clock.now_ms
+        await self.stores.database.write(
+            lambda tx: self.stores.studies.instance_stored(
+                tx, news, now_ms=now_ms, due_at_ms=now_ms + POLICY.settle_ms
+            )
+        )
+
+    async def tell_report(self, **told) -> None:
+        news, now_ms = report_news(**told), self.stores.clock.now_ms
+        await self.stores.database.write(
+            lambda tx: self.stores.studies.report_received(tx, news, now_ms=now_ms)
+        )
+
+    async def look(self) -> list[Uid]:
+        """Look at everything that is due now."""
+        due = await self.publisher.claim(100)
+        for study in due:
+            await self.publisher.look(study)
+        return due
+
+    async def send(self) -> int:
+        """Send everything that is due now."""
+        claims = await self.dispatcher.claim(100)
+        for claim in claims:
+            await self.dispatcher.send(claim)
+        return len(claims)

@@ -1,0 +1,198 @@
+from dataclasses import replace
+
+import pytest
+
+from gateway.model.publishing import (
+    AskPacs,
+    Publish,
+    SetAside,
+    Wait,
+    WaitFor,
+    Withhold,
+    publishable,
+)
+from gateway.model.report import Visibility
+from gateway.model.study import NumberedReport
+from indexer.contract.identifiers import Ins, Oid, Uid
+from tests.support.studies import (
+    INS,
+    POLICY,
+    STUDY,
+    WITH_PACS,
+    a_known_image,
+    a_patient,
+    a_report,
+    a_snapshot,
+)
+
+LATER_MS = 60_000
+DOSE_REPORT = Uid("1.2.840.10008.5.1.4.1.1.88.67")
+
+
+def decide(snapshot, policy=POLICY, now_ms=LATER_MS):
+    return publishable(snapshot, policy, now_ms=now_ms)
+
+
+def with_reports(*reports):
+    return tuple(NumberedReport(news=n, report=one) for n, one in enumerate(reports, start=2))
+
+
+def test_a_study_with_its_validated_report_is_published():
+    decision = decide(a_snapshot())
+
+    assert isinstance(decision, Publish)
+    assert decision.content.study == STUDY
+    assert decision.content.ins == INS
+    assert decision.left_out == 0
+
+
+def test_images_without_a_report_just_wait():
+    assert decide(a_snapshot(reports=())) == Wait(code=WaitFor.REPORT)
+
+
+@pytest.mark.parametrize("status", ["P", "R", "S", "I", "D", "X", ""])
+def test_a_report_that_is_not_validated_publishes_nothing(status):
+    snapshot = a_snapshot(reports=with_reports(a_report(status=status)))
+
+    assert decide(snapshot) == Wait(code=WaitFor.VALIDATION)
+
+
+def test_a_corrected_report_is_a_validated_one():
+    assert isinstance(decide(a_snapshot(reports=with_reports(a_report(status="C")))), Publish)
+
+
+def test_pushed_images_settle_before_they_go():
+    assert decide(a_snapshot(), now_ms=59_999) == Wait(code=WaitFor.SETTLING, until_ms=60_000)
+    assert isinstance(decide(a_snapshot(), now_ms=60_000), Publish)
+
+
+def test_images_that_the_pacs_answered_for_do_not_settle():
+    snapshot = a_snapshot(
+        images=(a_known_image(pacs="PACS"),), last_pushed_at_ms=None, pacs_asked_after=2
+    )
+
+    assert isinstance(decide(snapshot, WITH_PACS, now_ms=0), Publish)
+
+
+def test_the_pacs_is_asked_once_per_report_or_announcement():
+    assert decide(a_snapshot(), WITH_PACS) == AskPacs()
+    assert isinstance(decide(a_snapshot(pacs_asked_after=2), WITH_PACS), Publish)
+    assert decide(a_snapshot(pacs_asked_after=2, ask_pacs_after=3), WITH_PACS) == AskPacs()
+
+
+def test_a_report_waits_for_its_images_and_is_then_set_aside():
+    snapshot = a_snapshot(images=(), last_pushed_at_ms=None, waiting_since_ms=1000)
+
+    assert decide(snapshot, now_ms=3_600_999) == Wait(code=WaitFor.IMAGES, until_ms=3_601_000)
+    late = decide(snapshot, now_ms=3_601_000)
+    assert isinstance(late, SetAside)
+    assert late.code == "images_missing"
+
+
+@pytest.mark.parametrize(
+    "told, code",
+    [
+        ({"identity_status": "PROV"}, "identity_not_validated"),
+        ({"identity_status": ""}, "identity_not_validated"),
+        ({"patient": a_patient(ins=None)}, "ins_missing"),
+        (
+            {"patient": a_patient(ins=Ins(value=INS.value, oid=Oid("1.2.250.1.213.1.4.8")))},
+            "ins_not_accepted",
+        ),
+        ({"unknown_flags": ("MASQUE_TOUS",)}, "flag_unknown"),
+        ({"accessions": ()}, "accession_differs"),
+        ({"patient": a_patient(local_ids=())}, "patient_differs"),
+        ({"announced": a_patient(ins=None)}, "report_inconsistent"),
+    ],
+)
+def test_a_report_that_cannot_be_published_now_is_set_aside(told, code):
+    decision = decide(a_snapshot(reports=with_reports(a_report(**told))))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == code
+
+
+def test_a_later_report_resolves_what_was_set_aside():
+    wrong = a_report(identity_status="PROV")
+    right = a_report(message_digest="m2")
+
+    assert isinstance(decide(a_snapshot(reports=with_reports(wrong, right))), Publish)
+
+
+def test_an_image_under_another_patient_after_the_report_sets_the_study_aside():
+    changed = decide(a_snapshot(patient_changed_by=3, news=3))
+    before = decide(a_snapshot(patient_changed_by=1))
+
+    assert isinstance(changed, SetAside)
+    assert changed.code == "patient_changed"
+    assert isinstance(before, Publish)
+
+
+def test_what_is_not_for_the_dmp_is_withheld_unless_the_centre_decides_otherwise():
+    snapshot = a_snapshot(reports=with_reports(a_report(for_dmp=False)))
+
+    withheld = decide(snapshot)
+    assert isinstance(withheld, Withhold)
+    assert withheld.code == "not_for_dmp"
+    assert isinstance(decide(snapshot, replace(POLICY, honour_destdmp=False)), Publish)
+
+
+def test_instances_that_no_manifest_may_list_are_left_out_and_counted():
+    snapshot = a_snapshot(images=(a_known_image(1), a_known_image(2, sop_class=DOSE_REPORT)))
+
+    decision = decide(snapshot)
+
+    assert isinstance(decision, Publish)
+    assert [one.number for one in decision.content.series[0].instances] == ["1"]
+    assert decision.left_out == 1
+
+
+def test_a_study_of_nothing_admissible_is_withheld():
+    decision = decide(a_snapshot(images=(a_known_image(sop_class=DOSE_REPORT),)))
+
+    assert isinstance(decision, Withhold)
+    assert decision.code == "nothing_admissible"
+
+
+def test_the_strictest_visibility_of_all_reports_wins():
+    first = a_report(visibility=frozenset({Visibility.HIDDEN_FROM_PATIENT}))
+    second = a_report(
+        document_id="d2",
+        set_id="s2",
+        message_digest="m2",
+        visibility=frozenset({Visibility.HIDDEN_FROM_PROFESSIONALS}),
+    )
+
+    decision = decide(a_snapshot(reports=with_reports(first, second)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.visibility == {"INVISIBLE_PATIENT", "MASQUE_PS"}
+
+
+def test_an_older_version_that_comes_late_does_not_govern():
+    new = a_report(version=2, orders=())
+    old = a_report(version=1, message_digest="m2")
+
+    decision = decide(a_snapshot(reports=with_reports(new, old)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.orders == ()
+
+
+def test_a_report_that_another_replaces_says_nothing_more():
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    old = a_report(document_id="d1", set_id="d1", visibility=hidden)
+    new = a_report(document_id="d2", set_id="d2", message_digest="m2", replaces=("d1",))
+
+    decision = decide(a_snapshot(reports=with_reports(old, new)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.visibility == frozenset()
+
+
+def test_a_report_withdrawn_to_not_validated_publishes_no_more():
+    final, preliminary = a_report(), a_report(status="P", message_digest="m2")
+
+    assert decide(a_snapshot(reports=with_reports(final, preliminary))) == Wait(
+        code=WaitFor.VALIDATION
+    )
