@@ -273,13 +273,9 @@ async def test_a_commit_that_is_refused_leaves_no_transaction_open(engine: Sqlit
 
 
 async def test_nobody_waits_for_ever_when_the_loop_is_torn_down(engine: SqliteDatabase) -> None:
-    async def wait_for_ever(tx: Transaction) -> None:
-        await asyncio.Event().wait()
-
-    callers = [
-        asyncio.create_task(engine.write(work)) for work in (wait_for_ever, a_note(1), a_note(2))
-    ]
-    await asyncio.sleep(0)  # each has handed in its work
+    gate = Gate()
+    callers = [asyncio.create_task(engine.write(work)) for work in (gate, a_note(1), a_note(2))]
+    await gate.reached.wait()
 
     [writer] = [task for task in asyncio.all_tasks() if task.get_name() == "sqlite-writer"]
     writer.cancel()
