@@ -11,6 +11,7 @@ from typing import Final
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gateway.errors import InvalidRequest
@@ -43,6 +44,17 @@ _OTHER_TITLES: Final = frozenset(
 )
 """Titles of CID 7010 (PS3.16) under which a key object document is no manifest, but a selection of
 key images or a rejection note. What is not known is read: codes of MADO still change."""
+
+
+_READ: Final[list[BaseTag | int]] = [
+    Tag(keyword)
+    for keyword in (
+        "SOPClassUID", "SOPInstanceUID", "StudyDate", "RetrieveURL", "PatientID",
+        "IssuerOfPatientIDQualifiersSequence", "StudyInstanceUID", "ConceptNameCodeSequence",
+        "TextValue", "CurrentRequestedProcedureEvidenceSequence", "ContentSequence",
+    )
+]  # fmt: skip
+"""What is kept at the root, so that a million other elements cost nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +141,7 @@ def _document(data: bytes) -> Dataset:
     encoding = _ENCODINGS.get(meta.get("TransferSyntaxUID"))
     if encoding is None:
         raise InvalidRequest("a manifest is not written in this transfer syntax")
-    document = read_dataset(file, *encoding)
+    document = read_dataset(file, *encoding, specific_tags=_READ)
     if any(_cut_off(element) for element in document.elements()):
         raise InvalidRequest("the manifest is cut off")
     return document

@@ -1,6 +1,7 @@
 """Manifests of ours and of others, and what is none."""
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -255,3 +256,11 @@ def test_nested_items_without_end_are_refused() -> None:
 
     with pytest.raises(InvalidRequest):
         read_manifest(document[:at] + (sequence + item) * 10_000)
+
+
+@pytest.mark.filterwarnings("error")  # a word on each would fill the log
+def test_elements_that_nobody_asks_for_cost_nothing() -> None:
+    unknown = (struct.pack("<HHI", 0x4201, element, 0) for element in range(2**16))
+    document = a_manifest() + b"".join(unknown)
+
+    assert read_manifest(document) == read_manifest(a_manifest())
