@@ -1,8 +1,8 @@
-"""HL7 over TCP: the minimal lower layer protocol (HL7 2.5 appendix C §C.4.3).
+"""Listens for HL7 senders over TCP, by the minimal lower layer protocol.
 
-A frame is VT, the message, FS CR. A connection carries any number of them; they are handled one
-after another and answered in their order. A sender that breaks the framing is told so and cut off,
-for nobody can know where its next message begins.
+A connection carries any number of messages; they are handled one after another and answered in
+their order. A sender that breaks the framing is told so and cut off, for nobody can know where its
+next message begins.
 """
 
 import asyncio
@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from gateway.clock import Clock, at, system_clock
 from gateway.hl7.acknowledgement import AckCode, acknowledge
 from gateway.hl7.faults import ErrorCode, RefusedMessage
+from gateway.hl7.frames import END, START, BrokenFrame, FrameReader
 from gateway.hl7.message import HEADER_BYTES_MAX, read_header
 
 log = logging.getLogger(__name__)
-
-START = b"\x0b"
-END = b"\x1c\r"
-BETWEEN = b"\r\n"
-"""Bytes that may stand between two frames: some senders end their last segment out there."""
 
 READ_BYTES = 64 * 1024
 
@@ -46,76 +42,6 @@ class MllpLimits:
     """For the sender to take its answer."""
 
 
-class BrokenFrame(RefusedMessage):
-    """The bytes are not framed as they must be; the message may be sound, so it may come again."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the MLLP frame is broken: {what}", code=ErrorCode.SEGMENT_SEQUENCE)
-
-
-class FrameReader:
-    """Finds messages in a stream of bytes, however it is cut."""
-
-    def __init__(self, *, message_bytes_max: int) -> None:
-        self._message_bytes_max = message_bytes_max
-        self._buffer = bytearray()
-        self._seen = 0
-
-    @property
-    def within_message(self) -> bool:
-        """A message has begun and its end has not come."""
-        return bool(self._buffer)
-
-    @property
-    def head(self) -> bytes:
-        """The start of the message that is coming, for whoever must refuse it."""
-        return bytes(self._buffer[1:HEADER_BYTES_MAX])
-
-    def feed(self, data: bytes) -> None:
-        """Take what came in."""
-        self._buffer += data
-
-    def take(self) -> bytes | None:
-        """The next message, or None where more bytes are needed.
-
-        Raises:
-            BrokenFrame: what came is no frame.
-            RefusedMessage: the message is too long.
-        """
-        if not self._find_start():
-            return None
-        end = self._buffer.find(END[:1], max(self._seen, 1))
-        self._check_no_start(end)
-        length = (len(self._buffer) if end < 0 else end) - 1
-        if length > self._message_bytes_max:
-            raise RefusedMessage(
-                f"the message is longer than {self._message_bytes_max} bytes",
-                code=ErrorCode.INTERNAL,
-            )
-        if end < 0 or end + 1 == len(self._buffer):
-            self._seen = len(self._buffer) if end < 0 else end
-            return None
-        if self._buffer[end + 1] != END[1]:
-            raise BrokenFrame("FS is not followed by CR")
-        message = bytes(self._buffer[1:end])
-        del self._buffer[: end + len(END)]
-        self._seen = 0
-        return message
-
-    def _find_start(self) -> bool:
-        if self._seen == 0:
-            between = len(self._buffer) - len(self._buffer.lstrip(BETWEEN))
-            del self._buffer[:between]
-        if self._buffer and self._buffer[:1] != START:
-            raise BrokenFrame("there are bytes outside of a frame")
-        return bool(self._buffer)
-
-    def _check_no_start(self, end: int) -> None:
-        within = (max(self._seen, 1), len(self._buffer) if end < 0 else end)
-        if self._buffer.find(START, *within) >= 0:
-            raise BrokenFrame("a frame begins inside a frame")
-
-
 class MllpServer:
     """Listens for senders. It owns a task per connection, which ends with it."""
 
@@ -132,6 +58,7 @@ class MllpServer:
         self._limits = limits
         self._clock = clock
         self._connections: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._listener: asyncio.Server | None = None
 
     @classmethod
@@ -173,6 +100,7 @@ class MllpServer:
 
     async def close(self) -> None:
         """Stop listening and cut off every sender; a message not yet answered comes again."""
+        self._closing = True
         if self._listener is not None:
             self._listener.close()
         for connection in self._connections:
@@ -181,7 +109,9 @@ class MllpServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = _address(writer)
-        if not self._admits(peer):
+        if self._closing:
+            writer.transport.abort()  # it was accepted while the server closed
+        elif not self._admits(peer):
             log.warning("mllp_peer_refused", extra={"peer": peer})
             writer.transport.abort()
         elif len(self._connections) >= self._limits.connections_max:
@@ -202,6 +132,9 @@ class MllpServer:
             log.info("mllp_connection_lost", extra={"peer": peer, "error": type(error).__name__})
         except Exception:
             log.exception("mllp_connection_failed", extra={"peer": peer})
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
             writer.close()
             try:

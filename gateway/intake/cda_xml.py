@@ -65,7 +65,7 @@ def open_document(xml: bytes) -> Element:
         huge_tree=True,
     )
     try:
-        root = etree.fromstring(text.encode("utf-8", "surrogatepass"), parser)
+        root = etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
         line = error.lineno or 0
     else:

@@ -1,0 +1,170 @@
+"""From a RIS's socket to the news of a study, and back to the acknowledgement."""
+
+import asyncio
+import logging
+
+import pytest
+
+from gateway.errors import InvalidRequest, StorageUnavailable
+from gateway.hl7.frames import END, START
+from gateway.hl7.message import Message, decode
+from gateway.hl7.mllp import MllpServer
+from gateway.intake.hl7_door import Hl7Door
+from gateway.model.notification import ReportReceived
+from tests.support.peers import shared_data
+from tests.support.reports import INS, PARIS, STUDY, a_cda, a_report
+
+AGENCY_CDA = "IMG_CR_IMG_2023.11_CDA-R2-Niveau-1.xml"
+
+
+class Receiver:
+    """Stands in for the assembler: keeps what it is told, or fails as it is told to."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.told: list[ReportReceived] = []
+        self._failure = failure
+
+    async def receive(self, news: ReportReceived) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self.told.append(news)
+
+
+async def answer_of(receiver: Receiver, message: bytes) -> Message:
+    door = Hl7Door(receiver.receive, PARIS)
+    return decode(await door.handle(message, "127.0.0.1"))
+
+
+def msa_of(ack: Message) -> tuple[str, str]:
+    return ack.segments("MSA")[0].text(1), ack.segments("MSA")[0].text(2)
+
+
+async def test_a_report_is_accepted_once_it_is_received() -> None:
+    receiver = Receiver()
+    door = Hl7Door(receiver.receive, PARIS)
+    server = await MllpServer.start("127.0.0.1", 0, handle=door.handle, admits=lambda peer: True)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+    writer.write(START + a_report() + END)
+    answer = await reader.readuntil(END)
+
+    assert msa_of(decode(answer[1:-2])) == ("AA", "M0001")
+    [news] = receiver.told
+    assert news.report.about(news.report.studies[0].study) is not None
+    assert news.report.studies[0].study == STUDY
+    writer.close()
+    await server.close()
+
+
+async def test_success_is_not_told_before_the_report_is_durable() -> None:
+    asked, durable = asyncio.Event(), asyncio.Event()
+
+    async def receive(news: ReportReceived) -> None:
+        asked.set()
+        await durable.wait()
+
+    answer = asyncio.create_task(Hl7Door(receive, PARIS).handle(a_report(), "127.0.0.1"))
+    await asked.wait()
+
+    assert not answer.done()
+    durable.set()
+    assert msa_of(decode(await answer))[0] == "AA"
+
+
+@pytest.mark.parametrize(
+    "failure, code",
+    [
+        (StorageUnavailable("disk full"), "AR"),
+        (TimeoutError(), "AR"),
+        (KeyError("a bug"), "AR"),
+        (InvalidRequest("too many studies"), "AE"),
+    ],
+)
+async def test_what_is_not_kept_is_not_told_as_success(failure, code) -> None:
+    assert msa_of(await answer_of(Receiver(failure), a_report())) == (code, "M0001")
+
+
+async def test_a_version_that_is_not_spoken_is_refused_in_hl7s_own_words() -> None:
+    receiver = Receiver()
+
+    ack = await answer_of(receiver, a_report(("|2.5|", "|2.3.1|")))
+
+    assert msa_of(ack) == ("AE", "M0001")
+    [err] = ack.segments("ERR")
+    assert [err.text(2, part) for part in (1, 2, 3)] == ["MSH", "1", "12"]
+    assert [err.text(3, part) for part in (1, 2, 3)] == [
+        "203",
+        "Unsupported version id",
+        "HL70357",
+    ]
+    assert err.text(4) == "E"
+    assert receiver.told == []
+
+
+async def test_neither_answer_nor_log_names_the_patient(caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    bad = [
+        a_report(("|2.5|", "|2.4|")),
+        a_report(("EXEMPLE^CAMILLE", r"EXEMPLE\Q\^CAMILLE")),
+        a_report(cda=a_cda(("</family>", "</familyX>"))),
+        a_report(cda=a_cda((STUDY, "EXEMPLE"))),
+    ]
+
+    answers = [str((await answer_of(Receiver(), message)).segments("ERR")) for message in bad]
+    await answer_of(Receiver(), a_report())
+    await answer_of(Receiver(StorageUnavailable("no room")), a_report())
+
+    logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "report_received" in logged
+    for name in ("EXEMPLE", "CAMILLE", "LOC900", INS, STUDY):
+        assert name not in logged
+        assert name not in "".join(answers)
+
+
+async def test_the_demonstrators_message_is_refused_and_says_why() -> None:
+    receiver = Receiver()
+    message = (shared_data() / "dicom" / "drimbox-poc" / "patient1.hl7").read_bytes()
+
+    ack = await answer_of(receiver, message)
+
+    assert msa_of(ack) == ("AE", "104")
+    assert "line break inside a field" in ack.segments("ERR")[0].text(8)
+    assert receiver.told == []
+
+
+@pytest.mark.parametrize(
+    "healed, code",
+    [
+        ([], "203"),
+        ([(b"|2.3.1|", b"|2.5|")], "100"),
+        ([(b"|2.3.1|", b"|2.5|"), (b"\nOBX|1|", b"\nPID|||X\nOBX|1|")], "102"),
+    ],
+)
+async def test_each_of_the_demonstrators_faults_is_a_reason(healed, code) -> None:
+    """Its line break repaired, the others come to light one after another."""
+    path = shared_data() / "dicom" / "drimbox-poc" / "patient1.hl7"
+    message = path.read_bytes().replace(b"patient \n|", b"patient |")
+    for old, new in healed:
+        assert old in message
+        message = message.replace(old, new)
+
+    ack = await answer_of(Receiver(), message)
+
+    assert ack.segments("ERR")[0].text(3) == code
+
+
+async def test_the_agencys_shape_of_message_is_accepted_with_its_cda() -> None:
+    data = shared_data() / "ans"
+    section = (data / "hl7-shape.md").read_text().partition("## Example ORU (new)")[2]
+    cda = (data / "CDA" / AGENCY_CDA).read_bytes()
+    message = a_report(cda=cda)
+    shape = section.split("```")[1].strip().encode()
+    document = message.partition(b"^Base64^")[2].partition(b"|")[0]
+    receiver = Receiver()
+
+    ack = await answer_of(receiver, shape.replace(b"<BASE64_CDA>", document))
+
+    assert msa_of(ack)[0] == "AA"
+    assert len(receiver.told[0].report.studies) == 3
+    # The example's PID and the sample CDA are about two people: kept, and for others to judge.
+    assert receiver.told[0].report.announced.ins != receiver.told[0].report.patient.ins

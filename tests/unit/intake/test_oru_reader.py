@@ -1,0 +1,222 @@
+"""A message becomes a report, or is refused with HL7's own word for why."""
+
+import hashlib
+
+import pytest
+
+from gateway.hl7.faults import ErrorCode, RefusedMessage
+from gateway.hl7.message import decode
+from gateway.intake.oru import read_oru
+from gateway.model.report import Report, Visibility
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import Ins, Oid
+from tests.support.reports import (
+    CDA,
+    INS,
+    INS_OID,
+    LOCAL_ID_OID,
+    PARIS,
+    STUDY,
+    a_cda,
+    a_report,
+    flag,
+)
+
+PID_3 = f"{INS}^^^ASIP-SANTE-INS-NIR&{INS_OID}&ISO^INS^^"
+
+
+def read(message: bytes) -> Report:
+    return read_oru(decode(message), time_zone=PARIS)
+
+
+def test_a_report_says_whose_it_is_and_what_it_is_about() -> None:
+    message = a_report()
+
+    report = read(message)
+
+    assert report.validated
+    assert report.identity_status == "VALI"
+    assert report.announced == report.patient
+    assert report.announced.ins == Ins(value=INS, oid=Oid(INS_OID))
+    assert report.announced.local_ids == (Identifier(value="LOC900", authority=LOCAL_ID_OID),)
+    assert [one.study for one in report.studies] == [STUDY]
+    assert report.message_digest == hashlib.sha256(message).hexdigest()
+
+
+def test_who_it_is_hidden_from_stands_in_the_flags_and_in_the_cda() -> None:
+    normal = '<confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25"/>'
+    masked = '<confidentialityCode code="MASQUE_PS" codeSystem="1.2.250.1.213.1.1.4.13"/>'
+
+    report = read(a_report(cda=a_cda((normal, normal + masked))))
+
+    assert report.visibility == {
+        Visibility.HIDDEN_FROM_PATIENT,
+        Visibility.HIDDEN_FROM_PROFESSIONALS,
+    }
+
+
+@pytest.mark.parametrize(
+    "code, hidden",
+    [
+        ("MASQUE_PS", Visibility.HIDDEN_FROM_PROFESSIONALS),
+        ("INVISIBLE_PATIENT", Visibility.HIDDEN_FROM_PATIENT),
+        ("INVISIBLE_REP_LEGAUX", Visibility.HIDDEN_FROM_GUARDIANS),
+        ("INVISIBLE_REPRESENTANTS_LEGAUX", Visibility.HIDDEN_FROM_GUARDIANS),
+        ("INVISIBLE_REPRENSANTS_LEGAUX", Visibility.HIDDEN_FROM_GUARDIANS),
+    ],
+)
+@pytest.mark.parametrize("system", ["MetaDMPMSS", "METADMPMSS", ""])
+def test_each_spelling_of_a_visibility_flag_is_known(code, hidden, system) -> None:
+    assert read(a_report(flags=flag(code, "Y", system=system))).visibility == {hidden}
+    assert read(a_report(flags=flag(code, "n", system=system))).visibility == frozenset()
+
+
+def test_the_strictest_of_two_answers_wins() -> None:
+    flags = flag("MASQUE_PS", "Y") + flag("MASQUE_PS", "N")
+
+    assert read(a_report(flags=flags)).visibility == {Visibility.HIDDEN_FROM_PROFESSIONALS}
+
+
+def test_a_sender_may_keep_a_report_out_of_the_dmp() -> None:
+    assert read(a_report()).for_dmp
+    assert read(a_report(flags="")).for_dmp
+    assert not read(a_report(flags=flag("DESTDMP", "N"))).for_dmp
+
+
+def test_flags_that_mean_nothing_for_a_pointer_are_passed_over() -> None:
+    flags = "".join(
+        flag(code, "Y")
+        for code in (
+            "CONNEXION_SECRETE",
+            "MODIF_CONF_CODE",
+            "MODIF_CONFIDENTIALITYCODE",
+            "DESTMSSANTEPS",
+            "DESTMSSANTEPAT",
+            "ACK_RECEPTION",
+            "ACK_LECTURE_MSS",
+        )
+    )
+    mail = "OBX|12|TX|CORPSMAIL_PS^Texte^MetaDMPMSS||Bonjour||||||F|\r"
+
+    report = read(a_report(flags=flags + mail))
+
+    assert report.unknown_flags == ()
+    assert report.visibility == frozenset()
+
+
+def test_an_unknown_flag_counts_only_if_it_is_set() -> None:
+    flags = flag("MASQUE_TOUS", "Y") + flag("MASQUE_RIEN", "N") + flag("FINDING", "Y", system="LN")
+
+    assert read(a_report(flags=flags)).unknown_flags == ("MASQUE_TOUS",)
+
+
+@pytest.mark.parametrize("code", ["MASQUE_PS", "DESTDMP", "MASQUE_TOUS"])
+@pytest.mark.parametrize("answer", ["", "O", "YES", "1"])
+def test_a_flag_that_is_neither_yes_nor_no_is_refused(code, answer) -> None:
+    with pytest.raises(RefusedMessage) as refusal:
+        read(a_report(flags=flag(code, answer)))
+
+    assert refusal.value.code == ErrorCode.TABLE_VALUE_NOT_FOUND
+    assert refusal.value.location == "OBX^2^5"
+
+
+@pytest.mark.parametrize(
+    "pid_3, ins, local_ids",
+    [
+        (f"{INS}^^^X&{INS_OID}&ISO^NH", INS, []),
+        (f"{INS}^^^{INS_OID}^INS", INS, []),
+        ("155059999900197^^^X&1.2.250.1.213.1.4.10&ISO^INS", None, []),
+        (f"{INS}^^^ASIP-SANTE-INS-NIR^INS", None, []),
+        ("L1^^^HOSP&1.2.3&ISO^PI~V1^^^HOSP&1.2.3&ISO^VN", None, [("L1", "1.2.3")]),
+        ("L1^^^HOSP^PI~L1^^^HOSP^PI~L2", None, [("L1", ""), ("L2", "")]),
+        ("", None, []),
+    ],
+)
+def test_patient_ids_are_told_apart_by_authority_and_type(pid_3, ins, local_ids) -> None:
+    local = f"~LOC900^^^AUT-AFFECTATION&{LOCAL_ID_OID}&ISO^PI"
+
+    announced = read(a_report((PID_3 + local, pid_3))).announced
+
+    assert (announced.ins.value if announced.ins else None) == ins
+    assert [(one.value, one.authority) for one in announced.local_ids] == local_ids
+
+
+@pytest.mark.parametrize("statuses, read_as", [("VALI~HOMD", "VALI"), ("PROV", "PROV"), ("", "")])
+def test_the_identity_status_is_kept_as_told(statuses, read_as) -> None:
+    assert read(a_report(("|VALI\r", f"|{statuses}\r"))).identity_status == read_as
+
+
+@pytest.mark.parametrize(
+    "status, action, validated",
+    [
+        ("F", "NW", True),
+        ("C", "RO", True),
+        ("F", "RO", True),
+        ("P", "NW", False),
+        ("D", "CA", False),
+    ],
+)
+def test_the_status_of_the_document_says_whether_it_is_validated(status, action, validated) -> None:
+    report = read(a_report(("||||||F|\rPRT", f"||||||{status}|\rPRT"), ("ORC|NW", f"ORC|{action}")))
+
+    assert (report.status, report.validated) == (status, validated)
+
+
+def test_base64_may_be_broken_into_lines_by_escape_sequences() -> None:
+    whole = a_report()
+    place = whole.index(b"Base64^") + 100
+
+    broken = whole[:place] + b"\\.br\\" + whole[place:]
+
+    assert read(broken).document_id == read(whole).document_id
+
+
+def test_a_report_in_2_5_1_is_read() -> None:
+    assert read(a_report(("|2.5|", "|2.5.1|"))).validated
+
+
+@pytest.mark.parametrize(
+    "changes, code, location",
+    [
+        ([("ORU^R01", "MDM^T02")], ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH^1^9^1^1"),
+        ([("ORU^R01", "ORU^R30")], ErrorCode.UNSUPPORTED_EVENT, "MSH^1^9^1^2"),
+        ([("|2.5|", "|2.3.1|")], ErrorCode.UNSUPPORTED_VERSION, "MSH^1^12"),
+        ([("|M0001|", "||")], ErrorCode.REQUIRED_FIELD_MISSING, "MSH^1^10"),
+        ([("|P|2.5", "|T|2.5")], ErrorCode.UNSUPPORTED_PROCESSING_ID, "MSH^1^11"),
+        ([("PID|||", "ZID|||")], ErrorCode.SEGMENT_SEQUENCE, "PID^1"),
+        ([("PV1|", "PID|||X\rPV1|")], ErrorCode.SEGMENT_SEQUENCE, "PID^2"),
+        ([("|19550517|", "|19551317|")], ErrorCode.DATA_TYPE, "PID^1^7"),
+        ([("|19550517|", "|long ago|")], ErrorCode.DATA_TYPE, "PID^1^7"),
+        ([("LOC900", "L" * 1025)], ErrorCode.DATA_TYPE, "PID^1^3"),
+        ([("OBX|1|ED", "OBX|1|TX")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5"),
+        ([("OBX|1|ED", "OBX|1|ED\rOBX|1|ED")], ErrorCode.SEGMENT_SEQUENCE, "OBX^2"),
+        ([("{document}", "")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5^1^5"),
+        ([("{document}", "é!")], ErrorCode.DATA_TYPE, "OBX^1^5^1^5"),
+        ([("{document}", "QUI")], ErrorCode.DATA_TYPE, "OBX^1^5^1^5"),
+        ([("^TEXT^XML^Base64^", "")], ErrorCode.DATA_TYPE, "OBX^1^5"),
+        ([("^XML^", "^PDF^")], ErrorCode.DATA_TYPE, "OBX^1^5"),
+        ([("{document}", "{document}~^TEXT^XML^Base64^QQ==")], ErrorCode.DATA_TYPE, "OBX^1^5"),
+        ([("||||||F|\rPRT", "||||||\rPRT")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^11"),
+        ([("||||||F|\rPRT", "||||||Q|\rPRT")], ErrorCode.TABLE_VALUE_NOT_FOUND, "OBX^1^11"),
+        ([("ORC|NW", "ORC|CA")], ErrorCode.INTERNAL, "OBX^1^11"),
+        ([("||||||F|\rPRT", "||||||D|\rPRT")], ErrorCode.INTERNAL, "OBX^1^11"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_with_code_and_place(changes, code, location) -> None:
+    with pytest.raises(RefusedMessage) as refusal:
+        read(a_report(*changes))
+
+    assert (refusal.value.code, refusal.value.location) == (code, location)
+
+
+@pytest.mark.parametrize("cda", [b"<a/>", b"%PDF-1.7", CDA[:500], a_cda((STUDY, "none"))])
+def test_a_fault_of_the_cda_is_told_at_its_obx(cda) -> None:
+    with pytest.raises(RefusedMessage) as refusal:
+        read(a_report(cda=cda))
+
+    assert refusal.value.location == "OBX^1^5"
+    assert "EXEMPLE" not in str(refusal.value)
+
+
+def test_the_case_of_the_documents_type_does_not_matter() -> None:
+    assert read(a_report(("^TEXT^XML^Base64^", "^text^xml^BASE64^"))).validated
