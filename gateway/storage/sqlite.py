@@ -23,6 +23,7 @@ from gateway.storage.sqlite_writer import GroupWriter
 BUSY_S_MAX = 5.0
 """How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
 INTERRUPT_AGAIN_S = 0.1
+"""How soon to interrupt again a statement whose caller is gone."""
 
 WRITER_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # with NORMAL a power cut may undo an acknowledged commit
@@ -83,9 +84,9 @@ class SqliteDatabase:
                     await execute(connection, "PRAGMA query_only = ON")
             except (OSError, sqlite3.Error, StorageUnavailable) as error:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
-            writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
-            return cls(connections.pop_all(), writer, reading, reads_waiting_max=queue_max)
-        raise AssertionError("the stack swallows nothing")
+            opened = connections.pop_all()
+        writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
+        return cls(opened, writer, reading, reads_waiting_max=queue_max)
 
     @property
     def dialect(self) -> Dialect:
