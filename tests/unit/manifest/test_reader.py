@@ -260,7 +260,7 @@ def test_nested_items_without_end_are_refused() -> None:
 
 @pytest.mark.filterwarnings("error")  # a word on each would fill the log
 def test_elements_that_nobody_asks_for_cost_nothing() -> None:
-    unknown = (struct.pack("<HHI", 0x4201, element, 0) for element in range(2**16))
+    unknown = (struct.pack("<HHI", 0x4200, element, 0) for element in range(2**16))
     document = a_manifest() + b"".join(unknown)
 
     assert read_manifest(document) == read_manifest(a_manifest())
