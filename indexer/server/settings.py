@@ -1,16 +1,12 @@
 """What the index is told at its start: `INDEX_…` in the environment, or a TOML file."""
 
 import os
+import tomllib
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "INDEX_"
 
@@ -65,7 +61,8 @@ def load_settings(config: Path | None) -> IndexSettings:
     if config is None:
         return IndexSettings()
     try:
-        told = TomlConfigSettingsSource(IndexSettings, toml_file=config)()
+        with config.open("rb") as file:
+            told = tomllib.load(file)
     except (OSError, ValueError) as error:
         raise SettingsRefused(f"cannot read {config}: {error}") from error
     return IndexSettings(**told)

@@ -1,0 +1,276 @@
+"""ITI-65 transactions: written, read, and refused with a reason."""
+
+import copy
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.contract.document import Submission
+from indexer.wire.bundles import (
+    provide_bundle,
+    read_provide_bundle,
+    read_transaction_response,
+    transaction_response,
+)
+from indexer.wire.outcome import IssueCode, Json, Refusal
+from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry, submissions, submitting
+
+OLD = "11111111-2222-4333-8444-555555555555"
+NEW = "66666666-7777-4888-8999-000000000000"
+
+
+def bundle_of(submission: Submission) -> Json:
+    """The transaction after a trip over the wire."""
+    sent: Json = orjson.loads(orjson.dumps(provide_bundle(submission)))
+    return sent
+
+
+def resources(bundle: Json) -> dict[str, Json]:
+    return {entry["resource"]["resourceType"]: entry["resource"] for entry in bundle["entry"]}
+
+
+@given(submissions())
+def test_a_submission_survives_the_wire(submission: Submission) -> None:
+    assert read_provide_bundle(bundle_of(submission)) == submission
+
+
+def test_a_repeat_is_the_same_bundle() -> None:
+    assert bundle_of(a_submission()) == bundle_of(a_submission())
+
+
+def test_the_submission_set_says_who_submits_what() -> None:
+    bundle = bundle_of(a_submission())
+
+    listed = resources(bundle)["List"]
+    extensions = {one["url"].rpartition("/")[2]: one for one in listed["extension"]}
+    assert listed["code"]["coding"][0]["code"] == "submissionset"
+    assert extensions["ihe-sourceId"]["valueIdentifier"]["value"] == "urn:oid:1.2.250.1.59.40211"
+    designation = extensions["ihe-designationType"]["valueCodeableConcept"]["coding"]
+    assert designation == [{"system": "urn:oid:1.2.250.1.213.2.2", "code": "04"}]
+    assert len(listed["identifier"]) == 2
+    assert listed["entry"] == [{"item": {"reference": bundle["entry"][1]["fullUrl"]}}]
+
+
+def test_a_replacement_supersedes_what_it_replaces_in_the_same_transaction() -> None:
+    patch = bundle_of(a_submission(replaces=OLD))["entry"][-1]
+
+    assert patch["request"] == {"method": "PATCH", "url": f"DocumentReference/{OLD}"}
+    parts = patch["resource"]["parameter"][0]["part"]
+    assert [list(part.values()) for part in parts] == [
+        ["type", "replace"],
+        ["path", "DocumentReference.status"],
+        ["value", "superseded"],
+    ]
+
+
+def test_a_replacement_without_its_patch_is_one_too() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    del bundle["entry"][-1]
+
+    assert read_provide_bundle(bundle).replaces == OLD
+
+
+def test_the_order_of_the_entries_does_not_matter() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    bundle["entry"].reverse()
+
+    assert read_provide_bundle(bundle) == a_submission(replaces=OLD)
+
+
+def test_an_entry_uuid_of_the_senders_own_is_not_taken() -> None:
+    bundle = bundle_of(a_submission())
+    resources(bundle)["DocumentReference"]["identifier"].append(
+        {"use": "official", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{OLD}"}
+    )
+
+    assert read_provide_bundle(bundle).entry.entry_id == ""
+
+
+def refusal_of(bundle: object) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        read_provide_bundle(bundle)
+    assert ANNE.value not in refusal.value.reason
+    return refusal.value
+
+
+@pytest.mark.parametrize("kind", ["List", "DocumentReference", "Binary"])
+def test_a_transaction_that_lacks_a_part_is_refused(kind: str) -> None:
+    bundle = bundle_of(a_submission())
+    bundle["entry"] = [
+        entry for entry in bundle["entry"] if entry["resource"]["resourceType"] != kind
+    ]
+
+    assert refusal_of(bundle).code == IssueCode.REQUIRED
+
+
+def test_two_documents_in_one_transaction_are_not_supported() -> None:
+    bundle = bundle_of(a_submission())
+    bundle["entry"].append(bundle["entry"][1])
+
+    assert refusal_of(bundle).code == IssueCode.NOT_SUPPORTED
+
+
+def test_more_entries_than_a_transaction_may_have_are_refused() -> None:
+    bundle = bundle_of(a_submission())
+    bundle["entry"] *= 6
+
+    assert refusal_of(bundle).code == IssueCode.TOO_LONG
+
+
+def test_a_document_of_another_patient_than_its_set_is_refused() -> None:
+    bundle = bundle_of(a_submission())
+    resources(bundle)["List"]["subject"]["identifier"]["value"] = PAUL.value
+
+    refusal = refusal_of(bundle)
+
+    assert refusal.code == IssueCode.BUSINESS_RULE
+    assert refusal.expression == "Bundle.entry[0].resource.subject"
+
+
+def test_a_document_that_is_not_what_its_hash_says_is_refused() -> None:
+    other = KOS[:-1] + b"!"
+
+    refusal = refusal_of(bundle_of(replace(a_submission(), document=other)))
+
+    assert (refusal.code, "hash" in refusal.reason) == (IssueCode.VALUE, True)
+
+
+def test_a_document_that_is_not_of_its_size_is_refused() -> None:
+    entry = replace(an_entry(), size_bytes=len(KOS) + 1)
+
+    refusal = refusal_of(bundle_of(submitting(entry, KOS)))
+
+    assert (refusal.code, "size" in refusal.reason) == (IssueCode.VALUE, True)
+
+
+@pytest.mark.parametrize("kind, element, value, code", [
+    ("List", "status", "retired", IssueCode.VALUE),
+    ("List", "mode", "snapshot", IssueCode.VALUE),
+    ("List", "code", {"coding": [{"code": "folder"}]}, IssueCode.NOT_SUPPORTED),
+    ("List", "extension", [], IssueCode.REQUIRED),
+    ("List", "identifier", [], IssueCode.REQUIRED),
+    ("List", "entry", [{"item": {"reference": "urn:uuid:other"}}], IssueCode.INVALID),
+    ("List", "date", "yesterday", IssueCode.VALUE),
+    ("DocumentReference", "status", "superseded", IssueCode.VALUE),
+    ("DocumentReference", "docStatus", "final", IssueCode.NOT_SUPPORTED),
+    ("DocumentReference", "modifierExtension", [{"url": "x"}], IssueCode.NOT_SUPPORTED),
+    ("DocumentReference", "relatesTo",
+     [{"code": "appends", "target": {"reference": f"DocumentReference/{OLD}"}}], IssueCode.VALUE),
+    ("DocumentReference", "relatesTo",
+     [{"code": "replaces", "target": {"reference": "http://other/1"}}], IssueCode.VALUE),
+    ("Binary", "contentType", "text/plain", IssueCode.INVALID),
+    ("Binary", "data", "not base64!", IssueCode.VALUE),
+])  # fmt: skip
+def test_what_a_profile_excludes_is_refused(
+    kind: str, element: str, value: object, code: IssueCode
+) -> None:
+    bundle = bundle_of(a_submission())
+    resources(bundle)[kind][element] = value
+
+    assert refusal_of(bundle).code == code
+
+
+def test_a_patch_of_another_entry_than_the_one_replaced_is_refused() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    bundle["entry"][-1]["request"]["url"] = f"DocumentReference/{NEW}"
+
+    assert refusal_of(bundle).code == IssueCode.INVALID
+
+
+def test_a_patch_of_anything_but_the_status_is_refused() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    bundle["entry"][-1]["resource"]["parameter"][0]["part"][1]["valueString"] = "Patient.name"
+
+    assert refusal_of(bundle).code == IssueCode.VALUE
+
+
+def test_a_patch_without_a_replacement_is_refused() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    del resources(bundle)["DocumentReference"]["relatesTo"]
+
+    assert refusal_of(bundle).code == IssueCode.NOT_SUPPORTED
+
+
+def test_a_conditional_create_is_refused() -> None:
+    bundle = bundle_of(a_submission())
+    bundle["entry"][1]["request"]["ifNoneExist"] = "identifier=1"
+
+    assert refusal_of(bundle).code == IssueCode.NOT_SUPPORTED
+
+
+def places(value: object, way: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The way to each element of a resource."""
+    found: list[tuple[str | int, ...]] = [way] if way else []
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for step, inner in value.items() if isinstance(value, dict) else ():
+        found += places(inner, (*way, step))
+    return found
+
+
+WHOLE = bundle_of(a_submission(replaces=OLD))
+_any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(places(WHOLE)), _any_json)
+def test_whatever_is_put_anywhere_is_read_or_refused(
+    way: tuple[str | int, ...], value: object
+) -> None:
+    bundle = copy.deepcopy(WHOLE)
+    place: Any = bundle
+    for step in way[:-1]:
+        place = place[step]
+    place[way[-1]] = value
+
+    with suppress(Refusal):
+        read_provide_bundle(bundle)
+
+
+@given(_any_json)
+def test_whatever_is_no_bundle_is_refused(value: object) -> None:
+    with pytest.raises(Refusal):
+        read_provide_bundle(value)
+
+
+def test_the_answer_names_each_entry_at_its_place() -> None:
+    bundle = bundle_of(a_submission(replaces=OLD))
+    bundle["entry"].reverse()
+
+    answer = transaction_response(bundle, NEW)
+
+    assert [entry["response"]["location"] for entry in answer["entry"]] == [
+        f"DocumentReference/{OLD}",
+        f"Binary/{NEW}",
+        f"DocumentReference/{NEW}",
+        f"List/{NEW}",
+    ]
+    assert read_transaction_response(answer) == NEW
+
+
+@pytest.mark.parametrize("location", [
+    f"https://index.example/fhir/DocumentReference/{NEW}/_history/1",
+    f"DocumentReference/{NEW}/_history/1",
+    f"/fhir/DocumentReference/{NEW}",
+])  # fmt: skip
+def test_a_location_is_read_however_it_is_written(location: str) -> None:
+    answer = transaction_response(bundle_of(a_submission()), NEW)
+    answer["entry"][1]["response"]["location"] = location
+
+    assert read_transaction_response(answer) == NEW
+
+
+def test_an_answer_without_a_location_is_refused() -> None:
+    answer = transaction_response(bundle_of(a_submission()), NEW)
+    del answer["entry"][1]["response"]["location"]
+
+    with pytest.raises(Refusal):
+        read_transaction_response(answer)
