@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.pacs import Pacs, PacsDirectory
+from gateway.catalogue.search import CatalogueSearch
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock, system_clock
 from gateway.dimse.acceptor import DimseServer
@@ -38,8 +39,9 @@ from gateway.publication.outbox import Outbox
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.pacs_source import PacsSource
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.routes import build_routes
+from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.store_source import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
@@ -147,7 +149,7 @@ async def opened(
         http = build_web(
             policy,
             Resolver(policy, index),
-            _dicomweb(stack, settings, policy, stores.objects, catalogue),
+            _dicomweb(stack, settings, policy, stores, catalogue, directory, mediator),
             database=stores.database,
             studies=stores.studies,
             outbox=stores.outbox,
@@ -298,9 +300,12 @@ def _dicomweb(
     stack: AsyncExitStack,
     settings: Settings,
     policy: Policy,
-    objects: ObjectStore,
+    stores: _Stores,
     catalogue: Catalogue,
+    directory: PacsDirectory,
+    mediator: MoveMediator,
 ) -> list[Route]:
+    objects = stores.objects
     transcoder = Transcoder(
         objects.new_spool,
         objects.discard_spool,
@@ -309,8 +314,20 @@ def _dicomweb(
     stack.callback(transcoder.close)
     files = FileReader()
     stack.callback(files.close)
-    retriever = Retriever(policy, catalogue, [StoreSource(catalogue, objects.path)])
-    return build_routes(policy, retriever, transcoder, files)
+    from_pacs = PacsSource(
+        catalogue,
+        mediator,
+        directory.requestors,
+        path=objects.path,
+        discard=objects.discard_spool,
+        files=files,
+    )
+    retriever = Retriever(policy, catalogue, [StoreSource(catalogue, objects.path), from_pacs])
+    searcher = CatalogueSearch(stores.database)
+    return [
+        *build_routes(policy, retriever, transcoder, files),
+        *build_search_routes(policy, searcher, public_url=settings.base_url),
+    ]
 
 
 def _ms(seconds: float) -> int:

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Base of every RetrieveURL."""
-        return self.public_url or f"http://{self.bind}:{self.http_port}"
+        return self.public_url.rstrip("/") or f"http://{self.bind}:{self.http_port}"
 
     @property
     def own_location_uid(self) -> Uid:

@@ -98,9 +98,10 @@ class PacsDirectory:
     def __init__(self, pacs: Sequence[Pacs]) -> None:
         self._pacs = list(pacs)
 
-    def get(self, ae_title: str) -> Pacs | None:
-        """The PACS of this title, if it is still configured."""
-        return next((one for one in self._pacs if one.ae_title == ae_title), None)
+    @property
+    def requestors(self) -> dict[str, DimseRequestor]:
+        """Whom to ask to move instances, by AE title."""
+        return {pacs.ae_title: pacs.requestor for pacs in self._pacs}
 
     async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
         """What the first PACS that knows the study holds of it.

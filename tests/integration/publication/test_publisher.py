@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -210,7 +211,7 @@ async def test_a_study_that_the_pacs_does_not_know_is_asked_for_again_then_set_a
 
     assert await states(pacs_bench) == ("set_aside", "images_missing")
     assert asked_at[-1] == WITH_PACS.images_wait_ms
-    waits = [later - earlier for earlier, later in zip(asked_at, asked_at[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(asked_at)]
     assert waits[:-1] == sorted(waits[:-1])
     assert len(asked_at) < 20
 
