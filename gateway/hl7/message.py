@@ -186,7 +186,7 @@ def _lines(text: str, header: Header) -> list[str]:
     """The segments as text, checked for what the parser must not meet."""
     if _CONTROL.search(text):
         raise RefusedMessage("the message holds control characters", code=ErrorCode.DATA_TYPE)
-    lines = [line for line in re.split(r"[\r\n]+", text) if line]
+    lines = [line for line in text.replace("\n", "\r").split("\r") if line]
     delimiters = header.separator + header.encoding
     if len(lines) + sum(text.count(one) for one in delimiters) > PARTS_MAX:
         raise RefusedMessage("the message has too many parts", code=ErrorCode.INTERNAL)

@@ -8,14 +8,14 @@ What a pointer cannot do without is refused where it is missing, by the name of 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.errors import InvalidRequest
 from gateway.intake.cda_xml import (
     Element,
     attribute,
+    bounded,
     code_of,
     find_all,
     find_first,
@@ -24,22 +24,20 @@ from gateway.intake.cda_xml import (
     text_of,
     time_of,
 )
+from gateway.intake.values import (
+    INS_OIDS,
+    birth_date,
+    distinct,
+    flag_name,
+    ins_or_none,
+    person_name,
+    sex_letter,
+)
 from gateway.model.report import ReportedPatient, ReportedStudy, Visibility
 from indexer.contract.document import Code, Identifier, Organisation, Person
 from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import (
-    INS_NIA,
-    INS_NIR,
-    INS_NIR_DEMO,
-    INS_NIR_TEST,
-    Ins,
-    Oid,
-    Uid,
-)
+from indexer.contract.identifiers import Uid
 
-T = TypeVar("T")
-
-INS_OIDS: Final = frozenset({INS_NIR, INS_NIA, INS_NIR_TEST, INS_NIR_DEMO})
 PROFESSIONALS: Final = "1.2.250.1.71.4.2.1"
 STRUCTURES: Final = "1.2.250.1.71.4.2.2"
 DICOM_CODES: Final = "1.2.840.10008.2.16.4"
@@ -56,11 +54,7 @@ _MODALITY_QUALIFIER = "121139"
 _REGION_QUALIFIER = "39111-0"
 _STUDY_EXTENSIONS = {"", "studyinstanceuid"}
 
-ENTRIES_MAX = 256
-"""Studies, accessions, orders, or codes of one study: a report has a handful of each."""
-
 _VERSION = re.compile(r"\d{1,6}", re.ASCII)
-_BIRTH_DATE = re.compile(r"(\d{4}(?:\d\d(?:\d\d)?)?)(?:\d*(?:\.\d+)?(?:[+-]\d{4})?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +135,7 @@ def _replaced(root: Element) -> tuple[str, ...]:
         if attribute(related, "typeCode") == "RPLC"
         for parent in find_all(related, "v3:parentDocument")
     ]
-    return tuple(_several((parent for parent in parents if parent), "relatedDocument"))
+    return tuple(distinct((parent for parent in parents if parent), "relatedDocument"))
 
 
 def _patient(root: Element) -> ReportedPatient:
@@ -150,7 +144,8 @@ def _patient(root: Element) -> ReportedPatient:
         raise InvalidRequest("the CDA must name one patient: one recordTarget with a patientRole")
     [role] = roles
     ids = [(id_, attribute(id_, "root")) for id_ in find_all(role, "v3:id")]
-    national = (_ins(attribute(id_, "extension"), oid) for id_, oid in ids if oid in INS_OIDS)
+    numbers = [(attribute(id_, "extension"), oid) for id_, oid in ids if oid in INS_OIDS]
+    national = (ins_or_none(value, oid) for value, oid in numbers)
     local = (identifier_of(id_) for id_, oid in ids if oid not in INS_OIDS)
     patient = find_first(role, "v3:patient")
     if patient is None:
@@ -159,7 +154,7 @@ def _patient(root: Element) -> ReportedPatient:
     first = givens["BR"] or givens[""].split(" ")[0]
     return ReportedPatient(
         ins=next((ins for ins in national if ins is not None), None),
-        local_ids=tuple(_several((one for one in local if one), "patientRole/id")),
+        local_ids=tuple(distinct((one for one in local if one), "patientRole/id")),
         birth_name=families["BR"] or families[""],
         first_given_name=first,
         given_names=givens[""] or givens["BR"],
@@ -170,13 +165,6 @@ def _patient(root: Element) -> ReportedPatient:
     )
 
 
-def _ins(value: str, oid: str) -> Ins | None:
-    try:
-        return Ins(value=value, oid=Oid(oid))
-    except InvalidValue:
-        return None
-
-
 def _names(patient: Element) -> tuple[dict[str, str], dict[str, str]]:
     """Family and given names by qualifier: BR of birth, CL or SP in use, none where it has none."""
     families = dict.fromkeys(("BR", "CL", "SP", ""), "")
@@ -184,7 +172,7 @@ def _names(patient: Element) -> tuple[dict[str, str], dict[str, str]]:
     for part in find_all(patient, "v3:name/*"):
         names = {"family": families, "given": givens}.get(part.tag.rpartition("}")[2])
         if names is not None and (qualifier := attribute(part, "qualifier")) in names:
-            names[qualifier] = " ".join(filter(None, [names[qualifier], text_of(part)]))
+            names[qualifier] = bounded(f"{names[qualifier]} {text_of(part)}", part)
     return families, givens
 
 
@@ -201,45 +189,23 @@ def _birth_date(patient: Element) -> str:
         raise InvalidRequest("birthTime is no date") from None
 
 
-def birth_date(value: str) -> str:
-    """The date of a time stamp: a whole one as YYYYMMDD, else as much of it as is known.
-
-    Raises:
-        ValueError: it is no date.
-    """
-    if not value:
-        return ""
-    found = _BIRTH_DATE.fullmatch(value)
-    if not found:
-        raise ValueError("no date")
-    known = found[1]
-    datetime(int(known[:4]), int(known[4:6] or 1), int(known[6:] or 1))  # noqa: DTZ001, a date
-    return known
-
-
-def sex_letter(code: str) -> str:
-    """M or F, U for any other word about it, empty where there is none."""
-    return code.upper() if code.upper() in ("M", "F", "") else "U"
-
-
-def person_name(family: str, given: str) -> str:
-    """A name as DICOM writes it (PS3.5 §6.2.1): its delimiters inside a part become blanks."""
-    parts = [re.sub(r"[\\^=]", " ", part).strip() for part in (family, given)]
-    return "^".join(parts).rstrip("^")
-
-
 def _visibility(root: Element) -> tuple[frozenset[Visibility], tuple[str, ...]]:
     codes = [code_of(found) for found in find_all(root, "v3:confidentialityCode")]
     known = {one.code for one in codes if one} & set(Visibility)
-    unknown = {
-        one.code for one in codes if one and one.scheme == VISIBILITIES and one.code not in known
-    }
-    return frozenset(Visibility(code) for code in known), tuple(sorted(unknown))
+    unknown = distinct(
+        (
+            flag_name(one.code)
+            for one in codes
+            if one and one.scheme == VISIBILITIES and one.code not in known
+        ),
+        "confidentialityCode",
+    )
+    return frozenset(Visibility(code) for code in known), tuple(unknown)
 
 
 def _identifiers(root: Element, path: str) -> tuple[Identifier, ...]:
     found = (identifier_of(one) for one in find_all(root, path))
-    return tuple(_several((one for one in found if one), path.rpartition(":")[2]))
+    return tuple(distinct((one for one in found if one), path.rpartition(":")[2]))
 
 
 def _studies(root: Element, time_zone: ZoneInfo) -> tuple[ReportedStudy, ...]:
@@ -251,7 +217,7 @@ def _studies(root: Element, time_zone: ZoneInfo) -> tuple[ReportedStudy, ...]:
             studies[study] = _merged(studies[study], told) if study in studies else told
     if not studies:
         raise InvalidRequest("the CDA names no study: no serviceEvent/id is a Study Instance UID")
-    return tuple(_several(studies.values(), "serviceEvent"))
+    return tuple(distinct(studies.values(), "serviceEvent"))
 
 
 def _study_uids(event: Element) -> Iterator[Uid]:
@@ -314,7 +280,7 @@ def _codes(codes: Iterable[Code]) -> tuple[Code, ...]:
     by_value: dict[tuple[str, str], Code] = {}
     for one in codes:
         by_value.setdefault((one.code, one.scheme), one)
-    return tuple(_several(by_value.values(), "serviceEvent/code"))
+    return tuple(distinct(by_value.values(), "serviceEvent/code"))
 
 
 def _author(root: Element, legal_authenticator: Person | None) -> Person:
@@ -331,7 +297,7 @@ def _person(assigned: Element | None) -> Person | None:
         return None
     if not (number := _number(assigned, PROFESSIONALS)):
         return None
-    given = " ".join(filter(None, (text_of(part) for part in find_all(name, "v3:given"))))
+    given = bounded(" ".join(text_of(part) for part in find_all(name, "v3:given")), name)
     return Person(number=number, family=text_of(find_first(name, "v3:family")), given=given)
 
 
@@ -372,11 +338,3 @@ def _practice_setting(root: Element) -> Code:
             if (code := code_of(found)) is not None:
                 return code
     raise InvalidRequest("the CDA names no practice setting: no standardIndustryClassCode")
-
-
-def _several(found: Iterable[T], name: str) -> list[T]:
-    """Each once, in their order."""
-    distinct = list(dict.fromkeys(found))
-    if len(distinct) > ENTRIES_MAX:
-        raise InvalidRequest(f"the CDA has more than {ENTRIES_MAX} {name} elements")
-    return distinct

@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 from lxml import etree
 
 from gateway.errors import InvalidRequest
+from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty
 from indexer.contract.document import Code, Identifier
-from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Oid
 
 Element = etree._Element
 
@@ -26,8 +25,6 @@ CDA_BYTES_MAX = 24 * 1024 * 1024
 
 MARKUP_MAX = 500_000
 """Elements and attributes; each costs some hundred bytes in memory, whatever its own length."""
-
-VALUE_LENGTH_MAX = 1024  # characters of one name, code or identifier
 
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -109,7 +106,7 @@ def attribute(element: Element | None, name: str) -> str:
     Raises:
         InvalidRequest: it is too long.
     """
-    return "" if element is None else _bounded(element.get(name, ""), element)
+    return "" if element is None else bounded(element.get(name, ""), element)
 
 
 def text_of(element: Element | None) -> str:
@@ -118,7 +115,7 @@ def text_of(element: Element | None) -> str:
     Raises:
         InvalidRequest: it is too long.
     """
-    return "" if element is None else _bounded("".join(map(str, element.itertext())), element)
+    return "" if element is None else bounded("".join(map(str, element.itertext())), element)
 
 
 def code_of(element: Element | None) -> Code | None:
@@ -139,14 +136,6 @@ def identifier_of(element: Element) -> Identifier | None:
     if not value:
         return None
     return Identifier(value=value, authority=oid_or_empty(attribute(element, "root")))
-
-
-def oid_or_empty(text: str) -> str:
-    """The text if it is an OID: an authority by any other name cannot be compared."""
-    try:
-        return Oid(text)
-    except InvalidValue:
-        return ""
 
 
 def time_of(element: Element | None, time_zone: ZoneInfo) -> datetime | None:
@@ -184,7 +173,12 @@ def _no_time(element: Element) -> InvalidRequest:
     return InvalidRequest(f"{_name(element)} is no date or time")
 
 
-def _bounded(value: str, element: Element) -> str:
+def bounded(value: str, element: Element) -> str:
+    """A value of the element, each run of blanks as one.
+
+    Raises:
+        InvalidRequest: it is too long.
+    """
     if len(value) > VALUE_LENGTH_MAX:
         raise InvalidRequest(f"{_name(element)} is longer than {VALUE_LENGTH_MAX} characters")
     return " ".join(value.split())

@@ -6,7 +6,6 @@ about stands in the CDA alone (OBR-2, OBR-3 and OBR-18 name no accession that co
 
 import base64
 import binascii
-import re
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,12 +13,21 @@ from zoneinfo import ZoneInfo
 from gateway.errors import InvalidRequest
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import Message, Segment
-from gateway.intake.cda import INS_OIDS, birth_date, person_name, read_cda, sex_letter
-from gateway.intake.cda_xml import VALUE_LENGTH_MAX, oid_or_empty
+from gateway.intake.cda import read_cda
+from gateway.intake.values import (
+    INS_OIDS,
+    VALUE_LENGTH_MAX,
+    birth_date,
+    distinct,
+    flag_name,
+    ins_or_none,
+    oid_or_empty,
+    person_name,
+    sex_letter,
+)
 from gateway.model.report import Report, ReportedPatient, Visibility
 from indexer.contract.document import Identifier
-from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Ins, Oid
+from indexer.contract.identifiers import Ins
 
 VERSIONS: Final = frozenset({"2.5", "2.5.1"})
 """The French profile is 2.5; 2.5.1 changes nothing that is read here."""
@@ -46,7 +54,6 @@ WITHDRAWN: Final = "D"
 CANCEL: Final = "CA"  # ORC-1, HL7 table 0119
 
 _LOCAL_ID_TYPES = frozenset({"PI", "MR", ""})  # HL7 table 0203
-_FLAG = re.compile(r"[A-Z0-9_.-]{1,64}", re.ASCII)
 _PRESENT = {"Y": True, "N": False}
 
 
@@ -186,23 +193,16 @@ def _patient_ids(pid: Segment) -> tuple[Ins | None, tuple[Identifier, ...]]:
         authority = _authority(pid, repetition)
         type_code = _value(pid, 3, 5, repetition=repetition)
         if authority in INS_OIDS or type_code == "INS":
-            national = national or _ins(value, authority)
+            national = national or ins_or_none(value, authority)
         elif value and type_code in _LOCAL_ID_TYPES:
             local.append(Identifier(value=value, authority=authority))
-    return national, tuple(dict.fromkeys(local))
+    return national, tuple(distinct(local, "local patient ids"))
 
 
 def _authority(pid: Segment, repetition: int) -> str:
     """The OID of PID-3.4: its universal id, or its name where a sender writes the OID there."""
     parts = (_value(pid, 3, 4, part, repetition=repetition) for part in (2, 1))
     return next(filter(None, map(oid_or_empty, parts)), "")
-
-
-def _ins(value: str, oid: str) -> Ins | None:
-    try:
-        return Ins(value=value, oid=Oid(oid))
-    except InvalidValue:
-        return None
 
 
 def _birth_place(pid: Segment) -> str:
@@ -282,7 +282,7 @@ def _status(message: Message, document: Segment, place: int) -> str:
 def _flags(message: Message) -> _Flags:
     """What the OBX beside the document ask for, found by code: order and labels vary."""
     visibility: set[Visibility] = set()
-    unknown: set[str] = set()
+    unknown: list[str] = []
     for_dmp = True
     for place, obx in enumerate(message.segments("OBX"), start=1):
         flag = _value(obx, 3).upper()
@@ -297,8 +297,10 @@ def _flags(message: Message) -> _Flags:
         elif present and flag in VISIBILITY_FLAGS:
             visibility.add(VISIBILITY_FLAGS[flag])
         elif present:
-            unknown.add(_flag_name(flag, place))
-    return _Flags(visibility=frozenset(visibility), unknown=tuple(sorted(unknown)), for_dmp=for_dmp)
+            unknown.append(flag_name(flag))
+    return _Flags(
+        visibility=frozenset(visibility), unknown=tuple(distinct(unknown, "flags")), for_dmp=for_dmp
+    )
 
 
 def _answer(obx: Segment, place: int) -> bool:
@@ -311,15 +313,6 @@ def _answer(obx: Segment, place: int) -> bool:
             location=f"OBX^{place}^5",
         )
     return present
-
-
-def _flag_name(flag: str, place: int) -> str:
-    """The flag's code, which an operator will read."""
-    if not _FLAG.fullmatch(flag):
-        raise RefusedMessage(
-            "the flag's code is malformed", code=ErrorCode.DATA_TYPE, location=f"OBX^{place}^3"
-        )
-    return flag
 
 
 def _value(

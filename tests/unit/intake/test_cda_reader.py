@@ -12,6 +12,8 @@ from indexer.contract.identifiers import Ins, Oid
 from tests.support.peers import shared_data
 from tests.support.reports import CDA, EVENT, INS, INS_OID, LOCAL_ID_OID, PARIS, STUDY, a_cda
 
+MANY_IDS = "".join(f'<id extension="{number}"/>' for number in range(257))
+SPOKEN_FLAG = 'code="hide from X" codeSystem="1.2.250.1.213.1.1.4.13"'
 SNOMED = "2.16.840.1.113883.6.96"
 
 
@@ -244,6 +246,9 @@ def test_national_confidentiality_codes_hide_the_document() -> None:
         ("healthCareFacility>", "place>", "healthCareFacility/code"),
         ("standardIndustryClassCode ", "someClassCode ", "standardIndustryClassCode"),
         ("LOC900", "L" * 1025, "id is longer"),
+        (f'<id root="{LOCAL_ID_OID}" extension="LOC900"/>', MANY_IDS, "more than 256 different"),
+        ("<given>CAMILLE LOU</given>", "<given>CAMILLE LOU</given>" * 100, "given is longer"),
+        ('code="N" codeSystem="2.16.840.1.113883.5.25"', SPOKEN_FLAG, "flag is malformed"),
         ("urn:hl7-org:v3", "urn:hl7-org:v4", "not a CDA"),
     ],
 )
