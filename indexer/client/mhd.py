@@ -93,6 +93,8 @@ class MhdIndex:
             except Refusal as error:
                 raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
         _check_available(answer)
+        if not 400 <= answer.status < 500:
+            raise IndexUnavailable(f"the index gave status {answer.status} for a submission")
         code = read_outcome_code(answer.json())
         if code == IssueCode.DUPLICATE:
             return await self._already_held(submission)

@@ -1,59 +1,36 @@
-"""An index in memory that keeps the contract's rules, and fails when it is told to."""
+"""Real indexes on loopback: the one of this repository, served in the test's own loop."""
 
-from collections import deque
-from enum import StrEnum
-from uuid import NAMESPACE_OID, uuid5
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
-from indexer.contract.errors import IndexUnavailable, SubmissionRejected
-from indexer.contract.identifiers import Uid
+from starlette.types import ASGIApp
 
-
-class Fault(StrEnum):
-    """What becomes of one submission, other than being held and answered."""
-
-    UNREACHABLE = "unreachable"
-    ANSWER_LOST = "answer_lost"
-    REFUSED = "refused"
+from indexer.server.access import AccessPolicy, OpenAccess
+from indexer.server.app import opened_index
+from indexer.server.serving import listen, serve, url_of
+from indexer.server.settings import IndexSettings
 
 
-class IndexInMemory:
-    """Holds each unique id once; one entry of a study is current, and only it can be replaced."""
+@asynccontextmanager
+async def a_served_index(
+    folder: Path, *, policy: AccessPolicy | None = None, body_mib_max: int = 1
+) -> AsyncIterator[str]:
+    """The index's root address, while it is served."""
+    settings = IndexSettings(data_dir=folder, body_mib_max=body_mib_max)
+    async with opened_index(settings, policy or OpenAccess()) as index, served(index) as url:
+        yield url
 
-    def __init__(self) -> None:
-        self.held: list[Submission] = []
-        self.faults: deque[Fault | None] = deque()
-        self.current: str | None = None
 
-    async def submit(self, submission: Submission) -> Receipt:
-        fault = self.faults.popleft() if self.faults else None
-        if fault is Fault.UNREACHABLE:
-            raise IndexUnavailable("told to be unreachable")
-        if fault is Fault.REFUSED and submission.entry.unique_id not in self.unique_ids:
-            raise SubmissionRejected("told to refuse", code="told")
-        receipt = self._hold(submission)
-        if fault is Fault.ANSWER_LOST:
-            raise IndexUnavailable("told to lose the answer")
-        return receipt
-
-    def _hold(self, submission: Submission) -> Receipt:
-        entry_id = str(uuid5(NAMESPACE_OID, submission.entry.unique_id))
-        if submission.entry.unique_id not in self.unique_ids:
-            if submission.replaces != self.current:
-                raise SubmissionRejected("what it replaces is not current", code="not-current")
-            self.held.append(submission)
-            self.current = entry_id
-        return Receipt(entry_id=entry_id)
-
-    @property
-    def unique_ids(self) -> list[Uid]:
-        return [submission.entry.unique_id for submission in self.held]
-
-    async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
-        raise AssertionError("publication does not search")
-
-    async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
-        raise AssertionError("publication does not search")
-
-    async def retrieve(self, entry: DocumentEntry) -> bytes:
-        raise AssertionError("publication does not retrieve")
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """The root address of an application, while it is served."""
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as listening:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(app, listening, stop=stop))
+            try:
+                yield url_of(listening)
+            finally:
+                stop.set()

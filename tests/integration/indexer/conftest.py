@@ -1,0 +1,21 @@
+"""An index on loopback with its own database, and a session to ask it with."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.indexes import a_served_index
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def index_url(tmp_path: Path) -> AsyncIterator[str]:
+    async with a_served_index(tmp_path) as url:
+        yield url

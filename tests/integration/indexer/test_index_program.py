@@ -1,0 +1,158 @@
+"""`drim-index` as a program: it starts, refuses to, stops, and is killed."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from indexer.client.mhd import MhdIndex
+from indexer.contract.document import DocumentQuery, EntryStatus
+from indexer.contract.errors import IndexUnavailable
+from tests.support import index_that_dies
+from tests.support.pointers import ANNE, a_submission
+
+ROOT = Path(__file__).parents[3]
+START_S_MAX = 30.0
+PROGRAM = ("-m", "indexer.server", "serve")
+ANY_STATUS = frozenset(EntryStatus)
+
+
+@dataclass
+class Running:
+    process: Process
+    url: str
+
+
+@asynccontextmanager
+async def running(folder: Path, *command: str) -> AsyncIterator[Running]:
+    """The program, once it listens; killed at the end if it still runs."""
+    process = await started(folder, *command)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(START_S_MAX):
+            line = (await process.stdout.readline()).decode()
+        assert line.startswith("listening at "), (await process.communicate())[1].decode()
+        yield Running(process, line.removeprefix("listening at ").strip())
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def started(folder: Path, *command: str, **settings: str) -> Process:
+    told = {"INDEX_DATA_DIR": str(folder), "INDEX_HTTP_PORT": "0", **settings}
+    environment = {name: one for name, one in os.environ.items() if not name.startswith("INDEX_")}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **told}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *command, env=environment, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def ended(process: Process) -> tuple[int | None, str]:
+    """Exit status and standard error of a program that ends by itself."""
+    async with asyncio.timeout(START_S_MAX):
+        _, errors = await process.communicate()
+    return process.returncode, errors.decode()
+
+
+async def test_what_was_acknowledged_is_there_after_a_restart(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        receipt = await MhdIndex(index.url, session).submit(a_submission())
+        index.process.kill()
+        await index.process.wait()
+
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        [found] = await MhdIndex(index.url, session).find(DocumentQuery(patient=ANNE))
+
+    assert found.entry_id == receipt.entry_id
+
+
+async def test_a_submission_whose_answer_was_lost_makes_one_entry(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        old = await MhdIndex(index.url, session).submit(a_submission(1))
+        index.process.kill()
+        await index.process.wait()
+    replacement = a_submission(2, document=b"newer", replaces=old.entry_id)
+    async with running(tmp_path, str(index_that_dies.__file__), str(tmp_path)) as index:
+        with pytest.raises(IndexUnavailable):
+            await MhdIndex(index.url, session).submit(replacement)
+        assert await index.process.wait() == -signal.SIGKILL
+
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        client = MhdIndex(index.url, session)
+        receipt = await client.submit(replacement)
+        found = await client.find(DocumentQuery(patient=ANNE, statuses=ANY_STATUS))
+        document = await client.retrieve(found[0])
+
+    assert [(entry.entry_id, entry.status) for entry in found] == [
+        (receipt.entry_id, EntryStatus.APPROVED),
+        (old.entry_id, EntryStatus.DEPRECATED),
+    ]
+    assert document == b"newer"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_ends_well_when_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        index.process.send_signal(number)
+
+        status, errors = await ended(index.process)
+
+    assert status == 0
+    assert "Traceback" not in errors
+
+
+async def test_it_refuses_everyone_unless_it_is_told_otherwise(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with running(tmp_path, *PROGRAM) as index:
+        statuses = {}
+        for path in ("/fhir/metadata", "/health/ready"):
+            async with session.get(index.url + path) as answer:
+                statuses[path] = answer.status
+
+    assert statuses == {"/fhir/metadata": 401, "/health/ready": 200}
+
+
+async def test_a_second_one_does_not_start_on_the_same_folder(tmp_path: Path) -> None:
+    async with running(tmp_path, *PROGRAM) as first:
+        status, errors = await ended(await started(tmp_path, *PROGRAM))
+
+    assert status == 2
+    assert f"process {first.process.pid} uses" in errors
+
+
+async def test_open_access_is_for_loopback_only(tmp_path: Path) -> None:
+    process = await started(tmp_path, *PROGRAM, "--open-access", INDEX_BIND="0.0.0.0")
+
+    status, errors = await ended(process)
+
+    assert (status, "loopback" in errors) == (2, True)
+
+
+async def test_an_unknown_setting_stops_the_start(tmp_path: Path) -> None:
+    status, errors = await ended(await started(tmp_path, *PROGRAM, INDEX_PROT="1"))
+
+    assert (status, "INDEX_PROT" in errors) == (2, True)
+
+
+async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
+    async with running(tmp_path / "one", *PROGRAM) as first:
+        port = first.url.rpartition(":")[2]
+        process = await started(tmp_path / "two", *PROGRAM, INDEX_HTTP_PORT=port)
+
+        status, errors = await ended(process)
+
+    assert (status, "in use" in errors) == (2, True)

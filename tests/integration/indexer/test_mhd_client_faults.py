@@ -1,0 +1,297 @@
+"""What the MHD client makes of an index that fails, lies or leads elsewhere."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import aiohttp
+import orjson
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from indexer.client.mhd import PAGES_MAX, MhdIndex
+from indexer.contract.document import DocumentEntry, DocumentQuery
+from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
+from indexer.wire.document_reference import document_reference
+from indexer.wire.outcome import IssueCode, Json, operation_outcome
+from indexer.wire.search import searchset
+from tests.support.indexes import served
+from tests.support.pointers import ANNE, KOS, a_submission, an_entry
+
+Answer = Callable[[Request], Response]
+OF_ANNE = DocumentQuery(patient=ANNE)
+
+
+@dataclass
+class ScriptedIndex:
+    """Answers as the test says, and keeps the addresses that it was asked at."""
+
+    answer: Answer = field(default=lambda request: Response(status_code=500))
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        self.asked.append(str(request.url))
+        await self.answer(request)(scope, receive, send)
+
+    def entry(self) -> DocumentEntry:
+        """An entry whose document lies here."""
+        return replace(an_entry(), entry_id="1", document_url=f"{self.url}/fhir/Binary/1")
+
+
+def json(content: object, status: int = 200, **headers: str) -> Answer:
+    return lambda request: Response(orjson.dumps(content), status, headers)
+
+
+def page(*resources: Json, following: str = "") -> Json:
+    return searchset(
+        [("urn:uuid:1", one) for one in resources], self_url="urn:uuid:2", next_url=following
+    )
+
+
+def a_match(number: int = 1) -> Json:
+    return document_reference(an_entry(number), attachment_url="Binary/1")
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedIndex]:
+    scripted = ScriptedIndex()
+    async with served(scripted) as url:
+        scripted.url = url
+        yield scripted
+
+
+@pytest.fixture
+def index(scripted: ScriptedIndex, session: aiohttp.ClientSession) -> MhdIndex:
+    return MhdIndex(scripted.url, session)
+
+
+async def test_an_index_that_is_not_there_is_unavailable(session: aiohttp.ClientSession) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    index = MhdIndex(f"http://127.0.0.1:{port}", session)
+
+    for asking in (index.submit(a_submission()), index.find(OF_ANNE)):
+        with pytest.raises(IndexUnavailable):
+            await asking
+
+
+async def test_an_index_that_does_not_answer_is_unavailable(session: aiohttp.ClientSession) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        index = MhdIndex(url, session, answer_s_max=0.1)
+
+        with pytest.raises(IndexUnavailable, match="in time"):
+            await index.submit(a_submission())
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_a_failure_that_passes_is_tried_again_when_the_index_says(
+    scripted: ScriptedIndex, index: MhdIndex, status: int
+) -> None:
+    outcome = operation_outcome(IssueCode.TRANSIENT, "later")
+    scripted.answer = json(outcome, status, **{"Retry-After": "7"})
+
+    for asking in (index.submit(a_submission()), index.find(OF_ANNE)):
+        with pytest.raises(IndexUnavailable) as fault:
+            await asking
+        assert fault.value.retry_after_s == 7
+
+
+async def test_the_time_to_try_again_may_be_a_date(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    scripted.answer = json({}, 503, **{"Retry-After": then})
+
+    with pytest.raises(IndexUnavailable) as fault:
+        await index.submit(a_submission())
+
+    assert fault.value.retry_after_s == pytest.approx(3600, abs=60)
+
+
+@pytest.mark.parametrize("told, wait_s", [
+    ("soon", None), ("-1", None), ("9" * 400, 86_400), ("Mon, 01 Jan 2001 00:00:00 GMT", 0),
+])  # fmt: skip
+async def test_a_time_that_makes_no_sense_is_bounded(
+    scripted: ScriptedIndex, index: MhdIndex, told: str, wait_s: float | None
+) -> None:
+    scripted.answer = json({}, 503, **{"Retry-After": told})
+
+    with pytest.raises(IndexUnavailable) as fault:
+        await index.submit(a_submission())
+
+    assert fault.value.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize("content, code", [
+    (operation_outcome(IssueCode.VALUE, "no"), "value"),
+    ({"resourceType": "OperationOutcome"}, "http-400"),
+    ({"resourceType": "OperationOutcome", "issue": [{"code": "x" * 99}]}, "http-400"),
+    ("a page of a proxy", "http-400"),
+])  # fmt: skip
+async def test_a_refusal_is_told_by_the_indexs_own_word(
+    scripted: ScriptedIndex, index: MhdIndex, content: object, code: str
+) -> None:
+    scripted.answer = json(content, 400)
+
+    with pytest.raises(SubmissionRejected) as rejection:
+        await index.submit(a_submission())
+
+    assert rejection.value.code == code
+
+
+@pytest.mark.parametrize("content, status", [
+    ("no bundle", 200),
+    ({"resourceType": "Bundle", "type": "transaction-response"}, 200),
+    ({"resourceType": "Bundle", "type": "transaction-response", "entry": [{}]}, 200),
+    ({}, 202),
+])  # fmt: skip
+async def test_an_answer_without_a_location_leaves_the_outcome_unknown(
+    scripted: ScriptedIndex, index: MhdIndex, content: object, status: int
+) -> None:
+    scripted.answer = json(content, status)
+
+    with pytest.raises(IndexUnavailable):
+        await index.submit(a_submission())
+
+
+async def test_a_redirect_is_not_followed(scripted: ScriptedIndex, index: MhdIndex) -> None:
+    scripted.answer = json({}, 307, Location=f"{scripted.url}/elsewhere")
+
+    with pytest.raises(IndexUnavailable):
+        await index.submit(a_submission())
+
+    assert scripted.asked == [f"{scripted.url}/fhir"]
+
+
+async def test_a_duplicate_that_the_index_does_not_show_is_asked_for_again_later(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    def answer(request: Request) -> Response:
+        if request.url.path == "/fhir":
+            return json(operation_outcome(IssueCode.DUPLICATE, "held"), 409)(request)
+        return json(page())(request)
+
+    scripted.answer = answer
+
+    with pytest.raises(IndexUnavailable):
+        await index.submit(a_submission())
+
+
+async def test_no_address_names_a_patient_or_a_document(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    scripted.answer = json(page(a_match()))
+
+    [found] = await index.find(OF_ANNE)
+    await index.find_by_unique_id(found.unique_id)
+
+    assert scripted.asked == [f"{scripted.url}/fhir/DocumentReference/_search"] * 2
+
+
+async def test_an_entry_that_breaks_the_rules_does_not_hide_the_others(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    broken = a_match(1) | {"masterIdentifier": {}}
+    scripted.answer = json(page(broken, a_match(2)))
+
+    found = await index.find(OF_ANNE)
+
+    assert [entry.unique_id for entry in found] == [an_entry(2).unique_id]
+
+
+@pytest.mark.parametrize("following", [
+    "http://127.0.0.2:1/fhir/DocumentReference",
+    "https://127.0.0.1/fhir/DocumentReference",
+    "//evil.example/fhir",
+    "file:///etc/passwd",
+    "http://user@{host}/fhir",
+    "http://{host}\\@evil.example/",
+    "http://{host}:port/",
+    "not an address",
+])  # fmt: skip
+async def test_a_further_page_outside_the_index_is_not_asked_for(
+    scripted: ScriptedIndex, index: MhdIndex, following: str
+) -> None:
+    host = scripted.url.removeprefix("http://")
+    scripted.answer = json(page(a_match(), following=following.format(host=host)))
+
+    with pytest.raises(IndexUnavailable, match="address"):
+        await index.find(OF_ANNE)
+
+    assert len(scripted.asked) == 1
+
+
+async def test_pages_without_end_are_not_read_for_ever(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    scripted.answer = json(page(a_match(), following="DocumentReference?_after=1"))
+
+    with pytest.raises(IndexUnavailable, match="pages"):
+        await index.find(OF_ANNE)
+
+    assert len(scripted.asked) == PAGES_MAX
+
+
+@pytest.mark.parametrize("content", [b"no JSON", b"{}", b'{"resourceType": "Patient"}'])
+async def test_an_answer_that_is_no_searchset_is_not_taken_for_an_empty_one(
+    scripted: ScriptedIndex, index: MhdIndex, content: bytes
+) -> None:
+    scripted.answer = lambda request: Response(content)
+
+    with pytest.raises(IndexUnavailable):
+        await index.find(OF_ANNE)
+
+
+async def test_a_document_is_retrieved_as_it_is(scripted: ScriptedIndex, index: MhdIndex) -> None:
+    scripted.answer = lambda request: Response(KOS)
+
+    assert await index.retrieve(scripted.entry()) == KOS
+
+
+@pytest.mark.parametrize("content", [KOS[:-1], KOS[::-1], KOS * 1000])
+async def test_a_document_that_is_not_the_one_described_is_not_given(
+    scripted: ScriptedIndex, index: MhdIndex, content: bytes
+) -> None:
+    scripted.answer = lambda request: Response(content)
+
+    with pytest.raises(IndexUnavailable):
+        await index.retrieve(scripted.entry())
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_document_that_is_gone_is_told_so(
+    scripted: ScriptedIndex, index: MhdIndex, status: int
+) -> None:
+    scripted.answer = json({}, status)
+
+    with pytest.raises(DocumentNotFound):
+        await index.retrieve(scripted.entry())
+
+
+async def test_a_document_outside_the_index_is_not_fetched(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    entry = replace(scripted.entry(), document_url="http://127.0.0.2:1/fhir/Binary/1")
+
+    with pytest.raises(DocumentNotFound):
+        await index.retrieve(entry)
+
+    assert scripted.asked == []
+
+
+async def test_a_document_larger_than_is_taken_is_not_read(
+    scripted: ScriptedIndex, session: aiohttp.ClientSession
+) -> None:
+    scripted.answer = lambda request: Response(KOS)
+    index = MhdIndex(scripted.url, session, document_bytes_max=len(KOS) - 1)
+
+    with pytest.raises(IndexUnavailable, match="larger"):
+        await index.retrieve(scripted.entry())

@@ -1,0 +1,42 @@
+"""An index that is killed when its answer to a submission is ready and has not left.
+
+Run as `python index_that_dies.py FOLDER`; it prints its address.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from indexer.server.access import OpenAccess
+from indexer.server.app import opened_index
+from indexer.server.serving import listen, serve, url_of
+from indexer.server.settings import IndexSettings
+
+
+class DiesBeforeItAnswers:
+    """Passes requests on, and ends the process at the first answer to a submission."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def die(message: Message) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        await self._app(scope, receive, die if scope["path"] == "/fhir" else send)
+
+
+async def main(folder: Path) -> None:
+    settings = IndexSettings(data_dir=folder)
+    with listen("127.0.0.1", 0) as listening:
+        async with opened_index(settings, OpenAccess()) as index:
+            print(f"listening at {url_of(listening)}", flush=True)  # noqa: T201
+            await serve(DiesBeforeItAnswers(index), listening, stop=asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
