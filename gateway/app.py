@@ -1,11 +1,11 @@
 """Puts the gateway together: the only place that knows which part is made of which."""
 
 import logging
-import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from random import random
 from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -39,13 +39,14 @@ from gateway.publication.outbox import Outbox
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.instances import Source
 from gateway.retrieval.pacs_source import PacsSource
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.store_source import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
-from gateway.settings import TEST_INS_OIDS, Settings
+from gateway.settings import Settings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
@@ -54,6 +55,7 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import configure_logging
 from gateway.web import build_web
 from indexer.client.mhd import MhdIndex
+from indexer.contract.index import Index
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +75,21 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stores:
-    """What is kept, and who keeps it."""
+class _Parts:
+    """What the rest of the gateway is made of. The stack ends what was opened, last first."""
 
+    stack: AsyncExitStack
+    settings: Settings
+    policy: Policy
+    clock: Clock
     database: Database
     objects: ObjectStore
     studies: Studies
     outbox: Outbox
+    catalogue: Catalogue
+    directory: PacsDirectory
+    mediator: MoveMediator
+    index: Index
 
 
 async def run(settings: Settings, *, open_access: bool) -> None:
@@ -88,12 +98,13 @@ async def run(settings: Settings, *, open_access: bool) -> None:
     Raises:
         OSError: a port cannot be listened on, or the data folder cannot be used.
         StorageUnavailable: another gateway uses the folder, or its database cannot be opened.
+        MigrationRefused: the database is of another program, or of a newer one.
     """
     configure_logging()
     if open_access:
         log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
     policy = choose_policy(settings, open_access=open_access)
-    async with opened(settings, policy, open_access=open_access) as gateway:
+    async with opened(settings, policy) as gateway:
 
         def tell(port: int) -> None:
             ports = {"http": port, "dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
@@ -114,62 +125,68 @@ def choose_policy(settings: Settings, *, open_access: bool) -> Policy:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, policy: Policy, *, open_access: bool, clock: Clock = system_clock
+    settings: Settings, policy: Policy, *, clock: Clock = system_clock
 ) -> AsyncIterator[Gateway]:
     """A gateway at work but for HTTP, which its caller serves; ended on leaving."""
     async with AsyncExitStack() as stack:
-        stores = await _open_stores(stack, settings)
-        janitor = Janitor(stores.database, stores.studies, stores.objects, clock=clock)
+        parts = await _open_parts(stack, settings, policy, clock)
+        janitor = Janitor(parts.database, parts.studies, parts.objects, clock=clock)
         await janitor.sweep()
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        index = MhdIndex(settings.index_url, session)
-        directory = _pacs_directory(stack, settings)
+        await _release_claims(parts)
         dispatcher = Dispatcher(
-            stores.database, stores.outbox, stores.studies, index, clock=clock, draw=random.random
+            parts.database, parts.outbox, parts.studies, parts.index, clock=clock, draw=random
         )
-        publisher = _publisher(
-            settings, stores, directory, dispatcher, open_access=open_access, clock=clock
+        publisher = _publisher(parts, on_enqueued=dispatcher.worker.wake)
+        await stack.enter_async_context(
+            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run())
         )
-        await _release_claims(stores, clock())
-        mediator = MoveMediator(ae_title=settings.ae_title)
         assembler = Assembler(
-            stores.database,
-            stores.studies,
-            stores.objects,
+            parts.database,
+            parts.studies,
+            parts.objects,
             clock=clock,
             settle_ms=_ms(settings.study_settle_s),
             on_news=publisher.worker.wake,
         )
-        await stack.enter_async_context(
-            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run())
-        )
-        dicom = await _listen_dicom(stack, settings, policy, stores.objects, assembler, mediator)
-        mllp = await _listen_mllp(stack, settings, policy, assembler)
-        catalogue = Catalogue(stores.database, stores.studies, clock=clock)
+        dicom = await _listen_dicom(parts, assembler)
+        mllp = await _listen_mllp(parts, assembler)
         http = build_web(
             policy,
-            Resolver(policy, index),
-            _dicomweb(stack, settings, policy, stores, catalogue, directory, mediator),
-            database=stores.database,
-            studies=stores.studies,
-            outbox=stores.outbox,
+            Resolver(policy, parts.index),
+            _dicomweb(parts),
+            database=parts.database,
+            studies=parts.studies,
+            outbox=parts.outbox,
         )
         yield Gateway(http=http, dicom_port=dicom.port, mllp_port=mllp.port)
 
 
-async def _open_stores(stack: AsyncExitStack, settings: Settings) -> _Stores:
+async def _open_parts(
+    stack: AsyncExitStack, settings: Settings, policy: Policy, clock: Clock
+) -> _Parts:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # First, for opening the store empties the spool of whoever else might use it.
     stack.enter_context(FolderLock(settings.data_dir))
     database = await SqliteDatabase.open(settings.data_dir / "gateway.sqlite")
     stack.push_async_callback(database.close)
     await migrate(database, "gateway.migrations")
     objects = ObjectStore.open(settings.data_dir / "store")
     stack.callback(objects.close)
-    return _Stores(
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    studies = Studies(database.dialect)
+    return _Parts(
+        stack=stack,
+        settings=settings,
+        policy=policy,
+        clock=clock,
         database=database,
         objects=objects,
-        studies=Studies(database.dialect),
+        studies=studies,
         outbox=Outbox(database.dialect),
+        catalogue=Catalogue(database, studies, clock=clock),
+        directory=_pacs_directory(stack, settings),
+        mediator=MoveMediator(ae_title=settings.ae_title),
+        index=MhdIndex(settings.index_url, session),
     )
 
 
@@ -194,34 +211,35 @@ def _pacs_directory(stack: AsyncExitStack, settings: Settings) -> PacsDirectory:
     )
 
 
-def _publisher(
-    settings: Settings,
-    stores: _Stores,
-    directory: PacsDirectory,
-    dispatcher: Dispatcher,
-    *,
-    open_access: bool,
-    clock: Clock,
-) -> Publisher:
-    tests = TEST_INS_OIDS if open_access else frozenset()
-    policy = PublicationPolicy(
-        ins_oids=settings.ins_oids | tests,
-        has_pacs=bool(settings.pacs),
-        settle_ms=_ms(settings.study_settle_s),
-        images_wait_ms=_ms(settings.images_wait_s),
-        honour_destdmp=settings.honour_destdmp,
-    )
+async def _release_claims(parts: _Parts) -> None:
+    """The folder is ours alone, so whoever held a lease in it is dead."""
+
+    async def work(tx: Transaction) -> None:
+        await parts.studies.release_claims(tx, now_ms=parts.clock())
+        await parts.outbox.release_claims(tx, now_ms=parts.clock())
+
+    await parts.database.write(work)
+
+
+def _publisher(parts: _Parts, *, on_enqueued: Callable[[], None]) -> Publisher:
+    settings = parts.settings
     return Publisher(
-        stores.database,
-        stores.studies,
-        stores.outbox,
-        pacs=directory,
-        policy=policy,
+        parts.database,
+        parts.studies,
+        parts.outbox,
+        pacs=parts.directory,
+        policy=PublicationPolicy(
+            ins_oids=settings.ins_oids | parts.policy.more_ins_oids,
+            has_pacs=bool(settings.pacs),
+            settle_ms=_ms(settings.study_settle_s),
+            images_wait_ms=_ms(settings.images_wait_s),
+            honour_destdmp=settings.honour_destdmp,
+        ),
         submission=RevisionBuilder(_centre(settings), uid_root=settings.uid_root),
         submission_id=lambda: uuid4().hex,
-        clock=clock,
-        draw=random.random,
-        on_enqueued=dispatcher.worker.wake,
+        clock=parts.clock,
+        draw=random,
+        on_enqueued=on_enqueued,
     )
 
 
@@ -237,96 +255,73 @@ def _centre(settings: Settings) -> Centre:
     )
 
 
-async def _release_claims(stores: _Stores, now_ms: int) -> None:
-    """The folder is ours alone, so whoever held a lease in it is dead."""
+async def _listen_dicom(parts: _Parts, assembler: Assembler) -> DimseServer:
+    settings = parts.settings
 
-    async def work(tx: Transaction) -> None:
-        await stores.studies.release_claims(tx, now_ms=now_ms)
-        await stores.outbox.release_claims(tx, now_ms=now_ms)
-
-    await stores.database.write(work)
-
-
-async def _listen_dicom(
-    stack: AsyncExitStack,
-    settings: Settings,
-    policy: Policy,
-    objects: ObjectStore,
-    assembler: Assembler,
-    mediator: MoveMediator,
-) -> DimseServer:
     def admits(peer: Peer) -> RejectReason | None:
         if peer.called_ae != settings.ae_title:
             return RejectReason.CALLED_AE_NOT_RECOGNISED
-        if not policy.admits_association(peer.calling_ae, peer.address):
+        if not parts.policy.admits_association(peer.calling_ae, peer.address):
             return RejectReason.CALLING_AE_NOT_RECOGNISED
         return None
 
-    door = DimseDoor(assembler, objects, offer=mediator.offer)
+    door = DimseDoor(assembler, parts.objects, offer=parts.mediator.offer)
     server = await DimseServer.start(
         settings.bind,
         settings.dicom_port,
         handlers=Handlers(store=door.store, n_create=door.n_create),
         admits=admits,
-        spool=objects.new_spool,
+        spool=parts.objects.new_spool,
         limits=DimseLimits(
             associations_max=settings.associations_max,
             message_bytes_max=settings.instance_mib_max * MIB,
         ),
     )
-    stack.push_async_callback(server.close, grace_s=DIMSE_GRACE_S)
+    parts.stack.push_async_callback(server.close, grace_s=DIMSE_GRACE_S)
     return server
 
 
-async def _listen_mllp(
-    stack: AsyncExitStack, settings: Settings, policy: Policy, assembler: Assembler
-) -> MllpServer:
+async def _listen_mllp(parts: _Parts, assembler: Assembler) -> MllpServer:
+    settings = parts.settings
     door = Hl7Door(assembler.report_received, ZoneInfo(settings.time_zone))
     server = await MllpServer.start(
         settings.bind,
         settings.mllp_port,
         handle=door.handle,
-        admits=policy.admits_sender,
+        admits=parts.policy.admits_sender,
         limits=MllpLimits(
             message_bytes_max=settings.message_mib_max * MIB,
             connections_max=settings.hl7_connections_max,
         ),
     )
-    stack.push_async_callback(server.close)
+    parts.stack.push_async_callback(server.close)
     return server
 
 
-def _dicomweb(
-    stack: AsyncExitStack,
-    settings: Settings,
-    policy: Policy,
-    stores: _Stores,
-    catalogue: Catalogue,
-    directory: PacsDirectory,
-    mediator: MoveMediator,
-) -> list[Route]:
-    objects = stores.objects
+def _dicomweb(parts: _Parts) -> list[Route]:
+    objects, catalogue = parts.objects, parts.catalogue
     transcoder = Transcoder(
         objects.new_spool,
         objects.discard_spool,
-        size_bytes_max=settings.reencoded_mib_max * MIB,
+        size_bytes_max=parts.settings.reencoded_mib_max * MIB,
     )
-    stack.callback(transcoder.close)
+    parts.stack.callback(transcoder.close)
     files = FileReader()
-    stack.callback(files.close)
+    parts.stack.callback(files.close)
     from_pacs = PacsSource(
         catalogue,
-        mediator,
-        directory.requestors,
+        parts.mediator,
+        parts.directory.requestors,
         path=objects.path,
         discard=objects.discard_spool,
         files=files,
     )
-    retriever = Retriever(policy, catalogue, [StoreSource(catalogue, objects.path), from_pacs])
-    searcher = CatalogueSearch(stores.database)
+    sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
+    retriever = Retriever(parts.policy, catalogue, sources)
+    searcher, base_url = CatalogueSearch(parts.database), parts.settings.base_url
     return [
-        *build_routes(policy, retriever, transcoder, files),
-        *build_search_routes(policy, searcher, public_url=settings.base_url),
+        *build_routes(parts.policy, retriever, transcoder, files),
+        *build_search_routes(parts.policy, searcher, public_url=base_url),
     ]
 
 

@@ -34,11 +34,15 @@ def serve(
         Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C. Exits 2 if a setting is bad, 1 if it cannot start."""
+    """Run the gateway until SIGTERM or Ctrl-C.
+
+    Exits 2 if a setting is bad, and 1 if the gateway cannot start.
+    """
     # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
     from gateway.app import run
     from gateway.errors import GatewayError
     from gateway.settings import check_open_access, load_settings
+    from gateway.storage.migrations import MigrationRefused
 
     try:
         settings = load_settings(config)
@@ -49,7 +53,7 @@ def serve(
         raise typer.Exit(2) from None
     try:
         asyncio.run(run(settings, open_access=open_access))
-    except (GatewayError, OSError) as error:
+    except (GatewayError, MigrationRefused, OSError) as error:
         typer.echo(f"drim-gateway: {error}", err=True)
         raise typer.Exit(1) from None
     sys.exit(0)

@@ -24,11 +24,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gateway.security.policy import is_loopback
-from indexer.contract.identifiers import INS_NIA, INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, Oid, Uid
+from gateway.security.policy import OpenAccess, is_loopback
+from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
 
 PREFIX: Final = "GATEWAY_"
-TEST_INS_OIDS: Final = frozenset({INS_NIR_TEST, INS_NIR_DEMO})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e]+$")]
@@ -121,7 +120,7 @@ class Settings(BaseSettings):
     @field_validator("ins_oids")
     @classmethod
     def _no_test_ins(cls, oids: frozenset[str]) -> frozenset[str]:
-        if oids & TEST_INS_OIDS:
+        if oids & OpenAccess.more_ins_oids:
             raise ValueError("INS of tests are taken with --open-access only")
         return oids
 

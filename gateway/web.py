@@ -1,5 +1,6 @@
 """The HTTP side of the gateway: one application, every route behind the gate."""
 
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -59,7 +60,9 @@ async def _nothing(tx: Transaction) -> None:
     await tx.fetch("SELECT 1")
 
 
-def _exposition(metrics: Metrics, database: Database, studies: Studies, outbox: Outbox):  # type: ignore[no-untyped-def]
+def _exposition(
+    metrics: Metrics, database: Database, studies: Studies, outbox: Outbox
+) -> Callable[[Request], Awaitable[Response]]:
     """`/metrics`, with how many studies and submissions stand where."""
     by_study = Gauge(
         "gateway_studies", "Studies by where they stand.", ["state"], registry=metrics.registry

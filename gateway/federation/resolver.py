@@ -65,9 +65,7 @@ class Resolver:
         """The pointer of an entry; None if it was replaced since the index named it."""
         async with places:
             try:
-                manifest = await asyncio.to_thread(
-                    read_manifest, await self._index.retrieve(entry)
-                )
+                manifest = await asyncio.to_thread(read_manifest, await self._index.retrieve(entry))
             except DocumentNotFound:
                 return None
             except InvalidRequest:

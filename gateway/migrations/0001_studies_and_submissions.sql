@@ -5,7 +5,8 @@ CREATE TABLE studies (
     news                INTEGER NOT NULL,              -- number of the last news
     due_at_ms           INTEGER,                       -- when to look at it; NULL: only news helps
     looks               INTEGER NOT NULL DEFAULT 0,    -- looks since the last news, for back-off
-    state               TEXT    NOT NULL,              -- waiting queued published set_aside withheld
+    -- waiting, queued, published, set_aside or withheld
+    state               TEXT    NOT NULL,
     code                TEXT    NOT NULL DEFAULT '',
     reason              TEXT    NOT NULL DEFAULT '',
     since_ms            INTEGER NOT NULL,              -- when state and code became what they are
@@ -28,12 +29,14 @@ CREATE TABLE instances (
     instance_uid     TEXT    NOT NULL,
     patient_id       TEXT    NOT NULL,
     accession        TEXT    NOT NULL,
-    header           BLOB,                             -- what its own header tells; NULL: not held here
+    -- What its own header tells; NULL where its bytes are not held here.
+    header           BLOB,
     object_key       TEXT,
     transfer_syntax  TEXT,
     size_bytes       INTEGER,
     sha256           TEXT,
-    answer           BLOB,                             -- what the PACS tells; NULL: not in its answer
+    -- What the PACS tells; NULL where its last answer does not name it.
+    answer           BLOB,
     pacs             TEXT    NOT NULL DEFAULT '',      -- AE title of the PACS that told it
     PRIMARY KEY (study_uid, instance_uid)
 ) WITHOUT ROWID;

@@ -42,9 +42,7 @@ def operator_routes(database: Database, studies: Studies, outbox: Outbox) -> API
     @router.get("/submissions")
     async def list_submissions(limit: Limit = 100, offset: Offset = 0) -> Response:
         """What was sent, or is to be sent, to the index; the latest first."""
-        rows = await database.read(
-            lambda tx: outbox.list(tx, count_max=limit, offset=offset)
-        )
+        rows = await database.read(lambda tx: outbox.list(tx, count_max=limit, offset=offset))
         return _json("submissions", [_timed(row) for row in rows])
 
     return router
@@ -54,10 +52,11 @@ def _timed(row: Row) -> dict[str, Param]:
     """The row with its times as ISO 8601 in UTC: a column `since_ms` becomes `since`."""
     told: dict[str, Param] = {}
     for name, value in row.items():
-        if name.endswith("_ms"):
-            told[name.removesuffix("_ms")] = at(value).isoformat() if isinstance(value, int) else None
-        else:
+        if not name.endswith("_ms"):
             told[name] = value
+        else:
+            moment = at(value).isoformat() if isinstance(value, int) else None
+            told[name.removesuffix("_ms")] = moment
     return told
 
 

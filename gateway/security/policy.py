@@ -6,12 +6,12 @@ loopback only; the other lets in the configured machines of the centre, and nobo
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.errors import Unauthenticated
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.resource import Resource
-from indexer.contract.identifiers import Ins
+from indexer.contract.identifiers import INS_NIR_DEMO, INS_NIR_TEST, Ins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,10 @@ PERMITTED = Verdict(permitted=True)
 
 class Policy(Protocol):
     """Decides for every door."""
+
+    @property
+    def more_ins_oids(self) -> frozenset[str]:
+        """Authorities whose INS are taken beside those of the settings."""
 
     def authenticate(self, authorization: str | None) -> AccessContext:
         """Who the caller of an HTTP request is, from its Authorization header.
@@ -48,6 +52,8 @@ class Policy(Protocol):
 class OpenAccess:
     """Everyone may do everything, from this machine: for tests and demonstrations."""
 
+    more_ins_oids: Final = frozenset({INS_NIR_TEST, INS_NIR_DEMO})
+
     def authenticate(self, authorization: str | None) -> AccessContext:
         """Nobody has to say who they are; a header, even a wrong one, is ignored."""
         return ANYONE
@@ -67,6 +73,8 @@ class OpenAccess:
 
 class RefuseAll:
     """Nobody gets anything over HTTP; the centre's own machines may bring news."""
+
+    more_ins_oids: Final[frozenset[str]] = frozenset()
 
     def __init__(self, *, calling_ae_titles: frozenset[str], hl7_senders: frozenset[str]) -> None:
         self._calling_ae_titles = calling_ae_titles
