@@ -43,6 +43,7 @@ from gateway.retrieval.instances import Source
 from gateway.retrieval.pacs_source import PacsSource
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
+from gateway.retrieval.search import Searcher
 from gateway.retrieval.store_source import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
@@ -318,10 +319,10 @@ def _dicomweb(parts: _Parts) -> list[Route]:
     )
     sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
     retriever = Retriever(parts.policy, catalogue, sources)
-    searcher, base_url = CatalogueSearch(parts.database), parts.settings.base_url
+    searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
     return [
         *build_routes(parts.policy, retriever, transcoder, files),
-        *build_search_routes(parts.policy, searcher, public_url=base_url),
+        *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
     ]
 
 
