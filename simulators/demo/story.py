@@ -15,8 +15,13 @@ from simulators.imaging_centre.modality import MadeInstance, NotStored, look_at,
 from simulators.imaging_centre.ris import NotAcknowledged, build_message, send_report
 from simulators.synthetic.examination import TIME_ZONE, Examination
 from simulators.viewers.admissible import ADMISSIBLE
-from simulators.viewers.index_search import UnexpectedAnswer, find_documents
-from simulators.viewers.manifest import UnreadableManifest
+from simulators.viewers.index_search import (
+    FoundDocument,
+    UnexpectedAnswer,
+    fetch_document,
+    find_documents,
+)
+from simulators.viewers.manifest import UnreadableManifest, read_manifest
 from simulators.viewers.scripted import ScriptedViewer, ViewedStudy
 
 STUDY_WITHIN_S = 60.0
@@ -77,7 +82,8 @@ async def tell_story(world: World, case: Case) -> Outcome:
             if case.set_aside_as:
                 return outcome
             step = "being published"
-            found_ms = await _wait_for_pointer(world, case.reported)
+            uids = frozenset(instance.uid for instance in made)
+            found_ms = await _wait_for_pointer(world, case, uids)
             step = "being fetched"
             outcome = replace(outcome, published=True, findable_ms=max(0, found_ms - told_ms))
             return _compare(outcome, made, await _view(world, case.reported))
@@ -96,8 +102,10 @@ async def check_set_aside(world: World, outcome: Outcome) -> Outcome:
     try:
         async with asyncio.timeout(STUDY_WITHIN_S):
             code = await _wait_for_code(world, case)
-        published = await _find_pointer(world, case.reported)
-        published |= await _find_pointer(world, case.examination)
+        published = [
+            *await _find_pointers(world, case.reported),
+            *await _find_pointers(world, case.examination),
+        ]
     except TimeoutError:
         return replace(outcome, faults=(*faults, "was not set aside in time"))
     except (ClientError, UnexpectedAnswer) as error:
@@ -106,7 +114,7 @@ async def check_set_aside(world: World, outcome: Outcome) -> Outcome:
         faults.append(f"was set aside as {code}, not as {case.set_aside_as}")
     if published:
         faults.append("is in the index all the same")
-    return replace(outcome, set_aside=True, published=published, faults=tuple(faults))
+    return replace(outcome, set_aside=True, published=bool(published), faults=tuple(faults))
 
 
 async def _tell(world: World, case: Case) -> int:
@@ -133,19 +141,28 @@ async def _send_images(world: World, case: Case) -> int:
     return await notification
 
 
-async def _wait_for_pointer(world: World, examination: Examination) -> int:
+async def _wait_for_pointer(world: World, case: Case, made: frozenset[str]) -> int:
+    """Give the epoch milliseconds at which the pointer to the whole study could be found.
+
+    A study whose report came first may be published while its images still come, and again when
+    they are all there: a pointer to a part of it is not yet the one to wait for.
+    """
     while True:
-        if await _find_pointer(world, examination):
-            return _now_ms()
+        documents = await _find_pointers(world, case.reported)
+        found_ms = _now_ms()
+        for document in documents:
+            manifest = read_manifest(await fetch_document(world.session, document))
+            if not manifest.listed < made:
+                return found_ms
         await asyncio.sleep(_POLL_EVERY_S)
 
 
-async def _find_pointer(world: World, examination: Examination) -> bool:
+async def _find_pointers(world: World, examination: Examination) -> list[FoundDocument]:
     patient = examination.patient
     documents = await find_documents(
         world.session, world.index_url, ins=patient.ins, oid=patient.ins_oid
     )
-    return any(examination.study_uid in document.references for document in documents)
+    return [document for document in documents if examination.study_uid in document.references]
 
 
 async def _view(world: World, examination: Examination) -> ViewedStudy:

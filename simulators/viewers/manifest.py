@@ -29,6 +29,11 @@ class Manifest:
     study_uid: str
     series: tuple[ListedSeries, ...]
 
+    @property
+    def listed(self) -> frozenset[str]:
+        """SOP Instance UIDs of all of its instances."""
+        return frozenset().union(*(series.instances for series in self.series))
+
 
 def read_manifest(document: bytes) -> Manifest:
     """Read a manifest's evidence: its one study, series by series.

@@ -92,7 +92,7 @@ class ScriptedViewer:
                 faults += _compare(series.instances, instances)
         return ViewedStudy(
             study_uid=manifest.study_uid,
-            listed=frozenset().union(*(series.instances for series in manifest.series)),
+            listed=manifest.listed,
             digests={instance.uid: instance.digest for instance in came},
             bytes_fetched=sum(instance.size_bytes for instance in came),
             faults=tuple(faults),
