@@ -53,16 +53,33 @@ class StudySnapshot:
 
 
 def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
-    """The latest word of each report, oldest news first; replaced ones are left out."""
-    told = sorted(reports, key=lambda numbered: (numbered.report.version, numbered.news))
-    latest = {numbered.report.set_id: numbered for numbered in told}
-    replaced = {
+    """The latest word of each report, oldest news first; what a later version replaces is left out.
+
+    A report is replaced by the one that names it as its parent (RPLC), or by a higher version in
+    its set. A set in which two reports bear the same version is no set: senders exist that give
+    all of theirs one setId, and one of two reports on a study must not hide the other.
+    """
+    told = sorted(reports, key=lambda numbered: numbered.news)
+    latest = {numbered.report.document_id: numbered for numbered in told}
+    parents = {
         parent
         for numbered in latest.values()
         for parent in numbered.report.replaces
         if parent != numbered.report.document_id
     }
-    kept = [one for one in latest.values() if one.report.document_id not in replaced]
+    sets: dict[str, list[int]] = {}
+    for numbered in latest.values():
+        sets.setdefault(numbered.report.set_id, []).append(numbered.report.version)
+
+    def is_outdone(report: Report) -> bool:
+        versions = sets[report.set_id]
+        return len(versions) == len(set(versions)) and report.version < max(versions)
+
+    kept = [
+        numbered
+        for numbered in latest.values()
+        if numbered.report.document_id not in parents and not is_outdone(numbered.report)
+    ]
     return sorted(kept, key=lambda numbered: numbered.news)
 
 

@@ -170,8 +170,8 @@ def test_the_strictest_visibility_of_all_reports_wins():
 
 
 def test_an_older_version_that_comes_late_does_not_govern():
-    new = a_report(version=2, orders=())
-    old = a_report(version=1, message_digest="m2")
+    new = a_report(document_id="d2", version=2, orders=())
+    old = a_report(document_id="d1", version=1, message_digest="m2")
 
     decision = decide(a_snapshot(reports=with_reports(new, old)))
 
@@ -196,3 +196,15 @@ def test_a_report_withdrawn_to_not_validated_publishes_no_more():
     assert decide(a_snapshot(reports=with_reports(final, preliminary))) == Wait(
         code=WaitFor.VALIDATION
     )
+
+
+def test_reports_that_share_a_set_without_being_its_versions_are_all_heard():
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    first = a_report(document_id="d1", visibility=hidden)
+    second = a_report(document_id="d2", message_digest="m2")
+
+    decision = decide(a_snapshot(reports=with_reports(first, second)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.report_id == "d2"
+    assert decision.content.visibility == hidden
