@@ -1,0 +1,145 @@
+"""WADO-RS on what the PACS holds: instances go on to the client as they arrive."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
+
+from tests.support.retrieval import WAITING_MAX, Bench, a_slice, instances_of
+from tests.support.studies import SERIES, STUDY, report_news
+
+SERIES_PATH = f"/studies/{STUDY}/series/{SERIES}"
+
+
+async def test_a_study_in_the_pacs_comes_whole_and_nothing_of_it_stays(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 8)))
+
+    async with bench.get() as response:
+        came = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert [ds.InstanceNumber for ds in came] == list(range(1, 8))
+    assert bench.spooled == []
+
+
+async def test_a_long_study_never_lies_here_whole(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 41)))
+
+    async with bench.get() as response:
+        came = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert len(came) == 40
+    # One with the client, those that wait for it, and one that waits for room.
+    assert bench.pacs.spooled_max <= WAITING_MAX + 2
+
+
+async def test_one_instance_is_moved_for_one_instance(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 4)))
+
+    async with bench.get(f"{SERIES_PATH}/instances/{SERIES}.2") as response:
+        [ds] = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert ds.InstanceNumber == 2
+    assert bench.pacs.sent == 1
+
+
+async def test_what_the_pacs_sends_is_rewritten_for_the_web(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1), a_slice(2), syntax=ImplicitVRLittleEndian)
+
+    async with bench.get() as response:
+        came = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert [ds.PixelData for ds in came] == [a_slice(1).PixelData, a_slice(2).PixelData]
+    assert bench.spooled == []
+
+
+async def test_what_is_stored_here_joins_what_the_pacs_sends(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1), a_slice(2))
+    await bench.push(a_slice(3))
+
+    async with bench.get() as response:
+        came = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert sorted(ds.InstanceNumber for ds in came) == [1, 2, 3]
+
+
+async def test_a_pacs_that_dies_at_once_is_an_outage(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1))
+    bench.pacs.dies_after = 0
+
+    async with bench.get() as response:
+        assert response.status == 503
+
+
+async def test_a_pacs_that_dies_half_way_breaks_the_body_off(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 5)))
+    bench.pacs.dies_after = 2
+
+    async with bench.get() as response:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+
+    assert response.status == 200
+    assert bench.spooled == []
+
+
+async def test_a_pacs_that_sends_less_than_it_told_of_breaks_the_body_off(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 5)))
+    bench.pacs.leaves_out = 1
+
+    async with bench.get() as response:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+
+
+async def test_a_client_that_goes_away_ends_the_move(bench: Bench) -> None:
+    pixels = bytes(2**22)
+    await bench.hold_in_pacs(*(a_slice(n, PixelData=pixels) for n in range(1, 31)))
+
+    async with bench.get() as response:
+        await response.content.readexactly(1000)
+        response.close()
+    async with asyncio.timeout(10):
+        await bench.pacs.was_left.wait()
+
+    assert bench.pacs.sent < 30
+    assert bench.spooled == []
+
+
+async def test_nothing_of_another_patient_leaves(bench: Bench) -> None:
+    """The PACS was corrected after the pointer was published."""
+    await bench.stores.database.write(
+        lambda tx: bench.stores.studies.report_received(tx, report_news(), now_ms=0)
+    )
+    await bench.hold_in_pacs(a_slice(1, PatientID="SOMEONE-ELSE"))
+
+    async with bench.get() as response:
+        text = await response.text()
+
+    standing = await bench.stores.standing()
+    assert response.status == 502
+    assert "SOMEONE-ELSE" not in text
+    assert (standing["state"], standing["code"]) == ("set_aside", "patient_differs")
+    assert bench.spooled == []
+
+
+async def test_a_study_that_turns_into_another_patients_is_broken_off(bench: Bench) -> None:
+    await bench.stores.database.write(
+        lambda tx: bench.stores.studies.report_received(tx, report_news(), now_ms=0)
+    )
+    await bench.hold_in_pacs(a_slice(1), a_slice(2, PatientID="SOMEONE-ELSE"))
+
+    async with bench.get() as response:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+
+    assert (await bench.stores.standing())["state"] == "set_aside"
+
+
+async def test_a_compressed_instance_half_way_is_not_given_as_another_form(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1), syntax=JPEG2000Lossless)
+
+    async with bench.get(accept='multipart/related; type="application/dicom"') as response:
+        assert response.status == 406
+
+    assert bench.spooled == []
