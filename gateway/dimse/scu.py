@@ -5,16 +5,17 @@ the loop once. A caller that is cancelled has its association aborted, which fre
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from errno import EMSGSIZE
+from queue import Queue
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
 from ssl import SSLContext
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydicom import Dataset
 from pynetdicom import AE, evt
@@ -25,6 +26,9 @@ from gateway.errors import PacsUnavailable
 from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
+
+Message = tuple[int, Any] | tuple[None, None]  # a presentation context's id, and a primitive
+END: Message = (None, None)
 
 _VERIFICATION = "1.2.840.10008.1.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -85,7 +89,7 @@ class DimseRequestor(Protocol):
         """Verify that it answers (C-ECHO)."""
 
     async def find(
-        self, keys: Mapping[str, str | list[Dataset]], *, level: QueryLevel, answers_max: int
+        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
     ) -> list[Dataset]:
         """What matches (C-FIND, PS3.4 §C.4.1).
 
@@ -140,7 +144,7 @@ class PynetdicomRequestor:
 
     async def find(
         self,
-        keys: Mapping[str, str | list[Dataset]],
+        keys: Mapping[str, str | Sequence[Dataset]],
         *,
         level: QueryLevel,
         answers_max: int = 10_000,
@@ -211,10 +215,12 @@ class PynetdicomRequestor:
             raise PacsUnavailable("the PACS cannot be reached") from error
         try:
             if not association.is_established:
-                raise PacsUnavailable("the PACS does not accept an association")
-            if not association.accepted_contexts:
-                raise PacsUnavailable("the PACS does not offer the service")
+                raise PacsUnavailable("the PACS does not accept an association for this service")
             yield association
+            association.release()
+        except BaseException:
+            association.abort()
+            raise
         finally:
             call.close(association)
 
@@ -240,6 +246,30 @@ class _Requestor(AE):
         return _Connection(assoc, address=address)
 
 
+class _Messages(Queue[Message]):
+    """What pynetdicom received, and then the end of the association, for whoever asks.
+
+    pynetdicom puts the end in once, and one of its threads may take it from under the thread that
+    waits for an answer, which would then wait out its time.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._is_over = False
+
+    def _qsize(self) -> int:
+        return super()._qsize() or self._is_over
+
+    def _put(self, item: Message) -> None:
+        if item == END:
+            self._is_over = True
+        else:
+            super()._put(item)
+
+    def _get(self) -> Message:
+        return super()._get() if super()._qsize() else END
+
+
 class _Call:
     """The association of one request, so that another thread can end it."""
 
@@ -257,38 +287,37 @@ class _Call:
         # Without it each request of ours waits for the peer's delayed acknowledgement, 40 ms.
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         connection.settimeout(stall_s)  # pynetdicom has none of its own within a PDU
+        association.dimse.msg_queue = _Messages()
         with self._lock:
             self._association, self._socket = association, connection
             if self._is_cancelled:
                 self._cut()
 
     def cancel(self) -> None:
-        """End the association now, whoever waits on it."""
+        """End the association; the thread that waits on it aborts it."""
         with self._lock:
             self._is_cancelled = True
-            if self._association is not None and self._association.is_established:
-                self._association.abort(block=False)
-                # An abort of our own wakes nobody who waits for an answer.
-                self._association.dimse.msg_queue.put((None, None))
-            else:
+            if self._association is None:
+                return
+            self._association.dimse.msg_queue.put(END)
+            if not self._association.is_established:
                 self._cut()
 
     def close(self, association: Association) -> None:
-        """Release, or abort what can no longer be released."""
-        if association.is_established and not self._is_cancelled:
-            association.release()
+        """Leave no connection and no thread, however the association ended."""
         with self._lock:
             self._cut()
             self._association, self._socket = None, None
+        association.kill()
 
     def _cut(self) -> None:
-        # pynetdicom takes a closed connection as the end in every state, and its threads end.
+        # pynetdicom takes a closed connection as the end in every state.
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(SHUT_RDWR)
 
 
-def _build_identifier(level: QueryLevel, keys: Mapping[str, str | list[Dataset]]) -> Dataset:
+def _build_identifier(level: QueryLevel, keys: Mapping[str, str | Sequence[Dataset]]) -> Dataset:
     identifier = Dataset()
     identifier.QueryRetrieveLevel = level.value
     for keyword, value in keys.items():

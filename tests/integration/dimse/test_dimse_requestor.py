@@ -1,0 +1,196 @@
+"""The requestor against a PACS that answers, refuses, fails or is silent."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from socket import TCP_NODELAY, socket
+from threading import Event
+
+import pytest
+from pydicom import Dataset
+
+from gateway.dimse.scu import PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.errors import PacsUnavailable
+from indexer.contract.identifiers import Uid
+from tests.integration.dimse.pacs import Pacs, an_instance
+
+SHORT = PacsTimeouts(connect_s=2, association_s=0.3, answer_s=0.3, move_answer_s=0.3, stall_s=0.3)
+STUDY: dict[str, str | Sequence[Dataset]] = {
+    "StudyInstanceUID": "1.2.3",
+    "PatientID": "",
+    "OtherPatientIDsSequence": [],
+}
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def requestor(
+    port: int, pool: ThreadPoolExecutor, timeouts: PacsTimeouts | None = None
+) -> PynetdicomRequestor:
+    return PynetdicomRequestor(
+        "127.0.0.1", port, called_ae="PACS", calling_ae="DRIMBOX", executor=pool, timeouts=timeouts
+    )
+
+
+@asynccontextmanager
+async def answering(encoded: bytes) -> AsyncIterator[int]:
+    """A port that answers whatever it is sent with these bytes, then is silent."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(encoded)
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_pacs_that_answers_is_verified(pool: ThreadPoolExecutor) -> None:
+    with Pacs().running() as pacs:
+        await requestor(pacs.port, pool).echo()
+
+
+async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
+    with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
+        found = await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+
+    assert [answer.InstanceNumber for answer in found] == [0, 1, 2]
+    [asked] = pacs.asked
+    assert asked.QueryRetrieveLevel == "STUDY"
+    assert asked.StudyInstanceUID == "1.2.3"
+    assert asked.PatientID == ""
+    assert asked["OtherPatientIDsSequence"].value == []
+
+
+async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
+    with Pacs(instances=[]).running() as pacs:
+        outcome = await requestor(pacs.port, pool).move(
+            destination_ae="DRIMBOX",
+            message_id=65535,
+            study=Uid("1.2.3"),
+            series=Uid("1.2.3.4"),
+            instance=Uid("1.2.3.4.5"),
+        )
+
+    [asked] = pacs.asked
+    assert (outcome.status, outcome.completed, outcome.failed) == (0, 0, 0)
+    assert asked.QueryRetrieveLevel == "IMAGE"
+    assert asked.SOPInstanceUID == "1.2.3.4.5"
+
+
+async def test_more_answers_than_are_taken_are_none(pool: ThreadPoolExecutor) -> None:
+    with (
+        Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs,
+        pytest.raises(PacsUnavailable, match="more than 2"),
+    ):
+        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY, answers_max=2)
+
+
+async def test_a_failure_status_is_told(pool: ThreadPoolExecutor) -> None:
+    with (
+        Pacs(instances=[Dataset()], find_status=0xA700).running() as pacs,
+        pytest.raises(PacsUnavailable, match="A700"),
+    ):
+        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+
+
+async def test_a_pacs_that_does_not_listen_is_unavailable(pool: ThreadPoolExecutor) -> None:
+    with socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+
+        with pytest.raises(PacsUnavailable):
+            await requestor(bound.getsockname()[1], pool).echo()
+
+
+async def test_a_host_without_an_address_is_unavailable(pool: ThreadPoolExecutor) -> None:
+    nowhere = PynetdicomRequestor(
+        "nowhere.invalid", 104, called_ae="PACS", calling_ae="DRIMBOX", executor=pool
+    )
+
+    with pytest.raises(PacsUnavailable):
+        await nowhere.echo()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        struct.pack(">BxI", 3, 4) + b"\0\1\1\3",
+        struct.pack(">BxI", 2, 0xFFFFFFFF) + bytes(100),
+        struct.pack(">BxI", 2, 100) + bytes(50),
+    ],
+    ids=["silent", "no DICOM", "rejected", "4 GiB announced", "cut"],
+)
+async def test_a_pacs_that_does_not_associate_is_unavailable(
+    pool: ThreadPoolExecutor, answer: bytes
+) -> None:
+    async with answering(answer) as port, asyncio.timeout(5):
+        with pytest.raises(PacsUnavailable):
+            await requestor(port, pool, SHORT).echo()
+
+
+async def test_a_pacs_that_goes_silent_is_unavailable(pool: ThreadPoolExecutor) -> None:
+    with Pacs(waits=Event()).running() as pacs:
+        asked = requestor(pacs.port, pool, SHORT)
+
+        with pytest.raises(PacsUnavailable):
+            await asked.find(STUDY, level=QueryLevel.STUDY)
+
+
+async def test_a_pacs_that_breaks_off_is_unavailable(pool: ThreadPoolExecutor) -> None:
+    pacs = Pacs(breaks_off_after=1, instances=[an_instance(1), an_instance(2)])
+    with pacs.running(), pytest.raises(PacsUnavailable, match="broke off"):
+        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+
+
+async def test_a_cancelled_caller_frees_its_thread(pool: ThreadPoolExecutor) -> None:
+    with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
+        asking = asyncio.create_task(requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY))
+        await asyncio.to_thread(pacs.is_asked.wait, 10)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        async with asyncio.timeout(5):  # the pool has one thread
+            await requestor(other.port, pool).echo()
+
+
+async def test_a_caller_cancelled_while_associating_frees_its_thread(
+    pool: ThreadPoolExecutor,
+) -> None:
+    async with answering(b"") as port:
+        with Pacs().running() as other:
+            asking = asyncio.create_task(requestor(port, pool).echo())
+            await asyncio.sleep(0.1)  # however far it has come by then
+            asking.cancel()
+
+            async with asyncio.timeout(5):
+                await requestor(other.port, pool).echo()
+
+
+async def test_a_request_does_not_wait_for_acknowledgements(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[int] = []
+    plain = socket.setsockopt
+
+    def note(self: socket, level: int, option: int, value: int) -> None:
+        options.append(option)
+        plain(self, level, option, value)
+
+    monkeypatch.setattr(socket, "setsockopt", note)
+
+    with Pacs().running() as pacs:
+        await requestor(pacs.port, pool).echo()
+
+    assert TCP_NODELAY in options

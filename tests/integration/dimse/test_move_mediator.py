@@ -1,0 +1,237 @@
+"""Moves from a PACS, and what it stores: instances reach who asked for them, and nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE
+
+from gateway.dimse.commands import StoreRequest
+from gateway.dimse.move_mediator import Arrivals, MoveMediator
+from gateway.dimse.scu import PynetdicomRequestor
+from gateway.errors import PacsUnavailable, Unavailable
+from indexer.contract.identifiers import Uid
+from tests.integration.dimse.conftest import Receiver
+from tests.integration.dimse.pacs import CT, Pacs, an_instance
+
+STUDY = Uid("1.2.3")
+NAMES_US: dict[str, str | int | None] = {"originator_aet": "DRIMBOX"}
+NAMES_ITSELF: dict[str, str | int | None] = {"originator_aet": "PACS"}
+NAMES_NOBODY: dict[str, str | int | None] = {"originator_aet": None, "originator_id": None}
+NAMES_NO_MESSAGE: dict[str, str | int | None] = {"originator_aet": "DRIMBOX", "originator_id": None}
+
+
+@dataclass
+class Gateway:
+    """A mediator behind an acceptor, a PACS, and an intake that takes what no move asked for."""
+
+    mediator: MoveMediator
+    pacs: Pacs
+    requestor: PynetdicomRequestor
+    receiver: Receiver
+    answered: list[int] = field(default_factory=list)
+
+    async def store(self, request: StoreRequest) -> int:
+        status = await self.mediator.offer(request)
+        if status is None:
+            status = await self.receiver.store(request)
+        self.answered.append(status)
+        return status
+
+    async def moved(self, **what: Uid) -> list[str]:
+        """Instances of a move, in order; their files are checked and removed."""
+        async with self.mediator.move(self.requestor, study=STUDY, **what) as arrivals:
+            return [taken(arrival) async for arrival in arrivals]
+
+
+def taken(arrival: StoreRequest) -> str:
+    assert dcmread(arrival.spooled).SOPInstanceUID == arrival.sop_instance
+    arrival.spooled.unlink()
+    return arrival.sop_instance
+
+
+@pytest.fixture
+async def gateway(receiver: Receiver) -> AsyncIterator[Gateway]:
+    pacs = Pacs(instances=[an_instance(number) for number in range(1, 6)])
+    with pacs.running(), ThreadPoolExecutor(4) as pool:
+        requestor = PynetdicomRequestor(
+            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", executor=pool
+        )
+        gateway = Gateway(
+            MoveMediator(ae_title="DRIMBOX", moves_max=2, waiting_max=2), pacs, requestor, receiver
+        )
+        pacs.destination_port = await receiver.listen(store=gateway.store)
+        yield gateway
+
+
+def instances(*numbers: int) -> list[str]:
+    return [f"1.2.3.4.{number}" for number in numbers]
+
+
+def push(port: int, instance: Dataset, **originator) -> int:
+    """Store an instance from outside any move."""
+    ae = AE("PACS")
+    ae.add_requested_context(CT, [ExplicitVRLittleEndian])
+    association = ae.associate("127.0.0.1", port)
+    status = int(association.send_c_store(instance, **originator).Status)
+    association.release()
+    return status
+
+
+@pytest.mark.parametrize("says", [NAMES_US, NAMES_ITSELF, NAMES_NOBODY, NAMES_NO_MESSAGE])
+async def test_a_study_arrives_whatever_the_pacs_says_of_its_originator(
+    gateway: Gateway, says: dict[str, str | int | None]
+) -> None:
+    gateway.pacs.ae.says = says
+
+    arrived = await gateway.moved()
+
+    assert arrived == instances(1, 2, 3, 4, 5)
+    assert gateway.receiver.stored == []
+    assert gateway.receiver.spooled() == []
+
+
+async def test_an_instance_arrives_alone(gateway: Gateway) -> None:
+    arrived = await gateway.moved(series=Uid("1.2.3.4"), instance=Uid("1.2.3.4.2"))
+
+    assert arrived == instances(2)
+
+
+async def test_a_study_that_the_pacs_has_not_is_empty(gateway: Gateway) -> None:
+    gateway.pacs.instances.clear()
+
+    assert await gateway.moved() == []
+
+
+@pytest.mark.parametrize("says", [NAMES_US, NAMES_NOBODY])
+async def test_two_moves_of_one_study_are_each_given_all_of_it(
+    gateway: Gateway, says: dict[str, str | int | None]
+) -> None:
+    gateway.pacs.ae.says = says
+
+    both = await asyncio.gather(gateway.moved(), gateway.moved())
+
+    assert [sorted(each) for each in both] == [instances(1, 2, 3, 4, 5)] * 2
+
+
+async def test_an_instance_is_there_before_the_move_is_over(gateway: Gateway) -> None:
+    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        first = await anext(arrivals)
+        answered = len(gateway.answered)
+        rest = [taken(arrival) async for arrival in arrivals]
+
+    assert [taken(first), *rest] == instances(1, 2, 3, 4, 5)
+    assert answered < 5
+
+
+async def test_a_slow_consumer_holds_the_pacs_back(gateway: Gateway) -> None:
+    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        for expected in range(1, 6):
+            taken(await anext(arrivals))
+            # One is in hand, two wait, and one more is not answered.
+            assert len(gateway.answered) <= expected + 2
+            assert len(gateway.receiver.spooled()) <= 3
+
+
+async def test_what_came_is_given_before_the_pacs_is_blamed_for_the_rest(gateway: Gateway) -> None:
+    gateway.pacs.instances.insert(2, an_instance(9, sop_class="1.2.3"))  # it cannot be sent
+    arrived: list[str] = []
+
+    with pytest.raises(PacsUnavailable, match="could not send 1"):
+        async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+            await take_all(arrivals, arrived)
+
+    assert arrived == instances(1, 2, 3, 4, 5)
+
+
+async def test_a_pacs_that_dies_half_way_is_unavailable(gateway: Gateway) -> None:
+    gateway.pacs.breaks_off_after = 3
+    arrived: list[str] = []
+
+    with pytest.raises(PacsUnavailable):
+        async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+            await take_all(arrivals, arrived)
+
+    assert arrived == instances(1, 2, 3)
+    assert gateway.receiver.spooled() == []
+
+
+async def test_instances_that_are_claimed_and_never_came_are_missed(gateway: Gateway) -> None:
+    async def send_elsewhere(_request: StoreRequest) -> int:
+        return 0
+
+    gateway.pacs.destination_port = await gateway.receiver.listen(store=send_elsewhere)
+
+    with pytest.raises(PacsUnavailable, match="of 5 instances 0 arrived"):
+        await gateway.moved()
+
+
+async def take_all(arrivals: Arrivals, arrived: list[str]) -> None:
+    async for arrival in arrivals:
+        arrived.append(taken(arrival))
+
+
+async def test_leaving_early_ends_the_move_and_keeps_nothing(gateway: Gateway) -> None:
+    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        taken(await anext(arrivals))
+
+    async with asyncio.timeout(10):
+        while gateway.receiver.spooled():  # noqa: ASYNC110 - a folder tells nobody of its changes
+            await asyncio.sleep(0)
+    assert gateway.mediator._moves == {}
+    assert gateway.receiver.stored == []
+
+
+async def test_an_error_of_the_consumer_leaves_as_it_is(gateway: Gateway) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with gateway.mediator.move(gateway.requestor, study=STUDY):
+            raise ZeroDivisionError
+
+
+async def test_an_instance_of_a_move_that_is_over_is_refused(gateway: Gateway) -> None:
+    status = await asyncio.to_thread(
+        push,
+        gateway.pacs.destination_port,
+        an_instance(1),
+        originator_aet="DRIMBOX",
+        originator_id=7,
+    )
+
+    assert status == 0xA700
+    assert gateway.receiver.stored == []
+    assert gateway.receiver.spooled() == []
+
+
+@pytest.mark.parametrize(
+    "originator",
+    [{}, {"originator_aet": "WORKSTATION", "originator_id": 7}],
+    ids=["pushed", "moved for another"],
+)
+async def test_an_instance_that_nobody_moves_for_us_is_intakes(
+    gateway: Gateway, originator: dict[str, str | int]
+) -> None:
+    gateway.pacs.waits = Event()
+
+    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+        pushed = an_instance(1, study="1.2.4")
+        status = await asyncio.to_thread(push, gateway.pacs.destination_port, pushed, **originator)
+
+    assert status == 0
+    assert [request.sop_instance for request in gateway.receiver.stored] == ["1.2.4.4.1"]
+
+
+async def test_one_move_too_many_is_refused(gateway: Gateway) -> None:
+    with pytest.raises(Unavailable) as caught:
+        async with (
+            gateway.mediator.move(gateway.requestor, study=STUDY),
+            gateway.mediator.move(gateway.requestor, study=STUDY),
+            gateway.mediator.move(gateway.requestor, study=STUDY),
+        ):
+            pass
+
+    assert caught.value.retry_after_s is not None
