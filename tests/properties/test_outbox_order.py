@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from gateway.model.report import Visibility
+from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import stores_in
-from tests.support.indexes import Fault, IndexInMemory
 from tests.support.publishing import Bench
 from tests.support.studies import POLICY
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.model.report import Visibility
+from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import Stores, stores_in
-from tests.support.indexes import Fault, IndexInMemory
 from tests.support.publishing import Bench, PacsInMemory
 from tests.support.studies import POLICY, WITH_PACS, an_image
 

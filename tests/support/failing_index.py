@@ -1,0 +1,59 @@
+"""An index in memory that keeps the contract's rules, and fails when it is told to."""
+
+from collections import deque
+from enum import StrEnum
+from uuid import NAMESPACE_OID, uuid5
+
+from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
+from indexer.contract.errors import IndexUnavailable, SubmissionRejected
+from indexer.contract.identifiers import Uid
+
+
+class Fault(StrEnum):
+    """What becomes of one submission, other than being held and answered."""
+
+    UNREACHABLE = "unreachable"
+    ANSWER_LOST = "answer_lost"
+    REFUSED = "refused"
+
+
+class IndexInMemory:
+    """Holds each unique id once; one entry of a study is current, and only it can be replaced."""
+
+    def __init__(self) -> None:
+        self.held: list[Submission] = []
+        self.faults: deque[Fault | None] = deque()
+        self.current: str | None = None
+
+    async def submit(self, submission: Submission) -> Receipt:
+        fault = self.faults.popleft() if self.faults else None
+        if fault is Fault.UNREACHABLE:
+            raise IndexUnavailable("told to be unreachable")
+        if fault is Fault.REFUSED and submission.entry.unique_id not in self.unique_ids:
+            raise SubmissionRejected("told to refuse", code="told")
+        receipt = self._hold(submission)
+        if fault is Fault.ANSWER_LOST:
+            raise IndexUnavailable("told to lose the answer")
+        return receipt
+
+    def _hold(self, submission: Submission) -> Receipt:
+        entry_id = str(uuid5(NAMESPACE_OID, submission.entry.unique_id))
+        if submission.entry.unique_id not in self.unique_ids:
+            if submission.replaces != self.current:
+                raise SubmissionRejected("what it replaces is not current", code="not-current")
+            self.held.append(submission)
+            self.current = entry_id
+        return Receipt(entry_id=entry_id)
+
+    @property
+    def unique_ids(self) -> list[Uid]:
+        return [submission.entry.unique_id for submission in self.held]
+
+    async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
+        raise AssertionError("publication does not search")
+
+    async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
+        raise AssertionError("publication does not search")
+
+    async def retrieve(self, entry: DocumentEntry) -> bytes:
+        raise AssertionError("publication does not retrieve")
