@@ -21,7 +21,8 @@ from simulators.viewers.admissible import ADMISSIBLE
 
 FILES_MAX = 100_000
 _OID = re.compile(r"[0-9]+(\.[0-9]+)+")
-_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "PatientID")
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_NEEDED = (*_UIDS, "PatientID")
 _STORABLE = frozenset(context.abstract_syntax for context in AllStoragePresentationContexts)
 
 
@@ -92,6 +93,8 @@ def _read(path: Path) -> FileDataset | str:
     missing = [keyword for keyword in _NEEDED if not header.get(keyword)]
     if missing:
         return f"it has no {missing[0]}"
+    if any(not _OID.fullmatch(str(header[keyword].value)) for keyword in _UIDS):
+        return "one of its UIDs is none"
     if header.SOPClassUID not in _STORABLE:
         return "its SOP class is none that a PACS stores"
     if header.file_meta.get("TransferSyntaxUID") not in ALL_TRANSFER_SYNTAXES:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import config as pydicom_config
 from rich.console import Console
 
 from simulators.demo.cast import SEED, cast_disagreeing, cast_found, cast_synthetic
@@ -36,6 +37,8 @@ class DemoOptions:
 def run_demo(options: DemoOptions) -> int:
     """Play the demo; 0 if all of the story held, 1 if not, 130 if it was broken off."""
     console = Console()
+    # Files of the real world hold values that the standard forbids; they go out as they are.
+    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
     own_folder = options.data_dir is None
     data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="drim-demo-"))
     code = 1
@@ -86,7 +89,8 @@ def _cast(console: Console, options: DemoOptions, folder: Path) -> list[Case]:
         return cast_synthetic(STUDIES if options.studies is None else options.studies, folder)
     studies, left_out = find_studies(options.folder, seed=SEED, count_max=options.studies)
     for one in left_out[:_LEFT_OUT_SHOWN_MAX]:
-        console.print(f"Left out {one.path.name}: {one.reason}", markup=False, highlight=False)
+        text = f"Left out {one.path.name}: {one.reason}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     if (more := len(left_out) - _LEFT_OUT_SHOWN_MAX) > 0:
         console.print(f"… and {more} more.", highlight=False)
     return cast_found(studies)

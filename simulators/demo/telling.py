@@ -39,7 +39,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
 
 def show_table(console: Console, outcomes: Sequence[Outcome]) -> None:
     """One row per study."""
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "images", "first", "state"):
         table.add_column(heading, no_wrap=True)
     for heading in ("instances", "findable", "fetched", "digests"):

@@ -81,6 +81,7 @@ def test_what_the_files_leave_empty_is_made_up(tmp_path: Path) -> None:
     [
         (lambda ds: delattr(ds, "StudyInstanceUID"), "it has no StudyInstanceUID"),
         (lambda ds: setattr(ds, "PatientID", ""), "it has no PatientID"),
+        (lambda ds: setattr(ds, "SeriesInstanceUID", "77"), "one of its UIDs is none"),
         (lambda ds: setattr(ds, "SOPClassUID", "1.2.3"), "its SOP class is none that a PACS"),
     ],
 )
