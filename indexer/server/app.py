@@ -62,6 +62,6 @@ def _application(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(probes(database, metrics))
-    app.include_router(routes.router())
+    routes.add_to(app)
     answer_errors(app)
     return RequestLog(Guard(app, policy=policy), metrics)
