@@ -1,0 +1,380 @@
+"""A centre, its gateway and an index as real programs that a test may kill and start again.
+
+The PACS runs in the test's own process, on a socket as the others. Ports and folders stay the same
+from one start of a program to the next.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import ClientSession, ClientTimeout
+
+from simulators.imaging_centre.archive import Archive
+from simulators.imaging_centre.dimse import DicomAddress
+from simulators.imaging_centre.modality import look_at, send_study
+from simulators.imaging_centre.notifier import Notifier
+from simulators.imaging_centre.pacs import Pacs
+from simulators.imaging_centre.ris import Report, build_message, send_report
+from simulators.synthetic.examination import Examination, make_examination
+from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER, Patient
+from simulators.synthetic.studies import save_study
+from simulators.viewers.scripted import ScriptedViewer
+from tests.support.programs import HOST, free_port
+
+T = TypeVar("T")
+
+START_WITHIN_S = 60.0
+STOP_WITHIN_S = 15.0
+POLL_EVERY_S = 0.02
+WITHIN_S = 30.0
+"""How long anything that must come may take; two busy cores are no failure."""
+
+SEED = 11
+_TAIL_LINES = 25
+
+
+class RealProgram:
+    """A program that can be killed, or stopped, and started again."""
+
+    def __init__(self, name: str, module: str, settings: Mapping[str, str], *, port: int) -> None:
+        self.name, self._module = name, module
+        self._settings, self._port = settings, port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = Path(settings["LOG"])
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """All that it wrote since its first start."""
+        return self._log.read_text(errors="replace")
+
+    def launch(self) -> "subprocess.Popen[bytes]":
+        """Start the process and do not wait for it."""
+        assert not self.is_running, "it runs already"
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GATEWAY_", "INDEX_"))
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module, "serve", "--open-access"],
+                env={**inherited, **self._settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        return self._process
+
+    def limit_files(self, bytes_max: int) -> None:
+        """Let no file grow beyond this, from now on: for it the disk is full there."""
+        assert self._process is not None, "it never ran"
+        limits = (bytes_max, resource.RLIM_INFINITY)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
+
+    def start(self) -> None:
+        """Start it and return once it is ready.
+
+        Raises:
+            AssertionError: it ends, or is not ready in time; the end of its log is told.
+        """
+        process = self.launch()
+        given_up_at = time.monotonic() + START_WITHIN_S
+        while not _answers(self._port, "/health/ready"):
+            assert process.poll() is None, f"{self.name} ended:\n{self._tail()}"
+            assert time.monotonic() < given_up_at, f"{self.name} is not ready:\n{self._tail()}"
+            time.sleep(POLL_EVERY_S)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of it runs any more on return."""
+        assert self._process is not None, "it never ran"
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, within_s: float = STOP_WITHIN_S) -> int:
+        """SIGTERM; its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end in time.
+        """
+        assert self._process is not None, "it never ran"
+        self._process.terminate()
+        return self._process.wait(within_s)
+
+    def close(self) -> None:
+        """End it if it runs, whatever the test left."""
+        if self.is_running:
+            self.kill()
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.splitlines()[-_TAIL_LINES:])
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of the index, current or superseded."""
+
+    unique_id: str
+    status: str
+    references: frozenset[str]
+    confidentiality: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """An examination with the files that its modality made."""
+
+    examination: Examination
+    files: tuple[Path, ...]
+
+    @property
+    def uid(self) -> str:
+        """The Study Instance UID."""
+        return self.examination.study_uid
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each instance by its SOP Instance UID."""
+        return {made.uid: made.digest for made in look_at(self.files)}
+
+
+class World:
+    """The programs, their addresses, and what the outside world does with them.
+
+    The gateway reaches index and PACS by doors: ports at which a test may put a proxy. Without
+    doors it reaches them directly.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], *, with_doors: bool) -> None:
+        self._folder = folder
+        self._numbers = 0
+        http, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
+        self.index_port, self.pacs_port = free_port(), free_port()
+        self.index_door = free_port() if with_doors else self.index_port
+        self.pacs_door = free_port() if with_doors else self.pacs_port
+        self.url = f"http://{HOST}:{http}"
+        self.index_url = f"http://{HOST}:{self.index_port}"
+        self.data_dir = folder / "gateway"
+        self.told: set[str] = set()
+        archive = Archive(folder / "pacs")
+        notifier = Notifier(
+            "PACS",
+            self.gateway_address,
+            instances_of=archive.study,
+            told=lambda study_uid, _at_ms: self.told.add(study_uid),
+            quiet_s=0.05,
+        )
+        destinations = {"DRIMBOX": self.gateway_address}
+        self.pacs = Pacs("PACS", archive, destinations=destinations, notifier=notifier)
+        self.index = RealProgram(
+            "index",
+            "indexer.server",
+            {
+                "INDEX_HTTP_PORT": str(self.index_port),
+                "INDEX_DATA_DIR": str(folder / "index"),
+                "LOG": str(folder / "index.log"),
+            },
+            port=self.index_port,
+        )
+        gateway = self._settings_of_gateway(http)
+        self.gateway = RealProgram("gateway", "gateway", {**gateway, **settings}, port=http)
+
+    def _settings_of_gateway(self, http: int) -> dict[str, str]:
+        pacs = {
+            "ae_title": "PACS",
+            "host": HOST,
+            "port": self.pacs_door,
+            "patient_id_issuer": PATIENT_ID_ISSUER,
+            "accession_issuer": ACCESSION_ISSUER,
+        }
+        return {
+            "GATEWAY_DATA_DIR": str(self.data_dir),
+            "GATEWAY_HTTP_PORT": str(http),
+            "GATEWAY_DICOM_PORT": str(self.dicom_port),
+            "GATEWAY_MLLP_PORT": str(self.mllp_port),
+            "GATEWAY_INDEX_URL": f"http://{HOST}:{self.index_door}",
+            "GATEWAY_STUDY_SETTLE_S": "0.2",
+            "GATEWAY_ORGANISATION_ID": "1990000127",
+            "GATEWAY_PACS": json.dumps([pacs]),
+            "LOG": str(self._folder / "gateway.log"),
+        }
+
+    @property
+    def gateway_address(self) -> DicomAddress:
+        """Where the gateway takes associations."""
+        return DicomAddress("DRIMBOX", HOST, self.dicom_port)
+
+    @property
+    def pacs_address(self) -> DicomAddress:
+        """Where the PACS takes associations."""
+        return DicomAddress("PACS", HOST, self.pacs_port)
+
+    def a_study(self, modality: str = "CR") -> Study:
+        """A study, and a patient, that this world has not seen before."""
+        self._numbers += 1
+        examination = make_examination(SEED, self._numbers, modality)
+        return self.images_of(examination)
+
+    def images_of(self, examination: Examination, name: str = "made") -> Study:
+        """The images of an examination as files."""
+        folder = self._folder / "studies" / f"{examination.study_id}-{name}"
+        return Study(examination=examination, files=save_study(examination, folder))
+
+    async def push(self, study: Study, files: Sequence[Path] | None = None) -> None:
+        """Send the images to the gateway by C-STORE; returns once all are acknowledged."""
+        await asyncio.to_thread(send_study, files or study.files, self.gateway_address)
+
+    async def archive(self, study: Study) -> None:
+        """Send the images to the PACS; returns once the gateway has acknowledged its IAN."""
+        await asyncio.to_thread(send_study, study.files, self.pacs_address)
+        await until(lambda: _now(study.uid in self.told))
+
+    async def report(self, report: Study | Report) -> None:
+        """Send a report, that of the study as it is or one made before, and have its AA."""
+        if isinstance(report, Study):
+            report = build_message(report.examination, sent_at=report.examination.started_at)
+        await send_report(report, HOST, self.mllp_port)
+
+    async def get(self, path: str) -> Any:
+        """What the gateway answers in JSON."""
+        timeout = ClientTimeout(total=WITHIN_S)
+        async with ClientSession(timeout=timeout) as session:
+            async with session.get(f"{self.url}{path}") as response:
+                assert response.status == 200, f"{path} was answered {response.status}"
+                return await response.json()
+
+    async def standing(self, study: Study) -> dict[str, Any]:
+        """Where the gateway says that the study stands; empty if it does not know it."""
+        listed = (await self.get("/api/studies?limit=1000"))["studies"]
+        return next((row for row in listed if row["study_uid"] == study.uid), {})
+
+    async def stands(self, study: Study, state: str, code: str = "") -> dict[str, Any]:
+        """Wait until the study stands so, and give all that is told of it."""
+
+        async def ask() -> dict[str, Any] | None:
+            row = await self.standing(study)
+            return row if (row.get("state"), row.get("code")) == (state, code) else None
+
+        return await until(ask, told=lambda: self.standing(study))
+
+    async def published(self, study: Study, revision: int = 1) -> None:
+        """Wait until the gateway has published this revision, and nothing more is to be sent."""
+
+        async def ask() -> bool:
+            row = await self.standing(study)
+            return (row.get("state"), row.get("revision")) == ("published", revision)
+
+        await until(ask, told=lambda: self.standing(study))
+
+    async def submissions(self, study: Study) -> list[dict[str, Any]]:
+        """What the gateway has, or had, to tell the index of the study; oldest revision first."""
+        listed = (await self.get("/api/submissions?limit=1000"))["submissions"]
+        mine = [row for row in listed if row["study_uid"] == study.uid]
+        return sorted(mine, key=lambda row: int(row["revision"]))
+
+    async def entries(self, patient: Patient) -> list[Entry]:
+        """All of the patient's entries in the index, whatever their status."""
+        search = {
+            "patient.identifier": f"urn:oid:{patient.ins_oid}|{patient.ins}",
+            "status": "current,superseded",
+        }
+        url = f"{self.index_url}/fhir/DocumentReference/_search"
+        async with ClientSession(timeout=ClientTimeout(total=WITHIN_S)) as session:
+            async with session.post(url, data=search) as response:
+                assert response.status == 200, f"the index answered {response.status}"
+                bundle = await response.json(content_type=None)
+        return [_entry(one["resource"]) for one in bundle.get("entry", [])]
+
+    async def fetch(self, study: Study) -> dict[str, str]:
+        """Digests of what a viewer that knows the INS alone gets of the study, by instance."""
+        patient = study.examination.patient
+        async with ClientSession(timeout=ClientTimeout(total=WITHIN_S)) as session:
+            viewer = ScriptedViewer(session, gateway_url=self.url, index_url=self.index_url)
+            viewed = await viewer.view(ins=patient.ins, oid=patient.ins_oid)
+        [mine] = [one for one in viewed if one.study_uid == study.uid]
+        assert mine.faults == ()
+        assert mine.listed == mine.digests.keys()
+        return dict(mine.digests)
+
+
+@contextmanager
+def a_world(
+    folder: Path, *, with_doors: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[World]:
+    """A world at work; all of it is ended on leaving."""
+    world = World(folder, settings or {}, with_doors=with_doors)
+    world.pacs.start(HOST, world.pacs_port)
+    try:
+        world.index.start()
+        world.gateway.start()
+        yield world
+    finally:
+        world.gateway.close()
+        world.index.close()
+        world.pacs.close()
+
+
+async def until(
+    ask: Callable[[], Awaitable[T | None]],
+    *,
+    within_s: float = WITHIN_S,
+    told: Callable[[], Awaitable[object]] | None = None,
+) -> T:
+    """What `ask` gives as soon as that is something.
+
+    Args:
+        told: what to show if it never is.
+    """
+    given_up_at = time.monotonic() + within_s
+    while not (found := await ask()):
+        if time.monotonic() > given_up_at:
+            shown = await told() if told is not None else "nothing"
+            raise AssertionError(f"not within {within_s} s; last seen: {shown}")
+        await asyncio.sleep(POLL_EVERY_S)
+    return found
+
+
+async def _now(value: T) -> T:
+    return value
+
+
+def _entry(resource: dict[str, Any]) -> Entry:
+    related = resource.get("context", {}).get("related", [])
+    return Entry(
+        unique_id=resource["masterIdentifier"]["value"].removeprefix("urn:oid:"),
+        status=resource["status"],
+        references=frozenset(
+            one["identifier"]["value"].removeprefix("urn:oid:")
+            for one in related
+            if "identifier" in one
+        ),
+        confidentiality=frozenset(
+            coding["code"] for label in resource["securityLabel"] for coding in label["coding"]
+        ),
+    )
