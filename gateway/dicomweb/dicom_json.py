@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.datadict import dictionary_VR
 
 JsonDataSet = dict[str, dict[str, Any]]
@@ -200,7 +200,6 @@ _VALUES: Final[Mapping[str, Callable[[str], Any]]] = {"IS": _integer, "DS": _dec
 
 def _python_encodings(value: bytes) -> list[str]:
     names = [name.strip(" \0") for name in value.decode("latin-1").split("\\")]
-    try:
-        return convert_encodings(names)
-    except LookupError:  # an unknown name; what is ASCII stays readable
-        return ["iso8859"]
+    # Of an unknown one, what is ASCII stays readable; pydicom would quote it in a warning.
+    known = [name for name in names if name in python_encoding]
+    return convert_encodings(known) if known else ["iso8859"]
