@@ -1,7 +1,6 @@
 """What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from uuid import NAMESPACE_URL, uuid5
@@ -155,7 +154,7 @@ class Settings(BaseSettings):
         return Uid(self.location_uid or f"2.25.{made}")
 
 
-def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(config: Path | None) -> Settings:
     """The settings of the file and the environment.
 
     Raises:
@@ -164,7 +163,7 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
     """
     names = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(
-        name for name in environment if name.upper().startswith(PREFIX) and name not in names
+        name for name in os.environ if name.upper().startswith(PREFIX) and name not in names
     )
     if unknown:
         raise ValueError(f"no such setting: {', '.join(unknown)} (see docs/operations.md)")

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -58,10 +59,19 @@ def configure_logging(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    warnings.showwarning = _log_warning
     # Both quote what peers sent: uvicorn logs addresses, pynetdicom whole associations.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("pynetdicom", "pydicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _log_warning(
+    _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+) -> None:
+    """Of a library's warning, its kind and place: pydicom's quote the values they are about."""
+    place = f"{filename.rsplit('/', 1)[-1]}:{lineno}"
+    log.warning("warned", extra={"kind": category.__name__, "place": place})
 
 
 class Metrics:

@@ -1,0 +1,97 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import check_open_access, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets environment variables, without their prefix."""
+
+    def given(**told: str) -> None:
+        for name, value in told.items():
+            monkeypatch.setenv(f"GATEWAY_{name}", value)
+
+    return given
+
+
+PACS = '[{"ae_title": "PACS", "host": "127.0.0.1", "port": 104}]'
+
+
+def test_the_environment_is_read(given):
+    given(HTTP_PORT="8081", PACS=PACS)
+
+    settings = load_settings(None)
+
+    assert settings.http_port == 8081
+    assert [one.ae_title for one in settings.pacs] == ["PACS"]
+
+
+def test_a_misspelt_name_stops_the_start(given):
+    given(HTTP_PROT="8081")
+
+    with pytest.raises(ValueError, match="GATEWAY_HTTP_PROT"):
+        load_settings(None)
+
+
+def test_a_file_is_read_and_the_environment_wins(given, tmp_path: Path):
+    given(HTTP_PORT="2")
+    file = tmp_path / "gateway.toml"
+    file.write_text('http_port = 1\nae_title = "BOX"\n[[pacs]]\nae_title="P"\nhost="h"\nport=1\n')
+
+    settings = load_settings(file)
+
+    assert (settings.http_port, settings.ae_title) == (2, "BOX")
+    assert settings.pacs[0].host == "h"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("HTTP_PORT", "70000"),
+        ("TIME_ZONE", "Paris"),
+        ("AE_TITLE", "MORE THAN SIXTEEN CHARACTERS"),
+        ("LOCATION_UID", "not a uid"),
+        ("STUDY_SETTLE_S", "-1"),
+        ("INS_OIDS", '["1.2.250.1.213.1.4.10"]'),
+        ("PACS", '[{"ae_title": "P", "host": "h", "port": 1, "mode": "x"}]'),
+        ("PACS", f"[{PACS[1:-1]}, {PACS[1:-1]}]"),
+    ],
+)
+def test_a_bad_value_stops_the_start(given, name: str, value: str):
+    given(**{name: value})
+
+    with pytest.raises(ValueError):  # noqa: PT011  pydantic's message is its own
+        load_settings(None)
+
+
+def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path):
+    with pytest.raises(ValueError, match="no configuration file"):
+        load_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "192.0.2.1", "::"])
+def test_open_access_is_for_loopback(given, bind: str):
+    given(BIND=bind)
+
+    with pytest.raises(ValueError, match="loopback"):
+        check_open_access(load_settings(None))
+
+
+def test_the_location_is_the_same_at_every_start(given):
+    given(PUBLIC_URL="https://box.example/")
+    first, second = load_settings(None), load_settings(None)
+    given(PUBLIC_URL="https://other.example/")
+    other = load_settings(None)
+
+    assert first.own_location_uid == second.own_location_uid != other.own_location_uid
+    assert first.base_url == "https://box.example"
