@@ -7,7 +7,6 @@ is one transaction, so an entry, its document and what it replaces change togeth
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -63,12 +62,11 @@ class Registrar:
         while True:
             batch = [await self._queue.get()]
             size_bytes = len(batch[0].registration.submission.document)
-            while len(batch) < BATCH_MAX and size_bytes < BATCH_BYTES_MAX:
-                with suppress(asyncio.QueueEmpty):
-                    batch.append(self._queue.get_nowait())
-                    size_bytes += len(batch[-1].registration.submission.document)
-                    continue
-                break
+            while (
+                not self._queue.empty() and len(batch) < BATCH_MAX and size_bytes < BATCH_BYTES_MAX
+            ):
+                batch.append(self._queue.get_nowait())
+                size_bytes += len(batch[-1].registration.submission.document)
             await self._write(batch)
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:

@@ -233,7 +233,8 @@ def _sort(entry: Element) -> tuple[str, _Part]:
         request.expect("url", kind)
     # A conditional create would make the outcome depend on what the index holds (R4 §3.1.0.8.1).
     request.forbid("ifNoneExist", "ifMatch", "ifNoneMatch", "ifModifiedSince")
-    url = entry.text_or_empty("fullUrl")
+    # The parts refer to each other by it; nothing refers to a patch.
+    url = entry.text_or_empty("fullUrl") if kind == "Parameters" else entry.text("fullUrl")
     return kind, _Part(url=url, request=request, element=resource)
 
 
@@ -242,8 +243,6 @@ def _single(bundle: Element, by_kind: dict[str, list[_Part]], kind: str) -> _Par
     if len(found) != 1:
         code = IssueCode.NOT_SUPPORTED if found else IssueCode.REQUIRED
         raise bundle.refuse("entry", f"must bring one {kind}, not {len(found)}", code)
-    if not found[0].url:
-        raise found[0].request.refuse("fullUrl", "of this entry is missing", IssueCode.REQUIRED)
     found[0].element.forbid("modifierExtension", "docStatus")
     return found[0]
 

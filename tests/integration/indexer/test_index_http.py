@@ -1,5 +1,6 @@
 """The index's HTTP face: who may ask, what it takes and gives, and what it never tells."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -186,6 +187,37 @@ async def test_a_body_that_is_no_submission_is_refused_with_its_reason(
 
     async with session.post(f"{index_url}/fhir", data=body, headers=headers) as answer:
         assert (answer.status, await outcome_of(answer)) == (status, code)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
+    index_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.server.http.BODY_WAIT_S_MAX", 0.05)
+
+    assert (await half_a_submission(index_url)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_caller_that_breaks_off_is_no_fault_of_ours(
+    index_url: str, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    await half_a_submission(index_url, break_off=True)
+    async with session.get(f"{index_url}/health/ready") as answer:
+        assert answer.status == 200
+
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+async def half_a_submission(url: str, *, break_off: bool = False) -> bytes:
+    """The first line of the answer to a body that is promised and not sent in full."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = "POST /fhir HTTP/1.1\r\nHost: index\r\nContent-Type: application/fhir+json\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    await writer.drain()
+    line = b"" if break_off else await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return line
 
 
 async def test_a_form_larger_than_a_search_needs_is_refused(

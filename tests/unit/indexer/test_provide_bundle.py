@@ -196,6 +196,17 @@ def test_a_patch_without_a_replacement_is_refused() -> None:
     assert refusal_of(bundle).code == IssueCode.NOT_SUPPORTED
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_part_that_no_other_can_refer_to_is_refused(number: int) -> None:
+    bundle = bundle_of(a_submission())
+    del bundle["entry"][number]["fullUrl"]
+
+    refusal = refusal_of(bundle)
+
+    assert refusal.code == IssueCode.REQUIRED
+    assert refusal.expression == f"Bundle.entry[{number}].fullUrl"
+
+
 def test_a_conditional_create_is_refused() -> None:
     bundle = bundle_of(a_submission())
     bundle["entry"][1]["request"]["ifNoneExist"] = "identifier=1"
