@@ -31,7 +31,7 @@ class IndexSettings(BaseSettings):
     data_dir: Path = Path("data/index")
     """Folder of the database; it is made if it is not there."""
 
-    body_mib_max: int = Field(default=32, ge=1, le=1024)
+    body_mib_max: int = Field(default=64, ge=1, le=1024)
     """MiB that the body of a submission may have; base64 makes a document larger by a third."""
 
     @classmethod
