@@ -9,7 +9,7 @@ CREATE TABLE entry (
     type_code TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL, -- creationTime, UTC
     reference_ids TEXT NOT NULL,    -- JSON: list of {kind, value}
-    resource TEXT NOT NULL,         -- DocumentReference as JSON; status and address are set when read
+    resource TEXT NOT NULL,         -- DocumentReference as JSON; status and url are set on reading
     submission_set TEXT NOT NULL,   -- List as JSON
     PRIMARY KEY (patient_key, entry_id)
 );
