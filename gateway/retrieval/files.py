@@ -1,6 +1,11 @@
-"""Reads instances' files off the loop, a chunk at a time."""
+"""Reads instances' files a chunk at a time, and never has the loop wait for the disk.
+
+What the kernel holds in memory is read at once: a hop to a thread and back costs more than the
+read. What it does not hold is read by a thread.
+"""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +18,16 @@ from gateway.errors import StorageUnavailable
 
 R = TypeVar("R")
 
-CHUNK_BYTES: Final = 2**20
-"""Read at once. Most instances are smaller, and so cost one hop to a thread."""
+CHUNK_BYTES: Final = 2**17
+"""Read and sent at once: small enough to stay in the processor's cache on its way."""
 THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file whose first chunk has been read."""
+    """A file that stays readable even when it is removed."""
 
     size_bytes: int
-    first: bytes
     file: BinaryIO
 
 
@@ -35,7 +39,7 @@ class FileReader:
 
     @asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[OpenFile]:
-        """Open a file and read its first chunk. It can be read on even when it is discarded.
+        """Open a file; it is closed again on leaving.
 
         Raises:
             StorageUnavailable: the file is gone, or the disk fails.
@@ -57,18 +61,17 @@ class FileReader:
         Raises:
             StorageUnavailable: the disk fails, or the file is shorter than it was.
         """
-        yield opened.first
-        left_bytes = opened.size_bytes - len(opened.first)
-        while left_bytes:
-            # At an offset: a cancelled read that still runs does not move what comes after it.
-            at = opened.size_bytes - left_bytes
+        at = 0
+        while at < opened.size_bytes:
             try:
-                chunk = await self.run(_read, opened.file, at)
+                chunk = _read_at_once(opened.file, at)
+                if chunk is None:
+                    chunk = await self.run(_read, opened.file, at)
             except OSError as error:
                 raise StorageUnavailable("an instance's file cannot be read") from error
             if not chunk:
                 raise StorageUnavailable("an instance's file is shorter than it was")
-            left_bytes -= len(chunk)
+            at += len(chunk)
             yield chunk
 
     async def run(self, act: Callable[..., R], *args: object) -> R:
@@ -85,16 +88,25 @@ class FileReader:
 
 def _open(path: Path) -> OpenFile:
     file = path.open("rb", buffering=0)
-    try:
-        size_bytes = os.fstat(file.fileno()).st_size
-        return OpenFile(size_bytes, os.pread(file.fileno(), CHUNK_BYTES, 0), file)
-    except BaseException:
-        file.close()
-        raise
+    return OpenFile(os.fstat(file.fileno()).st_size, file)
 
 
 def _read(file: BinaryIO, at: int) -> bytes:
     return os.pread(file.fileno(), CHUNK_BYTES, at)
+
+
+def _read_at_once(file: BinaryIO, at: int) -> bytes | None:
+    """A chunk, or less of it, if the kernel has it in memory; None if the disk must be asked."""
+    chunk = bytearray(CHUNK_BYTES)
+    try:
+        size_bytes = os.preadv(file.fileno(), [chunk], at, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:  # not every file system can tell
+            return None
+        raise
+    return bytes(memoryview(chunk)[:size_bytes])
 
 
 def _close_late(opening: asyncio.Future[OpenFile]) -> None:
