@@ -15,6 +15,7 @@ app = typer.Typer(
 
 @app.command()
 def demo(
+    *,
     once: Annotated[
         bool, typer.Option("--once", help="End when the story is over; else stay up.")
     ] = False,
@@ -65,6 +66,7 @@ def demo(
 
 @app.command()
 def centre(
+    *,
     folder: Annotated[
         Path, typer.Option("--folder", help="Where instances are kept; made if missing.")
     ],

@@ -46,7 +46,8 @@ def run_demo(options: DemoOptions) -> int:
         code = 0 if asyncio.run(_play(console, options, data_dir)) else 1
     except* ProgramFailed as failures:
         for failure in failures.exceptions:
-            console.print(str(failure), style="red", markup=False, highlight=False)
+            text = str(failure)
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     except* asyncio.CancelledError:
         code = 130
     if code == 1:

@@ -81,7 +81,6 @@ _KEYS = {
 
 
 _LEVELS = tuple(_UNIQUE_KEYS)
-_NOT_MATCHED = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "RetrieveAETitle"})
 
 
 class InvalidQuery(Exception):
@@ -173,7 +172,7 @@ class Archive:
             if all(
                 matches(key, _values(entity.get(key.tag)))
                 for key in identifier
-                if key.keyword in _KEYS[level] and key.keyword not in _NOT_MATCHED
+                if key.keyword in _KEYS[level]
             ):
                 yield _answer(level, identifier, entity)
 

@@ -31,7 +31,6 @@ from simulators.imaging_centre.notifier import Notifier
 log = logging.getLogger(__name__)
 
 ASSOCIATIONS_MAX = 32
-MATCHES_MAX = 65_535  # sub-operations are counted in 16 bits, PS3.7 §9.3.4.2
 PDU_BYTES_MAX = 256 * 1024
 
 # Statuses of PS3.4 §B.2.3, §C.4.1.1.4 and §C.4.2.1.5.
@@ -39,7 +38,6 @@ _PENDING = 0xFF00
 _CANCELLED = 0xFE00
 _OUT_OF_RESOURCES = 0xA700
 _IDENTIFIER_DOES_NOT_MATCH = 0xA900
-_UNABLE_TO_PROCESS = 0xC000
 
 Answer = tuple[int, Dataset | None]
 
@@ -130,30 +128,22 @@ class Pacs:
             yield SUCCESS, None
 
     def _answer_move(self, event: Event) -> Iterator[Any]:
-        """Answer a C-MOVE as pynetdicom wants it: the destination, the number, the instances."""
+        """Answer a C-MOVE as pynetdicom wants it: the destination, the number, the instances.
+
+        What is raised before the destination is answered as "unable to process" (PS3.4 §C.4.2.1.5).
+        """
+        instances = self._archive.select(event.identifier)
         destination = self._destinations.get(event.move_destination or "")
         if destination is None:
             yield None, None  # "move destination unknown"
             return
-        try:
-            instances = self._archive.select(event.identifier)
-        except InvalidQuery:
-            instances = None
-        contexts = _contexts_for(instances or [])
-        yield (
-            destination.host,
-            destination.port,
-            {
-                "contexts": contexts,
-                "evt_handlers": SEND_AT_ONCE,
-                "max_pdu": PDU_BYTES_MAX,
-                "originator": event.assoc.requestor.ae_title,
-            },
-        )
-        if instances is None:
-            yield 1
-            yield _IDENTIFIER_DOES_NOT_MATCH, None
-            return
+        options = {
+            "contexts": _contexts_for(instances),
+            "evt_handlers": SEND_AT_ONCE,
+            "max_pdu": PDU_BYTES_MAX,
+            "originator": event.assoc.requestor.ae_title,
+        }
+        yield destination.host, destination.port, options
         yield len(instances)
         for instance in instances:
             if event.is_cancelled:

@@ -22,6 +22,7 @@ from simulators.imaging_centre.dimse import (
 )
 from simulators.imaging_centre.modality import look_at, send_study
 from simulators.synthetic.examination import MODALITIES, Examination
+from simulators.synthetic.uids import uid_of
 
 WITHIN_S = 10
 Made = Callable[[str], tuple[Examination, tuple[Path, ...]]]
@@ -162,6 +163,29 @@ def test_it_moves_to_no_stranger(pacs_address: DicomAddress, a_study: Made) -> N
     answer = move(pacs_address, query("STUDY", StudyInstanceUID=examination.study_uid), "STRANGER")
 
     assert answer.Status == 0xA801
+
+
+def test_a_move_that_names_no_study_is_refused(pacs_address: DicomAddress) -> None:
+    answer = move(pacs_address, query("STUDY", PatientID="IPP1"), "DRIMBOX")
+
+    assert answer.Status & 0xF000 == 0xC000
+
+
+def test_a_part_of_a_study_can_be_moved(
+    pacs_address: DicomAddress, receiver: Any, a_study: Made
+) -> None:
+    examination, files = a_study("MG")
+    send_study(files, pacs_address)
+    uid = uid_of(examination.study_uid, 3)
+
+    answer = move(
+        pacs_address,
+        query("SERIES", StudyInstanceUID=examination.study_uid, SeriesInstanceUID=uid),
+        "DRIMBOX",
+    )
+
+    assert (answer.Status, answer.NumberOfCompletedSuboperations) == (0x0000, 1)
+    assert receiver.stored.get(timeout=WITHIN_S)[0].AffectedSOPInstanceUID == look_at(files)[2].uid
 
 
 def test_the_gateway_is_told_of_all_of_a_study_once_it_is_quiet(
