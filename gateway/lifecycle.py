@@ -30,13 +30,18 @@ STORED_BEFORE_S: Final = 60.0
 @asynccontextmanager
 async def workers(*runs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run these beside what is inside. One that fails ends all; leaving cancels them."""
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run) for run in runs]
         try:
             yield
+        except Exception as error:  # raised again outside, for the group would wrap it in another
+            failure = error
         finally:
             for task in tasks:
                 task.cancel()
+    if failure is not None:
+        raise failure
 
 
 class Janitor:

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 import warnings
-from typing import Final
+from typing import Final, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -67,7 +67,12 @@ def configure_logging(level: str = "INFO") -> None:
 
 
 def _log_warning(
-    _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
     """Of a library's warning, its kind and place: pydicom's quote the values they are about."""
     place = f"{filename.rsplit('/', 1)[-1]}:{lineno}"
