@@ -27,27 +27,43 @@ Chosen = Callable[[bytes], bool]
 
 
 class Hold:
-    """What is held on one way, from its first chosen chunk on."""
+    """What is held on one way: of each connection all from its first chosen chunk on."""
 
     def __init__(self, way: Way, chosen: Chosen) -> None:
         self.way, self.chosen = way, chosen
-        self.has_begun = asyncio.Event()
+        self._held = self._passed = 0
+        self._news = asyncio.Condition()
         self._is_over = asyncio.Event()
 
-    async def begun(self) -> None:
-        """Wait until something is held."""
-        async with asyncio.timeout(WITHIN_S):
-            await self.has_begun.wait()
+    async def begun(self, connections: int = 1) -> None:
+        """Wait until something is held on so many connections, those that died included."""
+        async with asyncio.timeout(WITHIN_S), self._news:
+            await self._news.wait_for(lambda: self._held >= connections)
+
+    async def passed(self) -> None:
+        """Wait until something that was held has been handed on."""
+        async with asyncio.timeout(WITHIN_S), self._news:
+            await self._news.wait_for(lambda: self._passed > 0)
 
     def go(self) -> None:
         """Let it pass, and all that follows."""
         self._is_over.set()
 
-    async def pass_by(self, chunk: bytes) -> None:
-        """Return once the chunk may go on."""
-        if not self._is_over.is_set() and (self.has_begun.is_set() or self.chosen(chunk)):
-            self.has_begun.set()
-            await self._is_over.wait()
+    async def wait(self, chunk: bytes) -> bool:
+        """Return once the chunk may go on, and whether it was held."""
+        if self._is_over.is_set() or not self.chosen(chunk):
+            return False
+        async with self._news:
+            self._held += 1
+            self._news.notify_all()
+        await self._is_over.wait()
+        return True
+
+    async def note_passed(self) -> None:
+        """What was held is handed on."""
+        async with self._news:
+            self._passed += 1
+            self._news.notify_all()
 
 
 class Proxy:
@@ -60,7 +76,7 @@ class Proxy:
         self._hold: Hold | None = None
 
     def hold(self, way: Way, chosen: Chosen = lambda _: True) -> Hold:
-        """Hold, from now on, what goes this way; a hold before it is over."""
+        """Hold, from now on, what goes this way; the hold before it ends."""
         if self._hold is not None:
             self._hold.go()
         self._hold = Hold(way, chosen)
@@ -110,10 +126,12 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
-                if (hold := self._hold) is not None and hold.way is way:
-                    await hold.pass_by(chunk)
+                hold = self._hold if self._hold is not None and self._hold.way is way else None
+                was_held = hold is not None and await hold.wait(chunk)
                 writer.write(chunk)
                 await writer.drain()
+                if hold is not None and was_held:
+                    await hold.note_passed()
         with suppress(OSError, RuntimeError):
             writer.write_eof()
 

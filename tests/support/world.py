@@ -52,6 +52,7 @@ class RealProgram:
         self._settings, self._port = settings, port
         self._process: subprocess.Popen[bytes] | None = None
         self._log = Path(settings["LOG"])
+        self._log_start_bytes = 0
 
     @property
     def is_running(self) -> bool:
@@ -60,8 +61,10 @@ class RealProgram:
 
     @property
     def log(self) -> str:
-        """All that it wrote since its first start."""
-        return self._log.read_text(errors="replace")
+        """All that it wrote since its last start."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_start_bytes)
+            return log.read().decode(errors="replace")
 
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process and do not wait for it."""
@@ -72,6 +75,7 @@ class RealProgram:
             if not name.startswith(("GATEWAY_", "INDEX_"))
         }
         with self._log.open("ab") as log:
+            self._log_start_bytes = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module, "serve", "--open-access"],
                 env={**inherited, **self._settings},
@@ -246,28 +250,41 @@ class World:
         folder = self._folder / "studies" / f"{examination.study_id}-{name}"
         return Study(examination=examination, files=save_study(examination, folder))
 
-    async def push(self, study: Study, files: Sequence[Path] | None = None) -> None:
-        """Send the images to the gateway by C-STORE; returns once all are acknowledged."""
-        await asyncio.to_thread(send_study, files or study.files, self.gateway_address)
+    async def push(
+        self, study: Study, files: Sequence[Path] | None = None, *, port: int | None = None
+    ) -> None:
+        """Send the images to the gateway by C-STORE; returns once all are acknowledged.
+
+        Args:
+            port: of a proxy before the gateway.
+        """
+        to = DicomAddress("DRIMBOX", HOST, port or self.dicom_port)
+        await asyncio.to_thread(send_study, files or study.files, to)
 
     async def archive(self, study: Study) -> None:
         """Send the images to the PACS; returns once the gateway has acknowledged its IAN."""
         await asyncio.to_thread(send_study, study.files, self.pacs_address)
         await until(lambda: _now(study.uid in self.told))
 
-    async def report(self, report: Study | Report) -> None:
-        """Send a report, that of the study as it is or one made before, and have its AA."""
+    async def report(self, report: Study | Report, *, port: int | None = None) -> None:
+        """Send a report, that of the study as it is or one made before, and have its AA.
+
+        Args:
+            port: of a proxy before the gateway.
+        """
         if isinstance(report, Study):
             report = build_message(report.examination, sent_at=report.examination.started_at)
-        await send_report(report, HOST, self.mllp_port)
+        await send_report(report, HOST, port or self.mllp_port)
 
     async def get(self, path: str) -> Any:
         """What the gateway answers in JSON."""
         timeout = ClientTimeout(total=WITHIN_S)
-        async with ClientSession(timeout=timeout) as session:
-            async with session.get(f"{self.url}{path}") as response:
-                assert response.status == 200, f"{path} was answered {response.status}"
-                return await response.json()
+        async with (
+            ClientSession(timeout=timeout) as session,
+            session.get(f"{self.url}{path}") as response,
+        ):
+            assert response.status == 200, f"{path} was answered {response.status}"
+            return await response.json()
 
     async def standing(self, study: Study) -> dict[str, Any]:
         """Where the gateway says that the study stands; empty if it does not know it."""
@@ -292,6 +309,21 @@ class World:
 
         await until(ask, told=lambda: self.standing(study))
 
+    async def is_at(self, study: Study, revision: int) -> None:
+        """Wait until the gateway has decided on this revision, whatever becomes of it."""
+
+        async def ask() -> bool:
+            return bool((await self.standing(study)).get("revision") == revision)
+
+        await until(ask, told=lambda: self.standing(study))
+
+    async def settled(self) -> None:
+        """Wait until what was told before has been looked at: a study told later is published."""
+        later = self.a_study()
+        await self.push(later)
+        await self.report(later)
+        await self.published(later)
+
     async def submissions(self, study: Study) -> list[dict[str, Any]]:
         """What the gateway has, or had, to tell the index of the study; oldest revision first."""
         listed = (await self.get("/api/submissions?limit=1000"))["submissions"]
@@ -305,10 +337,12 @@ class World:
             "status": "current,superseded",
         }
         url = f"{self.index_url}/fhir/DocumentReference/_search"
-        async with ClientSession(timeout=ClientTimeout(total=WITHIN_S)) as session:
-            async with session.post(url, data=search) as response:
-                assert response.status == 200, f"the index answered {response.status}"
-                bundle = await response.json(content_type=None)
+        async with (
+            ClientSession(timeout=ClientTimeout(total=WITHIN_S)) as session,
+            session.post(url, data=search) as response,
+        ):
+            assert response.status == 200, f"the index answered {response.status}"
+            bundle = await response.json(content_type=None)
         return [_entry(one["resource"]) for one in bundle.get("entry", [])]
 
     async def fetch(self, study: Study) -> dict[str, str]:
@@ -344,6 +378,7 @@ async def until(
     ask: Callable[[], Awaitable[T | None]],
     *,
     within_s: float = WITHIN_S,
+    every_s: float = POLL_EVERY_S,
     told: Callable[[], Awaitable[object]] | None = None,
 ) -> T:
     """What `ask` gives as soon as that is something.
@@ -356,7 +391,7 @@ async def until(
         if time.monotonic() > given_up_at:
             shown = await told() if told is not None else "nothing"
             raise AssertionError(f"not within {within_s} s; last seen: {shown}")
-        await asyncio.sleep(POLL_EVERY_S)
+        await asyncio.sleep(every_s)
     return found
 
 

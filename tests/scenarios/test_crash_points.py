@@ -1,0 +1,408 @@
+"""Programs are killed at every point between an acknowledgement and the pointer, and start again.
+
+What was acknowledged is published, once: the index has one current entry of the study, and one
+unique id for each of its revisions.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from simulators.imaging_centre.dimse import Unanswered
+from simulators.imaging_centre.ris import NotAcknowledged, build_message
+from tests.scenarios.conftest import Doors
+from tests.scenarios.proxy import Hold, Way, open_proxy
+from tests.support.programs import HOST, free_port
+from tests.support.world import RealProgram, Study, World, until
+
+SAID_BY_DIMSE = b"\x04"  # P-DATA-TF, PS3.8 §9.3.1: the answer to a message, not to an association
+
+
+def is_an_answer(chunk: bytes) -> bool:
+    return chunk.startswith(SAID_BY_DIMSE)
+
+
+async def again(*programs: RealProgram) -> None:
+    """Start those that were killed."""
+    for program in programs:
+        await asyncio.to_thread(program.start)
+
+
+def says(program: RealProgram, event: str) -> bool:
+    return event in program.log
+
+
+async def seen(sign: Callable[[], bool]) -> None:
+    """Wait for a sign that lasts, with hardly a pause: what comes next is to be interrupted."""
+
+    async def ask() -> bool:
+        return sign()
+
+    await until(ask, every_s=0.001)
+
+
+async def is_published_once(world: World, study: Study, revisions: int = 1) -> None:
+    """The index has one entry for each revision, the last alone current, and the study comes."""
+    await world.published(study, revisions)
+    entries = await world.entries(study.examination.patient)
+    submissions = await world.submissions(study)
+
+    statuses = sorted(entry.status for entry in entries)
+    assert statuses == ["current", *["superseded"] * (revisions - 1)]
+    assert len({entry.unique_id for entry in entries}) == revisions
+    assert all(study.uid in entry.references for entry in entries)
+    assert [row["revision"] for row in submissions] == list(range(1, revisions + 1))
+    assert {row["state"] for row in submissions} == {"sent"}
+    assert await world.fetch(study) == study.digests
+
+
+def left_behind(world: World, study: Study) -> list[tuple[int, str]]:
+    """Revisions of the study, with their state, in the database of a gateway that is dead."""
+    path = world.data_dir / "gateway.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        asked = "SELECT revision, state FROM submissions WHERE study_uid = ? ORDER BY revision"
+        return database.execute(asked, [study.uid]).fetchall()
+
+
+async def test_the_gateway_dies_once_it_has_acknowledged_an_instance(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+
+    await world.push(study)
+    world.gateway.kill()
+    await again(world.gateway)
+    await world.report(study)
+
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_once_it_has_acknowledged_a_report(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+    await doors.pacs.refuse()
+
+    await world.report(study)
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await doors.pacs.listen()
+    await again(world.gateway)
+
+    assert left == []
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_once_it_has_acknowledged_an_announcement(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.report(study)
+    await world.stands(study, "waiting", "images")
+    await doors.pacs.refuse()
+
+    await world.archive(study)
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await doors.pacs.listen()
+    await again(world.gateway)
+
+    assert left == []
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_between_its_question_to_the_pacs_and_the_answer(
+    doors: Doors,
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.archive(study)
+
+    asked = doors.pacs.hold(Way.ANSWER, is_an_answer)
+    await world.report(study)
+    await asked.begun()
+    world.gateway.kill()
+    left = left_behind(world, study)
+    asked.go()
+    await again(world.gateway)
+
+    assert left == []
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_with_a_revision_that_it_could_not_send(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await doors.index.refuse()
+    await world.push(study)
+    await world.report(study)
+    await world.stands(study, "queued")
+
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await doors.index.listen()
+    await again(world.gateway)
+
+    assert left == [(1, "waiting")]
+    await is_published_once(world, study)
+
+
+Continues = Callable[[Doors, Hold, Study], Awaitable[None]]
+
+
+async def lost(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission never reaches the index; the next one does."""
+    await doors.index.drop()
+    sent.go()
+    await again(doors.world.gateway)
+
+
+async def late(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission reaches the index before the next."""
+    sent.go()
+    await until(lambda: doors.world.entries(study.examination.patient))
+    await again(doors.world.gateway)
+
+
+async def beside(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission reaches the index at the same time as the next."""
+    await again(doors.world.gateway)
+    await sent.begun(connections=2)
+    sent.go()
+
+
+@pytest.mark.parametrize("arrives", [lost, late, beside])
+async def test_the_gateway_dies_with_a_submission_on_its_way(
+    doors: Doors, arrives: Continues
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    sent = doors.index.hold(Way.REQUEST)
+    await world.report(study)
+    await sent.begun()
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await arrives(doors, sent, study)
+
+    assert left == [(1, "waiting")]
+    await is_published_once(world, study)
+
+
+async def test_the_index_dies_with_a_submission_on_its_way(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    sent = doors.index.hold(Way.REQUEST)
+    await world.report(study)
+    await sent.begun()
+    world.index.kill()
+    sent.go()
+    await again(world.index)
+
+    await is_published_once(world, study)
+
+
+@pytest.mark.parametrize("killed", [["index"], ["gateway"], ["index", "gateway"]], ids=" and ".join)
+async def test_programs_die_once_the_index_holds_the_pointer_and_before_the_gateway_knows(
+    doors: Doors, killed: list[str]
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    programs = [{"index": world.index, "gateway": world.gateway}[name] for name in killed]
+    await world.push(study)
+
+    answered = doors.index.hold(Way.ANSWER)
+    await world.report(study)
+    await answered.begun()
+    for program in programs:
+        program.kill()
+    await doors.index.drop()
+    answered.go()
+    await again(*programs)
+
+    await is_published_once(world, study)
+
+
+@contextmanager
+def nothing_written(folder: Path) -> Iterator[None]:
+    """Keep the gateway from writing, as a backup does, for less time than it gives up after."""
+    with closing(sqlite3.connect(folder / "gateway.sqlite", isolation_level=None)) as backup:
+        backup.execute("BEGIN IMMEDIATE")
+        yield
+
+
+async def test_the_gateway_dies_once_it_knows_and_before_it_writes_that_down(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    answered = doors.index.hold(Way.ANSWER)
+    await world.report(study)
+    await answered.begun()
+    with nothing_written(world.data_dir):
+        answered.go()
+        await answered.passed()
+        await world.get("/health/live")  # its loop has gone round since
+        world.gateway.kill()
+    left = left_behind(world, study)
+    await again(world.gateway)
+
+    assert left == [(1, "waiting")]
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_before_it_knows_that_a_pointer_was_replaced(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study("MR")
+    await world.push(study, study.files[:1])
+    await world.report(study)
+    await world.published(study)
+
+    answered = doors.index.hold(Way.ANSWER)
+    await world.push(study, study.files[1:])
+    await answered.begun()
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await doors.index.drop()
+    answered.go()
+    await again(world.gateway)
+
+    assert left == [(1, "sent"), (2, "waiting")]
+    await is_published_once(world, study, revisions=2)
+
+
+async def test_a_revision_replaces_one_whose_answer_was_lost(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study("MR")
+    await world.push(study, study.files[:1])
+
+    answered = doors.index.hold(Way.ANSWER)
+    await world.report(study)
+    await answered.begun()
+    await doors.index.refuse()
+    answered.go()
+    await world.push(study, study.files[1:])
+    await world.is_at(study, 2)
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await doors.index.listen()
+    await again(world.gateway)
+
+    assert left == [(1, "waiting"), (2, "waiting")]
+    await is_published_once(world, study, revisions=2)
+
+
+async def test_the_gateway_dies_within_an_instance_that_is_then_sent_again(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study("MG")
+    port = free_port()
+    chunks = iter([False, False, True])  # the association, the command, some of the data set
+
+    async with open_proxy(port, world.dicom_port) as modality:
+        halfway = modality.hold(Way.REQUEST, lambda _: next(chunks, True))
+        pushing = asyncio.create_task(world.push(study, port=port))
+        await halfway.begun()
+        world.gateway.kill()
+        with pytest.raises(Unanswered):
+            await pushing
+    await again(world.gateway)
+    left = list((world.data_dir / "store" / "spool").iterdir())
+    await world.push(study)
+    await world.report(study)
+
+    assert left == []
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_before_the_sender_hears_that_its_instance_is_kept(
+    doors: Doors,
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    port = free_port()
+
+    async with open_proxy(port, world.dicom_port) as modality:
+        kept = modality.hold(Way.ANSWER, is_an_answer)
+        pushing = asyncio.create_task(world.push(study, port=port))
+        await kept.begun()
+        world.gateway.kill()
+        await modality.drop()
+        with pytest.raises(Unanswered):
+            await pushing
+    await again(world.gateway)
+    await world.push(study)
+    await world.report(study)
+
+    await is_published_once(world, study)
+    assert (await world.standing(study))["instances"] == len(study.files)
+
+
+async def test_the_gateway_dies_within_a_report_that_is_then_sent_again(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+    report = build_message(study.examination, sent_at=study.examination.started_at)
+    framed = b"\x0b" + report.text.encode()
+
+    reader, writer = await asyncio.open_connection(HOST, world.mllp_port)
+    writer.write(framed[: len(framed) // 2])
+    await writer.drain()
+    world.gateway.kill()
+    answer = await reader.read()
+    writer.close()
+    await again(world.gateway)
+    await world.report(report)
+
+    assert answer == b""
+    await is_published_once(world, study)
+
+
+async def test_the_gateway_dies_before_the_sender_hears_that_its_report_is_kept(
+    doors: Doors,
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+    port = free_port()
+
+    async with open_proxy(port, world.mllp_port) as ris:
+        kept = ris.hold(Way.ANSWER)
+        telling = asyncio.create_task(world.report(study, port=port))
+        await kept.begun()
+        world.gateway.kill()
+        await ris.drop()
+        with pytest.raises(NotAcknowledged):
+            await telling
+    await again(world.gateway)
+    await world.report(study)
+
+    await is_published_once(world, study)
+
+
+async def test_a_gateway_that_dies_again_and_again_as_it_starts_loses_nothing(
+    doors: Doors,
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await doors.index.refuse()
+    await world.push(study)
+    await world.report(study)
+    await world.stands(study, "queued")
+    world.gateway.kill()
+
+    for sign in ("open_access", "submission_postponed", "listening"):
+        world.gateway.launch()
+        await seen(partial(says, world.gateway, sign))
+        world.gateway.kill()
+    await doors.index.listen()
+    await again(world.gateway)
+
+    await is_published_once(world, study)
+
+
+async def test_a_gateway_that_dies_in_its_very_first_start_starts_later(doors: Doors) -> None:
+    """Between making its files, within its migrations, and once its store is there."""
+    world, study = doors.world, doors.world.a_study()
+
+    for sign in ("gateway.sqlite", "gateway.sqlite-wal", "store"):
+        world.gateway.kill()
+        shutil.rmtree(world.data_dir)
+        world.gateway.launch()
+        await seen((world.data_dir / sign).exists)
+        world.gateway.kill()
+        await again(world.gateway)
+    await world.push(study)
+    await world.report(study)
+
+    await is_published_once(world, study)
