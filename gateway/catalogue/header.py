@@ -58,9 +58,9 @@ def read_header(path: Path) -> Header:
     """
     try:
         ds = _read(path)
-        return Header(study=Uid(text(ds, "StudyInstanceUID")), image=describe(ds))
+        return Header(study=uid(ds, "StudyInstanceUID"), image=describe(ds))
     except InvalidValue as error:
-        raise InvalidRequest(f"an identifying element of the instance is {error}") from None
+        raise InvalidRequest(f"the instance's {error}") from None
     except OSError:
         raise
     except Exception:  # pydicom raises whatever its parts raise on bytes that are no data set
@@ -98,9 +98,9 @@ def describe(
         InvalidValue: a UID that names the instance is absent or is none.
     """
     return ImageDescription(
-        series=Uid(text(ds, "SeriesInstanceUID")),
-        instance=Uid(text(ds, "SOPInstanceUID")),
-        sop_class=Uid(text(ds, "SOPClassUID")),
+        series=uid(ds, "SeriesInstanceUID"),
+        instance=uid(ds, "SOPInstanceUID"),
+        sop_class=uid(ds, "SOPClassUID"),
         patient=ImagePatient(
             local_id=_identifier(
                 text(ds, "PatientID"),
@@ -130,6 +130,21 @@ def describe(
         columns=_number(ds, "Columns"),
         bits_allocated=_number(ds, "BitsAllocated"),
     )
+
+
+def uid(ds: Dataset, keyword: str) -> Uid:
+    """An element that names something.
+
+    Raises:
+        InvalidValue: it is absent, empty or no UID; says which element, for its sender to mend.
+    """
+    value = text(ds, keyword)
+    if not value:
+        raise InvalidValue(f"{keyword} is absent")
+    try:
+        return Uid(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{keyword} is {error}") from None
 
 
 def text(ds: Dataset, keyword: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydicom import Dataset
 
-from gateway.catalogue.header import read_header, text
+from gateway.catalogue.header import read_header, text, uid
 from gateway.dimse.commands import NCreateRequest, StoreRequest
 from gateway.dimse.statuses import Status, StoreStatus
 from gateway.errors import InvalidRequest
@@ -86,23 +86,23 @@ def _read_notification(request: NCreateRequest) -> tuple[Uid, bool]:
     """The study, and whether at least one of its instances can be had."""
     ds = request.data_set()
     try:
-        study = Uid(text(ds, "StudyInstanceUID"))
+        study = uid(ds, "StudyInstanceUID")
         available = [
             _is_available(instance)
             for series in ds.get("ReferencedSeriesSequence") or []
-            if Uid(text(series, "SeriesInstanceUID"))
+            if uid(series, "SeriesInstanceUID")
             for instance in series.get("ReferencedSOPSequence") or []
         ]
     except InvalidValue as error:
-        raise InvalidRequest(f"an identifying element of the notification is {error}") from None
+        raise InvalidRequest(f"the notification's {error}") from None
     if len(available) > ANNOUNCED_MAX:
         raise InvalidRequest(f"the notification names more than {ANNOUNCED_MAX} instances")
     return study, any(available)
 
 
 def _is_available(instance: Dataset) -> bool:
-    Uid(text(instance, "ReferencedSOPClassUID"))
-    Uid(text(instance, "ReferencedSOPInstanceUID"))
+    uid(instance, "ReferencedSOPClassUID")
+    uid(instance, "ReferencedSOPInstanceUID")
     availability = text(instance, "InstanceAvailability")
     if not availability:
         raise InvalidRequest("the notification leaves out an instance's availability")
