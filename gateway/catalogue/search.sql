@@ -1,5 +1,5 @@
 -- What the catalogue answers to a search. The page is taken first, from the index that the filter
--- leads to; only what is on it is described. `/* filter */` is where the conditions of the query go.
+-- leads to; only what is on it is described. The conditions of a query go where `filter` stands.
 
 -- query: study_is
 study_uid IN (SELECT value FROM json_each(:studies))

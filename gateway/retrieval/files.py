@@ -7,7 +7,7 @@ read. What it does not hold is read by a thread.
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ R = TypeVar("R")
 CHUNK_BYTES: Final = 2**17
 """Read and sent at once: small enough to stay in the processor's cache on its way."""
 THREADS: Final = 4
+UNREADABLE: Final = "an instance's file cannot be read or written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class FileReader:
             opening.add_done_callback(_close_late)
             raise
         except OSError as error:
-            raise StorageUnavailable("an instance's file cannot be read") from error
+            raise StorageUnavailable(UNREADABLE) from error
         with opened.file:
             yield opened
 
@@ -63,20 +64,24 @@ class FileReader:
         """
         at = 0
         while at < opened.size_bytes:
-            try:
-                chunk = _read_at_once(opened.file, at)
-                if chunk is None:
-                    chunk = await self.run(_read, opened.file, at)
-            except OSError as error:
-                raise StorageUnavailable("an instance's file cannot be read") from error
+            chunk = _read_at_once(opened.file, at)
+            if chunk is None:
+                chunk = await self.run(_read, opened.file, at)
             if not chunk:
                 raise StorageUnavailable("an instance's file is shorter than it was")
             at += len(chunk)
             yield chunk
 
     async def run(self, act: Callable[..., R], *args: object) -> R:
-        """Run another blocking read, such as that of a header."""
-        return await self._submit(act, *args)
+        """Run another blocking read, such as that of a header.
+
+        Raises:
+            StorageUnavailable: the disk fails.
+        """
+        try:
+            return await self._submit(act, *args)
+        except OSError as error:
+            raise StorageUnavailable(UNREADABLE) from error
 
     def close(self) -> None:
         """Wait for reads that have begun."""
@@ -105,10 +110,23 @@ def _read_at_once(file: BinaryIO, at: int) -> bytes | None:
     except OSError as error:
         if error.errno == errno.EOPNOTSUPP:  # not every file system can tell
             return None
-        raise
+        raise StorageUnavailable(UNREADABLE) from error
     return bytes(memoryview(chunk)[:size_bytes])
 
 
 def _close_late(opening: asyncio.Future[OpenFile]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().file.close()
+
+
+async def to_the_end(work: Awaitable[R]) -> R:
+    """Wait for `work` even when cancelled, and be cancelled only then: for what must not be left
+    half done, such as the removal of a file."""
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.exception()  # looked at, for there is nobody left to tell
+        raise

@@ -17,7 +17,7 @@ from gateway.errors import InvalidRequest, PacsUnavailable, Rejected
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.resource import Resource
-from gateway.retrieval.files import FileReader
+from gateway.retrieval.files import FileReader, to_the_end
 from gateway.retrieval.instances import HeldInstance, InstanceStream
 from gateway.retrieval.store_source import KnownImages, give_stored
 from indexer.contract.document import Identifier
@@ -102,7 +102,7 @@ class PacsSource:
                                 path=arrival.spooled, transfer_syntax=arrival.transfer_syntax
                             )
                     finally:
-                        await self._discard(arrival.spooled)
+                        await to_the_end(self._discard(arrival.spooled))
         remaining = [image for image in known if image.description.instance not in pull.came]
         stored = [image.stored for image in remaining if image.stored is not None]
         if len(stored) < len(remaining):

@@ -12,6 +12,7 @@ from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.search import SearchEndpoint, Searcher
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
+from gateway.telemetry import NamedRoute
 
 ROOT: Final = "/dicom-web"
 
@@ -37,10 +38,10 @@ def build_routes(
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
     metadata = MetadataEndpoint(policy, retriever, transcoder, files)
-    routes = []
+    routes: list[Route] = []
     for path in (STUDY, SERIES, INSTANCE):
-        routes.append(Route(path, instances, methods=["GET"]))
-        routes.append(Route(f"{path}/metadata", metadata, methods=["GET"]))
+        routes.append(NamedRoute(path, instances, methods=["GET"]))
+        routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))
     return routes
 
 
@@ -50,8 +51,8 @@ def build_search_routes(policy: Policy, searcher: Searcher, *, public_url: str) 
     Args:
         public_url: base of every RetrieveURL as viewers reach it, without a slash at its end.
     """
-    routes = []
+    routes: list[Route] = []
     for path, level in SEARCHES.items():
         search = SearchEndpoint(policy, searcher, level=level, retrieve_url=f"{public_url}{ROOT}")
-        routes.append(Route(path, search, methods=["GET"]))
+        routes.append(NamedRoute(path, search, methods=["GET"]))
     return routes

@@ -25,7 +25,8 @@ from gateway.dicomweb.negotiation import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
-from gateway.errors import NotAcceptable
+from gateway.errors import NotAcceptable, StorageUnavailable
+from gateway.retrieval.files import UNREADABLE, to_the_end
 from gateway.retrieval.instances import HeldInstance
 from gateway.retrieval.reencode import NotNative, Reencoder
 from indexer.contract.identifiers import Uid
@@ -67,6 +68,7 @@ class Transcoder:
         Raises:
             NotAcceptable: the instance is too large to be rewritten, or is not what its transfer
                 syntax says. Another form of it may be had.
+            StorageUnavailable: the disk is full or fails.
         """
         if transfer_syntax == held.transfer_syntax:
             yield held.path
@@ -75,24 +77,18 @@ class Transcoder:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._threads, rewrite, held.path, target, self._size_bytes_max)
         try:
-            await _finished(work)
+            # Else its file could come after its removal.
+            try:
+                await to_the_end(work)
+            except OSError as error:
+                raise StorageUnavailable(UNREADABLE) from error
             yield target
         finally:
-            await self._discard(target)
+            await to_the_end(self._discard(target))
 
     def close(self) -> None:
         """Wait for what is being rewritten."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-
-
-async def _finished(work: asyncio.Future[None]) -> None:
-    """Wait for the thread even when cancelled: its file must not come after its removal."""
-    try:
-        await asyncio.shield(work)
-    except asyncio.CancelledError:
-        if not work.cancel():
-            await asyncio.wait([work])
-        raise
 
 
 def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:
