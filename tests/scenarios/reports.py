@@ -9,12 +9,13 @@ from tests.support.reports import replaced
 from tests.support.world import Study
 
 _DOCUMENT = re.compile(r"(?<=\^TEXT\^XML\^Base64\^)[A-Za-z0-9+/=]+")
+_SET_ID = re.compile(r'<setId root="([0-9.]+)"/>')
 
 Changes = Sequence[tuple[str, str]]
 
 
 def a_report(study: Study, *, version: int = 1, message: Changes = (), cda: Changes = ()) -> Report:
-    """A version of the study's report.
+    """A version of the study's report, with a document id of its own in their one set.
 
     Args:
         message: pairs of what stands in the message and what shall stand there instead.
@@ -23,13 +24,17 @@ def a_report(study: Study, *, version: int = 1, message: Changes = (), cda: Chan
     report = build_message(study.examination, sent_at=study.examination.started_at)
     text = report.text
     control_id = f"{report.control_id[:-2]}{version:02}"
-    if version > 1:
-        cda = (*cda, ('<versionNumber value="1"/>', f'<versionNumber value="{version}"/>'))
     text = replaced(text, report.control_id, control_id)
     for old, new in message:
         text = replaced(text, old, new)
     [document] = _DOCUMENT.findall(text)
     written = b64decode(document).decode()
+    if version > 1:
+        [set_id] = _SET_ID.findall(written)
+        first, mine = set_id.removesuffix(".0"), f"{set_id}.{version}"
+        written = replaced(written, f'<id root="{first}"/>', f'<id root="{mine}"/>')
+        numbered = '<versionNumber value="{}"/>'
+        written = replaced(written, numbered.format(1), numbered.format(version))
     for old, new in cda:
         written = replaced(written, old, new)
     return Report(control_id, text.replace(document, b64encode(written.encode()).decode()))
