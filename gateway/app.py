@@ -31,7 +31,7 @@ from gateway.hl7.mllp import MllpLimits, MllpServer
 from gateway.intake.assembler import Assembler
 from gateway.intake.dimse_door import DimseDoor
 from gateway.intake.hl7_door import Hl7Door
-from gateway.lifecycle import Janitor, serve_http, workers
+from gateway.lifecycle import Janitor, workers
 from gateway.manifest.centre import Centre
 from gateway.model.publishing import PublicationPolicy
 from gateway.publication.dispatcher import Dispatcher
@@ -47,6 +47,7 @@ from gateway.retrieval.search import Searcher
 from gateway.retrieval.store_source import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
+from gateway.serving import listen, serve, stop_on_signals, url_of
 from gateway.settings import Settings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.lock import FolderLock
@@ -105,15 +106,12 @@ async def run(settings: Settings, *, open_access: bool) -> None:
     if open_access:
         log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
     policy = choose_policy(settings, open_access=open_access)
-    async with opened(settings, policy) as gateway:
-
-        def tell(port: int) -> None:
-            ports = {"http": port, "dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
-            log.info("listening", extra=ports | {"bind": settings.bind})
-
-        await serve_http(
-            gateway.http, host=settings.bind, port=settings.http_port, on_listening=tell
-        )
+    stop = stop_on_signals()
+    with listen(settings.bind, settings.http_port) as listening:
+        async with opened(settings, policy) as gateway:
+            ports = {"dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
+            log.info("listening", extra=ports | {"http": url_of(listening)})
+            await serve(gateway.http, listening, stop=stop)
 
 
 def choose_policy(settings: Settings, *, open_access: bool) -> Policy:

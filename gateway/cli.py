@@ -1,7 +1,6 @@
 """The program `drim-gateway`."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +40,7 @@ def serve(
     # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
     from gateway.app import run
     from gateway.errors import GatewayError
+    from gateway.serving import loop_factory
     from gateway.settings import check_open_access, load_settings
     from gateway.storage.migrations import MigrationRefused
 
@@ -52,8 +52,8 @@ def serve(
         typer.echo(f"drim-gateway: {error}", err=True)
         raise typer.Exit(2) from None
     try:
-        asyncio.run(run(settings, open_access=open_access))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(run(settings, open_access=open_access))
     except (GatewayError, MigrationRefused, OSError) as error:
         typer.echo(f"drim-gateway: {error}", err=True)
         raise typer.Exit(1) from None
-    sys.exit(0)

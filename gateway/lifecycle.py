@@ -2,14 +2,9 @@
 
 import asyncio
 import logging
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from socket import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final
-
-import uvicorn
-from starlette.types import ASGIApp
 
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
@@ -22,7 +17,6 @@ READERS_GRACE_MS: Final = 3_600_000
 """How long a replaced object stays for those who opened it before."""
 
 TIDY_EVERY_S: Final = 600.0
-SHUTDOWN_GRACE_S: Final = 10
 STORED_BEFORE_S: Final = 60.0
 """At the start, an object without a row is removed if it is older than this."""
 
@@ -81,61 +75,3 @@ class Janitor:
 
     async def _referenced(self, keys: list[str]) -> set[str]:
         return await self._database.read(lambda tx: self._studies.referenced(tx, keys))
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but signals are ours: it would raise them again before we could close anything."""
-
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[int], None]) -> None:
-        super().__init__(config)
-        self._on_listening = on_listening
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Listen, and tell so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_listening(self.servers[0].sockets[0].getsockname()[1])
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-
-async def serve_http(
-    app: ASGIApp, *, host: str, port: int, on_listening: Callable[[int], None]
-) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way have `SHUTDOWN_GRACE_S` seconds to end.
-
-    Args:
-        on_listening: told the port once it is listened on.
-
-    Raises:
-        OSError: the port cannot be listened on.
-    """
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        lifespan="off",
-    )
-    server = _Server(config, on_listening)
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        await server.serve()
-    except SystemExit:  # what uvicorn makes of a port that is taken
-        raise OSError(f"cannot listen on port {port}: is another gateway running?") from None
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -19,7 +19,7 @@ from gateway.publication.routes import operator_routes
 from gateway.security.gate import Gate
 from gateway.security.policy import Policy
 from gateway.storage.database import Database, Transaction
-from gateway.telemetry import Metrics, RequestLog
+from gateway.telemetry import Metrics, NamedRoute, RequestLog
 
 
 def build_web(
@@ -49,7 +49,9 @@ def build_web(
     app.include_router(operator_routes(database, studies, outbox))
     app.router.routes.extend(dicomweb)
     metrics = Metrics("gateway")
-    app.add_route("/metrics", _exposition(metrics, database, studies, outbox))
+    app.router.routes.append(
+        NamedRoute("/metrics", _exposition(metrics, database, studies, outbox))
+    )
     app.add_middleware(Gate, policy=policy, refusal=http_errors.answer)
     app.add_middleware(RequestLog, metrics=metrics)
     return app

@@ -229,6 +229,8 @@ class Provider:
         except Exception as error:
             status = next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)
             if isinstance(error, GatewayError):  # its message holds no patient data
+                fields = {"status": f"{status:04X}", "reason": str(error)}
+                log.warning("request_refused", extra=fields)
                 return _Answer(status, str(error))
             log.exception("handler_failed", extra={"status": f"{status:04X}"})
             return _Answer(status)

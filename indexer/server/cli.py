@@ -1,7 +1,6 @@
 """`drim-index`: a mock of the DMP as a program."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +8,11 @@ import typer
 from pydantic import ValidationError
 
 from gateway.errors import Unavailable
+from gateway.serving import listen, loop_factory, serve, stop_on_signals, url_of
 from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
 from indexer.server.app import opened_index
-from indexer.server.serving import listen, loop_factory, serve, url_of
 from indexer.server.settings import IndexSettings, SettingsRefused, load_settings
 
 app = typer.Typer(
@@ -63,9 +62,7 @@ def _policy(settings: IndexSettings, *, open_access: bool) -> AccessPolicy:
 
 
 async def _serve(settings: IndexSettings, policy: AccessPolicy) -> None:
-    stop = asyncio.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    stop = stop_on_signals()
     with listen(str(settings.bind), settings.http_port) as listening:
         async with opened_index(settings, policy) as index:
             typer.echo(f"listening at {url_of(listening)}")

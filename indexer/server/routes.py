@@ -8,11 +8,10 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from gateway.errors import NotFound
 from gateway.storage.database import Database
+from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
 from indexer.server.capability import capability_statement
 from indexer.server.http import (
@@ -43,14 +42,6 @@ PROVIDE_DESCRIPTION: Json = {
         "4XX": {"description": "None of it is held", "content": {JSON_MEDIA_TYPE: {}}},
     },
 }
-
-
-class _NamedRoute(Route):
-    """A plain route that tells its template, as FastAPI's own do: the request log names it."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child_scope = super().matches(scope)
-        return match, {**child_scope, "route": self}
 
 
 async def _require_json(request: Request) -> None:
@@ -92,7 +83,7 @@ class FhirRoutes:
         """
         app.include_router(self._router())
         for root in ("/fhir", "/fhir/"):  # FHIR names the base without a slash; clients differ
-            app.router.routes.append(_NamedRoute(root, self.provide, methods=["POST"]))
+            app.router.routes.append(NamedRoute(root, self.provide, methods=["POST"]))
         app.openapi()["paths"]["/fhir"] = {"post": PROVIDE_DESCRIPTION}
 
     def _router(self) -> APIRouter:

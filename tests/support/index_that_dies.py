@@ -11,9 +11,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.serving import listen, serve, url_of
 from indexer.server.access import OpenAccess
 from indexer.server.app import opened_index
-from indexer.server.serving import listen, serve, url_of
 from indexer.server.settings import IndexSettings
 
 

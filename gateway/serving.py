@@ -1,6 +1,10 @@
-"""Listens for HTTP until told to stop, and lets those who are being answered finish."""
+"""Listens for HTTP until told to stop, and lets those who are being answered finish.
+
+Both programs run on it.
+"""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +16,7 @@ CONNECTIONS_MAX = 512
 BACKLOG_MAX = 512
 IDLE_S_MAX = 30
 STOP_S_MAX = 10
-"""Seconds that answers under way have to finish once the index is told to stop."""
+"""Seconds that answers under way have to finish once the program is told to stop."""
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +45,14 @@ def url_of(listening: socket.socket) -> str:
     """The root address at which the socket is reached."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def stop_on_signals() -> asyncio.Event:
+    """What SIGTERM and SIGINT set in the running loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) -> None:
