@@ -4,12 +4,12 @@ A search that finds nothing is answered 200 with an empty array. The standard as
 2024 and for 200 since; a client that reads JSON reads an empty array in either case.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from gateway.catalogue.search import COUNT_MAX, CatalogueSearch, Match, SearchPage
+from gateway.catalogue.search import COUNT_MAX, Match, SearchPage
 from gateway.dicomweb.dicom_json import JsonDataSet, element
 from gateway.dicomweb.qido import SearchLevel, SearchQuery, parse_query
 from gateway.errors import AccessDenied, InvalidRequest
@@ -24,6 +24,13 @@ from indexer.contract.identifiers import Uid
 _WARNING: Final = '299 drim-gateway "{}"'  # PS3.18 §8.3.4; the form is that of RFC 7234 §5.5
 
 
+class Searched(Protocol):
+    """What is searched."""
+
+    async def find(self, query: SearchQuery) -> SearchPage:
+        """The page that the query's limit and offset name."""
+
+
 class Searcher:
     """Finds what the caller may see.
 
@@ -33,7 +40,7 @@ class Searcher:
         catalogue: is searched.
     """
 
-    def __init__(self, policy: Policy, catalogue: CatalogueSearch) -> None:
+    def __init__(self, policy: Policy, catalogue: Searched) -> None:
         self._policy = policy
         self._catalogue = catalogue
 

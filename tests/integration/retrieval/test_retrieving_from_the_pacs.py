@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
+from gateway.retrieval import answering
 from tests.support.retrieval import WAITING_MAX, Bench, a_slice, instances_of
 from tests.support.studies import SERIES, STUDY, report_news
 
@@ -103,6 +104,20 @@ async def test_a_client_that_goes_away_ends_the_move(bench: Bench) -> None:
         await bench.pacs.was_left.wait()
 
     assert bench.pacs.sent < 30
+    assert bench.spooled == []
+
+
+async def test_a_client_that_stops_reading_does_not_hold_the_pacs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "SEND_S_MAX", 0.2)
+    pixels = bytes(2**22)
+    await bench.hold_in_pacs(*(a_slice(n, PixelData=pixels) for n in range(1, 11)))
+
+    async with bench.get(), asyncio.timeout(10):
+        await bench.pacs.was_left.wait()
+
+    assert bench.pacs.sent < 10
     assert bench.spooled == []
 
 

@@ -1,0 +1,93 @@
+"""Policy decides before a source or the catalogue is asked."""
+
+import pytest
+
+from gateway.catalogue.search import Match, SearchPage
+from gateway.dicomweb.qido import SearchLevel, SearchQuery
+from gateway.errors import AccessDenied, NotFound
+from gateway.model.access import ANYONE, AccessContext
+from gateway.model.image import KnownImage
+from gateway.model.resource import Resource
+from gateway.retrieval.instances import InstanceStream
+from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.search import Searcher
+from gateway.security.policy import OpenAccess, Verdict
+from indexer.contract.identifiers import Ins, Uid
+from tests.support.studies import STUDY, a_known_image, an_image
+
+HIDDEN = Uid("1.2.250.1.999.1.2")
+
+
+class HidesOneStudy(OpenAccess):
+    async def decide(self, access: AccessContext, target: Resource | Ins) -> Verdict:
+        hidden = isinstance(target, Resource) and target.study == HIDDEN
+        return Verdict(permitted=not hidden, reason="hidden" if hidden else "")
+
+
+class Asked:
+    """A source, catalogue and search at once, which says whether it was asked."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def open(self, resource: Resource) -> InstanceStream | None:
+        self.times += 1
+        return None
+
+    async def images(self, resource: Resource) -> list[KnownImage]:
+        self.times += 1
+        return [a_known_image()]
+
+    async def find(self, query: SearchQuery) -> SearchPage:
+        self.times += 1
+        found = [
+            Match(
+                study=study,
+                description=an_image(),
+                modalities=("CT",),
+                series_count=1,
+                instance_count=1,
+            )
+            for study in (STUDY, HIDDEN)
+        ]
+        return SearchPage(matches=found, additional=0)
+
+
+async def test_no_source_is_asked_for_what_policy_refuses() -> None:
+    asked = Asked()
+    retriever = Retriever(HidesOneStudy(), asked, [asked])
+
+    with pytest.raises(AccessDenied):
+        await retriever.open(ANYONE, Resource(study=HIDDEN))
+    with pytest.raises(AccessDenied):
+        await retriever.ensure_known(ANYONE, Resource(study=HIDDEN))
+
+    assert asked.times == 0
+
+
+async def test_every_source_is_asked_before_it_is_not_found() -> None:
+    first, second = Asked(), Asked()
+    retriever = Retriever(HidesOneStudy(), first, [first, second])
+
+    with pytest.raises(NotFound):
+        await retriever.open(ANYONE, Resource(study=STUDY))
+
+    assert (first.times, second.times) == (1, 1)
+
+
+async def test_a_study_that_policy_hides_is_not_searched() -> None:
+    asked = Asked()
+    query = SearchQuery(level=SearchLevel.SERIES, studies=(HIDDEN,))
+
+    with pytest.raises(AccessDenied):
+        await Searcher(HidesOneStudy(), asked).search(ANYONE, query, within=HIDDEN)
+
+    assert asked.times == 0
+
+
+async def test_a_study_that_policy_hides_is_not_among_the_results() -> None:
+    query = SearchQuery(level=SearchLevel.STUDIES)
+
+    page = await Searcher(HidesOneStudy(), Asked()).search(ANYONE, query, within=None)
+
+    assert [match.study for match in page.matches] == [STUDY]
