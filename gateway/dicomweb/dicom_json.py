@@ -96,7 +96,7 @@ class _Reader:
                 vr = _known_vr(tag)
             if tag == _CHARACTER_SET:
                 encodings = _python_encodings(value)
-                # What is written here is UTF-8 (PS3.18 §F.2.1).
+                # What is written here is UTF-8 (PS3.18 Annex F).
                 value = b"ISO_IR 192" if value.strip(b" \0") else b""
             told[f"{tag:08X}"] = _attribute(vr, value, encodings)
         if depth:

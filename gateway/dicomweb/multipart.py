@@ -30,7 +30,7 @@ class MultipartRelated:
 
     @property
     def content_type(self) -> str:
-        """Content-Type of the whole body (PS3.18 §8.7.1)."""
+        """Content-Type of the whole body (PS3.18 §8.7.3)."""
         return f'multipart/related; type="{self._part_type}"; boundary="{self._boundary}"'
 
     def part(self, content_type: str, *, size_bytes: int) -> bytes:

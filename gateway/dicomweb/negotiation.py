@@ -19,7 +19,7 @@ DEFLATED_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2.1.99")
 EXPLICIT_BIG_ENDIAN: Final = Uid("1.2.840.10008.1.2.2")
 
 FORBIDDEN_ON_THE_WEB: Final = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN})
-"""Never sent, not even to one who names them (PS3.18 §8.7.3.5.2)."""
+"""Never sent, not even to one who names them (PS3.18 §8.7.3)."""
 
 RE_ENCODED: Final = FORBIDDEN_ON_THE_WEB | {EXPLICIT_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN}
 """What is given in Explicit VR Little Endian without touching a pixel."""
@@ -163,7 +163,7 @@ def _asks_for_instances(media: MediaRange, *, single: bool) -> bool | None:
 def _given_as(stored: Uid, asked: str | None) -> Uid | None:
     """The transfer syntax to send; None where the client cannot have this one.
 
-    Without a word from the client it is Explicit VR Little Endian (PS3.18 §8.7.3.5.2).
+    Without a word from the client it is Explicit VR Little Endian (PS3.18 §8.7.3.4).
     """
     wanted = EXPLICIT_LITTLE_ENDIAN if asked is None else asked
     if wanted in ("*", stored) and stored not in FORBIDDEN_ON_THE_WEB:

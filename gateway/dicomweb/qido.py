@@ -100,7 +100,7 @@ def parse_query(
     )
 
 
-# Texts of the standard (PS3.18 §8.3.4.2, §8.3.4.3). The name of an unknown parameter is the
+# Texts of the standard (PS3.18 §8.3.4). The name of an unknown parameter is the
 # caller's own text and may name a patient, so it is not given back.
 _LITERAL: Final = "The {} parameter is not supported. Only literal matching has been performed."
 _UNKNOWN: Final = "At least one parameter is not supported and has been ignored."
