@@ -119,6 +119,8 @@ class Studies:
             self._sql["keep_report"], message_digest=report.message_digest, content=encode(report)
         )
         if not new:
+            for told in report.studies:
+                await self._look_again(tx, told.study, now_ms=now_ms)
             return False
         for told in report.studies:
             number = await self._tell(
@@ -281,6 +283,15 @@ class Studies:
         """How many studies stand where."""
         rows = await tx.fetch(self._sql["count_by_state"])
         return {cast(str, row["state"]): cast(int, row["studies"]) for row in rows}
+
+    async def _look_again(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
+        """Decide again about a study that was set aside: "send the report again" must help.
+
+        Many systems send the very same message again, which is no other report.
+        """
+        rows = await tx.fetch(self._sql["study"], study=study)
+        if any(row["state"] == "set_aside" for row in rows):
+            await self._tell(tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
 
     async def _tell(
         self,

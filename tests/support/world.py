@@ -186,7 +186,7 @@ class World:
         self.index_url = f"http://{HOST}:{self.index_port}"
         self.data_dir = folder / "gateway"
         self.told: set[str] = set()
-        archive = Archive(folder / "pacs")
+        archive = self._archive = Archive(folder / "pacs")
         notifier = Notifier(
             "PACS",
             self.gateway_address,
@@ -265,6 +265,11 @@ class World:
         """Send the images to the PACS; returns once the gateway has acknowledged its IAN."""
         await asyncio.to_thread(send_study, study.files, self.pacs_address)
         await until(lambda: _now(study.uid in self.told))
+
+    def keep(self, study: Study) -> None:
+        """Have the PACS hold the images without a word to the gateway."""
+        for path in study.files:
+            self._archive.store(path.read_bytes())
 
     async def report(self, report: Study | Report, *, port: int | None = None) -> None:
         """Send a report, that of the study as it is or one made before, and have its AA.
