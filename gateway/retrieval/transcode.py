@@ -1,8 +1,8 @@
 """Gives instances in the transfer syntax that a client may have, without decoding a pixel.
 
-The web forbids Implicit VR Little Endian and Explicit VR Big Endian (PS3.18 §8.7.3), and one
-who names no transfer syntax gets Explicit VR Little Endian (§8.7.3.4). Rewriting runs on threads of its own
-and goes from file to file, so neither the loop nor the memory feels a large instance.
+The web forbids Implicit VR Little Endian and Explicit VR Big Endian (PS3.18 §8.7.3), and one who
+names no transfer syntax gets Explicit VR Little Endian (PS3.18 §8.7.3.4). Rewriting runs on threads
+of its own and goes from file to file, so neither the loop nor the memory feels a large instance.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import HTTP
@@ -113,7 +113,7 @@ class FakePacs:
         raise NotImplementedError
 
     async def find(
-        self, keys: Mapping[str, str | list[Dataset]], *, level: QueryLevel, answers_max: int
+        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
     ) -> list[Dataset]:
         raise NotImplementedError
 

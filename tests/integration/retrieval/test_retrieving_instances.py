@@ -211,3 +211,18 @@ async def test_an_object_that_is_gone_from_the_disk_is_an_outage(bench: Bench) -
 
     async with bench.get() as response:
         assert response.status == 503
+
+
+async def test_a_study_of_which_one_instance_cannot_be_given_is_refused_whole(
+    bench: Bench,
+) -> None:
+    """It is known before the first byte leaves, so the client is told instead of broken off."""
+    await bench.push(a_slice(1))
+    await bench.push(a_slice(2), JPEG2000Lossless)
+
+    async with bench.get(accept=PLAIN) as refused:
+        assert refused.status == 406
+    async with bench.get() as response:
+        came = instances_of(response.headers["Content-Type"], await response.read())
+
+    assert len(came) == 2
