@@ -1,16 +1,21 @@
 """Reads from an instance's file what the catalogue keeps of it; the pixels are not touched."""
 
+import os
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pydicom import Dataset, config, dcmread
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
 
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
@@ -28,6 +33,11 @@ gigabytes."""
 
 _PREFIX_BYTES: Final = 128 + 4 + 12  # preamble, "DICM" and the group length element (PS3.10 §7.1)
 _PIXEL_DATA: Final = 0x7FE00008  # the first of the elements that hold pixels
+_PIXEL_HEAD_BYTES: Final = 12  # their tag, VR and length
+
+# The web forbids these (PS3.18 §8.7.3.5.2), so they leave in another transfer syntax. One that is
+# cut short cannot, and would keep its whole study from being given: its sender must know.
+_WRITTEN_ANEW: Final = frozenset((ImplicitVRLittleEndian, ExplicitVRBigEndian))
 
 TEXT_LENGTH_MAX: Final = 1024
 """Characters kept of one text; the longest VR read here holds 64 a value."""
@@ -54,15 +64,15 @@ def read_header(path: Path) -> Header:
     """The header of a Part 10 file.
 
     Raises:
-        InvalidRequest: it cannot be read, or a UID that names it is absent or is none.
+        InvalidRequest: it cannot be read or is cut short, or a UID that names it is absent or none.
     """
     try:
         ds = _read(path)
         return Header(study=uid(ds, "StudyInstanceUID"), image=describe(ds))
+    except (InvalidRequest, OSError):
+        raise
     except InvalidValue as error:
         raise InvalidRequest(f"the instance's {error}") from None
-    except OSError:
-        raise
     except Exception:  # pydicom raises whatever its parts raise on bytes that are no data set
         raise InvalidRequest("the data set cannot be read") from None
 
@@ -71,7 +81,23 @@ def _read(path: Path) -> Dataset:
     meta = read_file_meta_info(path)
     if meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
         return _read_deflated(path, _PREFIX_BYTES + int(meta.FileMetaInformationGroupLength))
-    return dcmread(path, stop_before_pixels=True, specific_tags=_READ)
+    with path.open("rb") as file:
+        ds = dcmread(file, stop_before_pixels=True, specific_tags=_READ)
+        if meta.TransferSyntaxUID in _WRITTEN_ANEW and _is_cut_short(file, ds):
+            raise InvalidRequest("the data set is cut short")
+    return ds
+
+
+def _is_cut_short(file: BinaryIO, ds: Dataset) -> bool:
+    """Whether the last element that was read, or the pixels after it, run past the file's end."""
+    ends_at = file.tell()
+    implicit, little_endian = ds.original_encoding
+    head = file.read(_PIXEL_HEAD_BYTES)
+    if len(head) == _PIXEL_HEAD_BYTES:
+        length = head[4:8] if implicit else head[8:12]  # PS3.5 §7.1.2, §7.1.3
+        ends_at += 8 if implicit else _PIXEL_HEAD_BYTES
+        ends_at += int.from_bytes(length, "little" if little_endian else "big")
+    return ends_at > os.fstat(file.fileno()).st_size
 
 
 def _read_deflated(path: Path, offset: int) -> Dataset:

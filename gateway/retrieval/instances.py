@@ -21,21 +21,31 @@ class InstanceStream:
     """The instances of one resource, of which one at a time is held; the first is at hand.
 
     It is iterated once, and closed by whoever opened it, in the same task.
+
+    `foreseen` are the transfer syntaxes that are known to come: at least that of the first.
     """
 
-    def __init__(self, first: HeldInstance, rest: AsyncGenerator[HeldInstance]) -> None:
+    def __init__(
+        self, first: HeldInstance, rest: AsyncGenerator[HeldInstance], foreseen: frozenset[Uid]
+    ) -> None:
         """For `begin`."""
         self.first = first
+        self.foreseen = foreseen | {first.transfer_syntax}
         self._rest = rest
 
     @classmethod
-    async def begin(cls, instances: AsyncGenerator[HeldInstance]) -> Self | None:
+    async def begin(
+        cls,
+        instances: AsyncGenerator[HeldInstance],
+        *,
+        foreseen: frozenset[Uid] = frozenset(),
+    ) -> Self | None:
         """The stream with its first instance at hand; None if there is none."""
         try:
             first = await anext(instances)
         except StopAsyncIteration:
             return None
-        return cls(first, instances)
+        return cls(first, instances, foreseen)
 
     async def __aiter__(self) -> AsyncIterator[HeldInstance]:
         yield self.first

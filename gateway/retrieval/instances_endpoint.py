@@ -38,9 +38,12 @@ class InstancesEndpoint:
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
-            first = stream.first.transfer_syntax
             single = resource.instance is not None
-            if request.accepted.instance_form(first, single=single).multipart:
+            # All of them before the first byte: what cannot be ended must not be begun.
+            forms = [
+                request.accepted.instance_form(syntax, single=single) for syntax in stream.foreseen
+            ]
+            if forms[0].multipart:
                 await self._send_parts(stream, request.accepted, single, body)
             else:
                 await self._send_alone(stream, request.accepted, body)

@@ -34,7 +34,10 @@ class StoreSource:
         stored = [image.stored for image in known if image.stored is not None]
         if len(stored) < len(known):
             return None
-        return await InstanceStream.begin(give_stored(stored, self._path))
+        return await InstanceStream.begin(
+            give_stored(stored, self._path),
+            foreseen=frozenset(one.transfer_syntax for one in stored),
+        )
 
 
 async def give_stored(

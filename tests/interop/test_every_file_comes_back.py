@@ -1,0 +1,246 @@
+"""Every file that others published: it comes back as it was sent, or is refused for its fault."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom.data
+import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from tests.interop.instances import UNCOMPRESSED, Instance, NotAnInstance, associated, sent
+from tests.interop.wire import AS_STORED, INSTANCES, asked
+from tests.support.peers import shared_data
+from tests.support.programs import Gateway, a_gateway
+
+# Files that are broken on purpose make pydicom warn.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+
+BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
+
+NOT_AN_INSTANCE = "names no SOP class: no client can send it"
+NO_STUDY = "A900 the instance's StudyInstanceUID is absent"
+HASHED = "0117 the SOP instance is no UID"
+NOT_OFFERED = "no presentation context"
+
+REFUSED = {
+    "dicom/pydicom-data/HTJ2KLossless_08_RGB.dcm": NO_STUDY,
+    "dicom/pydicom-data/HTJ2K_08_RGB.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSL_08_07_0_1F.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSL_16_15_1_1F.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSL_RGB_ILV0.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSL_RGB_ILV1.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSL_RGB_ILV2.dcm": NO_STUDY,
+    "dicom/pydicom-data/JLSN_RGB_ILV0.dcm": NO_STUDY,
+    "dicom/pydicom-data/bad_sequence.dcm": HASHED,
+    "dicom/pydicom-data/color-pl.dcm": NOT_OFFERED,  # Ultrasound Image Storage, retired in 1993
+    "dicom/pydicom-data/color-px.dcm": NOT_OFFERED,
+    "dicom/pylibjpeg-data/JPEGLosslessSV1/JPEGLosslessP14SV1_1s_1f_u_16_16.dcm": NO_STUDY,
+    "pydicom/JPEGLSNearLossless_08.dcm": NO_STUDY,
+    "pydicom/JPEGLSNearLossless_16.dcm": NO_STUDY,
+    "pydicom/SC_rgb_jls_lossy_line.dcm": NO_STUDY,
+    "pydicom/SC_rgb_jls_lossy_sample.dcm": NO_STUDY,
+    "pydicom/UN_sequence.dcm": NO_STUDY,
+    "pydicom/dicomdirtests/DICOMDIR": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-bigEnd": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-empty.dcm": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-implicit": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-nooffset": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-nopatient": NOT_OFFERED,
+    "pydicom/dicomdirtests/DICOMDIR-reordered": NOT_OFFERED,
+    "pydicom/dicomdirtests/TINY_ALPHA/DICOMDIR": NOT_OFFERED,
+    "pydicom/empty_charset_LEI.dcm": NOT_AN_INSTANCE,
+    "pydicom/meta_missing_tsyntax.dcm": NOT_AN_INSTANCE,
+    "pydicom/nested_priv_SQ.dcm": NOT_AN_INSTANCE,
+    "pydicom/no_meta.dcm": NOT_AN_INSTANCE,
+    "pydicom/no_meta_group_length.dcm": NO_STUDY,
+    "pydicom/priv_SQ.dcm": NO_STUDY,
+    "pydicom/rtplan_truncated.dcm": "A900 the data set is cut short",
+}
+"""What is not taken by C-STORE, and the answer that says why."""
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, Path]:
+    third_party = shared_data() / "dicom"
+    found = {}
+    for name, folder in (("dicom", third_party), ("pydicom", BUNDLED)):
+        for path in sorted(one for one in folder.rglob("*") if is_dicom(one)):
+            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
+    return found
+
+
+def is_dicom(path: Path) -> bool:
+    """By its name, or by what every Part 10 file begins with (PS3.10 §7.1)."""
+    if not path.is_file():
+        return False
+    return path.suffix == ".dcm" or path.read_bytes()[128:132] == b"DICM"
+
+
+@pytest.fixture(scope="module")
+def corpus(files: dict[str, Path]) -> dict[str, Instance]:
+    """All of them at once: what shares a UID with another gets one of its own."""
+    instances = {}
+    for name, path in files.items():
+        try:
+            instances[name] = Instance.of(path.read_bytes())
+        except NotAnInstance:
+            continue
+    taken: set[str] = set()
+    # A deflated one keeps its UID, which cannot be replaced in its bytes.
+    for name, one in sorted(instances.items(), key=lambda item: not is_deflated(item[1])):
+        if one.sop_instance in taken and one.header.get("SOPInstanceUID"):
+            instances[name] = one.renamed(str(10 ** len(one.sop_instance) - len(taken)))
+        taken.add(instances[name].sop_instance)
+    return instances
+
+
+def is_deflated(instance: Instance) -> bool:
+    return instance.transfer_syntax == DeflatedExplicitVRLittleEndian
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with a_gateway(tmp_path_factory.mktemp("files")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def answers(
+    gateway: Gateway, corpus: dict[str, Instance], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What the gateway said to each, all on one association."""
+    folder = tmp_path_factory.mktemp("outbox")
+    with associated(gateway.dicom, corpus.values()) as association:
+        return {name: sent(association, one, folder) for name, one in corpus.items()}
+
+
+@pytest.fixture(scope="module")
+def held(corpus: dict[str, Instance], answers: dict[str, str]) -> dict[str, Instance]:
+    """What was taken."""
+    return {name: one for name, one in corpus.items() if answers[name] == ""}
+
+
+@pytest.fixture(scope="module")
+def studies(held: dict[str, Instance]) -> dict[str, list[Instance]]:
+    """What was taken, by its study."""
+    found = defaultdict(list)
+    for one in held.values():
+        found[str(one.header.StudyInstanceUID)].append(one)
+    return found
+
+
+def test_each_file_is_taken_or_refused_for_its_fault(
+    files: dict[str, Path], answers: dict[str, str]
+) -> None:
+    told = {name: answers.get(name, NOT_AN_INSTANCE) for name in files}
+
+    assert {name: answer for name, answer in told.items() if answer} == REFUSED
+
+
+def test_what_was_taken_comes_back_with_the_same_data_set(
+    gateway: Gateway, held: dict[str, Instance]
+) -> None:
+    differing = {name: difference_as_stored(gateway, one) for name, one in held.items()}
+
+    assert {name: one for name, one in differing.items() if one} == {}
+
+
+def difference_as_stored(gateway: Gateway, instance: Instance) -> str:
+    answer = asked(gateway.http, f"/dicom-web{instance.address}", accept=AS_STORED)
+    if answer.status != 200:
+        return f"{answer.status} {answer.body!r}"
+    [(kind, content)] = answer.parts
+    returned = Instance.of(content)
+    if f"transfer-syntax={returned.transfer_syntax}" not in kind:
+        return f"the part says {kind}, its file {returned.transfer_syntax}"
+    if returned.transfer_syntax == instance.transfer_syntax:
+        return "" if returned.encoded == instance.encoded else "the bytes differ"
+    if returned.transfer_syntax != ExplicitVRLittleEndian:
+        return f"it is given in {returned.transfer_syntax}"
+    return "" if returned.digest == instance.digest else "the data set differs"
+
+
+def test_native_data_sets_come_as_explicit_little_endian_unless_something_else_is_asked_for(
+    gateway: Gateway, held: dict[str, Instance]
+) -> None:
+    native = {
+        name: one
+        for name, one in held.items()
+        if one.transfer_syntax in UNCOMPRESSED or is_deflated(one)
+    }
+
+    differing = []
+    for name, one in native.items():
+        answer = asked(gateway.http, f"/dicom-web{one.address}", accept=INSTANCES)
+        returned = Instance.of(answer.parts[0][1])
+        if returned.transfer_syntax != ExplicitVRLittleEndian or returned.digest != one.digest:
+            differing.append(name)
+
+    assert differing == []
+    assert {one.transfer_syntax for one in native.values()} > UNCOMPRESSED
+
+
+def test_compressed_ones_are_not_decompressed_and_the_client_is_told_what_to_accept(
+    gateway: Gateway, held: dict[str, Instance]
+) -> None:
+    compressed = [
+        one
+        for one in held.values()
+        if one.transfer_syntax not in UNCOMPRESSED and not is_deflated(one)
+    ]
+
+    told = [asked(gateway.http, f"/dicom-web{one.address}", accept=INSTANCES) for one in compressed]
+
+    assert {answer.status for answer in told} == {406}
+    for one, answer in zip(compressed, told, strict=True):
+        assert f"held in transfer syntax {one.transfer_syntax}" in answer.json["detail"]
+        assert "transfer-syntax=*" in answer.json["detail"]
+
+
+def test_each_has_metadata_that_names_it(gateway: Gateway, held: dict[str, Instance]) -> None:
+    told = {
+        name: asked(gateway.http, f"/dicom-web{one.address}/metadata") for name, one in held.items()
+    }
+
+    assert {name for name, answer in told.items() if answer.status != 200} == set()
+    for name, one in held.items():
+        [metadata] = told[name].json
+        assert metadata["00080018"]["Value"] == [one.sop_instance]
+
+
+def test_a_study_comes_whole(gateway: Gateway, studies: dict[str, list[Instance]]) -> None:
+    for study, instances in studies.items():
+        answer = asked(gateway.http, f"/dicom-web/studies/{study}", accept=AS_STORED)
+
+        came = [Instance.of(content).sop_instance for _kind, content in answer.parts]
+        assert sorted(came) == sorted(one.sop_instance for one in instances)
+
+
+def test_a_study_is_not_begun_in_a_form_that_some_of_it_cannot_have(
+    gateway: Gateway, studies: dict[str, list[Instance]]
+) -> None:
+    given = UNCOMPRESSED | {DeflatedExplicitVRLittleEndian}
+    mixed = {
+        study
+        for study, instances in studies.items()
+        if len({one.transfer_syntax in given for one in instances}) == 2
+    }
+
+    told = [asked(gateway.http, f"/dicom-web/studies/{one}", accept=INSTANCES) for one in mixed]
+
+    assert len(mixed) > 1
+    assert {answer.status for answer in told} == {406}
+
+
+def test_the_log_names_no_patient_and_no_instance(
+    gateway: Gateway, corpus: dict[str, Instance], answers: dict[str, str]
+) -> None:
+    names = ("PatientName", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    secrets = {str(one.header.get(name, "")) for one in corpus.values() for name in names}
+
+    log = gateway.program.told
+
+    # Shorter ones, such as "ID1", are in any log.
+    assert [one for one in secrets if len(one) > 5 and one in log] == []
+    assert '"level": "error"' not in log
