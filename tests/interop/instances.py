@@ -17,6 +17,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_file_meta_info
+from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -103,13 +104,15 @@ class Instance:
     @cached_property
     def digest(self) -> str:
         """See `digest_of`: the same for the same data set in another native transfer syntax."""
-        was = config.replace_un_with_known_vr
-        # An unknown VR has no byte order (PS3.5 §6.2.2); pydicom would take the file's.
-        config.replace_un_with_known_vr = False
-        try:
+        with _unknown_kept():
             return digest_of(BytesIO(self.part10))
-        finally:
-            config.replace_un_with_known_vr = was
+
+    @cached_property
+    def values(self) -> dict[BaseTag, object]:
+        """Each element's value but group lengths, for senders that mend lengths and VRs."""
+        with _unknown_kept():
+            ds = dcmread(BytesIO(self.part10))
+            return {one.tag: one.value for one in ds if one.tag.element != 0}
 
     def renamed(self, sop_instance: str) -> "Instance":
         """The same under another UID of the same length; a deflated one cannot be renamed so."""
@@ -123,6 +126,17 @@ class Instance:
 
 # SOP Instance UID (0008,0018) in either order of bytes, with or without its VR.
 _OWN_NAME = rb"(?s)((?:\x08\x00\x18\x00|\x00\x08\x00\x18)(?:.{4}|UN.{6}))"
+
+
+@contextmanager
+def _unknown_kept() -> Iterator[None]:
+    """Of VR UN nobody knows the order of bytes (PS3.5 §6.2.2); pydicom would take the file's."""
+    was = config.replace_un_with_known_vr
+    config.replace_un_with_known_vr = False
+    try:
+        yield
+    finally:
+        config.replace_un_with_known_vr = was
 
 
 def _without_meta(document: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What viewers and RIS say on the wire, with nothing of ours in between: HTTP and MLLP."""
 
 import json
+import socket
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPConnection
@@ -9,6 +10,7 @@ from typing import Any
 from tests.support.programs import HOST
 
 ANSWER_WITHIN_S = 60.0
+START, END = b"\x0b", b"\x1c\r"  # HL7 2.5 appendix C §C.4.3
 INSTANCES = 'multipart/related; type="application/dicom"'
 AS_STORED = f"{INSTANCES}; transfer-syntax=*"
 
@@ -67,3 +69,36 @@ def asked(
         return Answer(response.status, response.getheader("Content-Type", ""), response.read())
     finally:
         connection.close()
+
+
+def told(port: int, *messages: bytes) -> list[str]:
+    """The acknowledgements of HL7 messages, framed for MLLP and sent one after the other on one
+    connection; fewer where the gateway closes it."""
+    with socket.create_connection((HOST, port), timeout=ANSWER_WITHIN_S) as connection:
+        answers = []
+        for message in messages:
+            connection.sendall(START + message + END)
+            if not (answer := heard(connection)):
+                break
+            answers.append(answer)
+        return answers
+
+
+def heard(connection: socket.socket) -> str:
+    """The next acknowledgement on a connection; empty where it is closed."""
+    answer = b""
+    while not answer.endswith(END):
+        try:
+            data = connection.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            assert answer == b"", "the answer is cut short"
+            return ""
+        answer += data
+    return answer.removeprefix(START).removesuffix(END).decode()
+
+
+def segment(answer: str, name: str) -> list[str]:
+    """Fields of a segment, by their numbers; empty if it is not there."""
+    return next((one.split("|") for one in answer.split("\r") if one.startswith(name)), [])

@@ -1,0 +1,96 @@
+"""Synthetic studies and their reports, each told to a gateway the way a centre does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simulators.imaging_centre.ris import build_message
+from simulators.synthetic.examination import Examination, make_examination
+from simulators.synthetic.studies import save_study
+from tests.interop.instances import Instance
+from tests.interop.wire import asked
+from tests.support.programs import Gateway
+
+T = TypeVar("T")
+
+SEED = 29
+WITHIN_S = 30.0
+POLL_EVERY_S = 0.05
+_NUMBERS = count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """An examination, and the files that its modality made."""
+
+    examination: Examination
+    folder: Path
+    files: tuple[Path, ...]
+
+    @property
+    def uid(self) -> str:
+        """The Study Instance UID."""
+        return self.examination.study_uid
+
+    @property
+    def instances(self) -> list[Instance]:
+        """What the files hold."""
+        return [Instance.of(path.read_bytes()) for path in self.files]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each instance by its SOP Instance UID."""
+        return {one.sop_instance: one.digest for one in self.instances}
+
+    @property
+    def report(self) -> bytes:
+        """The ORU of its report."""
+        told = build_message(self.examination, sent_at=self.examination.started_at)
+        return told.text.encode()
+
+    @property
+    def secrets(self) -> set[str]:
+        """What no log may name of it: the patient, and every UID."""
+        patient = self.examination.patient
+        uids = {self.uid}
+        for one in self.instances:
+            uids |= {one.sop_instance, str(one.header.SeriesInstanceUID)}
+        names = {patient.ins, patient.birth_name, patient.local_id, *patient.given_names}
+        return uids | names | {self.examination.accession}
+
+
+def a_study(folder: Path, modality: str) -> Study:
+    """A study, and a patient, that no test has seen before."""
+    examination = make_examination(SEED, next(_NUMBERS), modality)
+    folder = folder / examination.study_id
+    return Study(examination=examination, folder=folder, files=save_study(examination, folder))
+
+
+def until(ask: Callable[[], T]) -> T:
+    """The first answer that is true of those that `ask` gives."""
+    given_up_at = time.monotonic() + WITHIN_S
+    while not (answer := ask()):
+        assert time.monotonic() < given_up_at, f"in {WITHIN_S} s only {answer!r} was answered"
+        time.sleep(POLL_EVERY_S)
+    return answer
+
+
+def standing(gateway: Gateway, study: Study) -> dict[str, Any]:
+    """Where the gateway says that the study stands; empty if it does not know it."""
+    listed = asked(gateway.http, "/api/studies?limit=1000").json["studies"]
+    return next((row for row in listed if row["study_uid"] == study.uid), {})
+
+
+def published(gateway: Gateway, study: Study) -> dict[str, Any]:
+    """Wait until the study is published, and give its pointer as a viewer finds it."""
+    until(lambda: standing(gateway, study).get("state") == "published")
+    patient = study.examination.patient
+    who = {"ins": patient.ins, "oid": patient.ins_oid}
+    [pointer] = asked(gateway.http, "/api/pointers/search", method="POST", body=who).json[
+        "pointers"
+    ]
+    assert isinstance(pointer, dict)
+    return pointer
