@@ -52,7 +52,9 @@ def test_storescu_sends_in_each_transfer_syntax(open_gateway: Gateway, option: s
     run = dcmtk.run("storescu", "-R", option, *dcmtk.called(open_gateway.dicom), path)
 
     assert run.returncode == 0, run.stdout
-    assert returned(open_gateway, made).values == made.values  # it mends the VR of pixels
+    came = returned(open_gateway, made)
+    # It mends the VR of compressed pixels on the way.
+    assert came.digest == made.digest or came.values == made.values
 
 
 @pytest.mark.parametrize("option", [(), ("-pdu", "4096", "--max-send-pdu", "4096")])
