@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 CONNECTIONS_MAX = 512
 BACKLOG_MAX = 512
 IDLE_S_MAX = 30
-STOP_S_MAX = 10
-"""Seconds that answers under way have to finish once the program is told to stop."""
+STOP_S_MAX = 4
+"""Seconds that answers under way have to finish once the program is told to stop. With those that
+messages under way have after them, less than the 10 s after which container runtimes kill."""
 
 
 class _Server(uvicorn.Server):

@@ -184,7 +184,7 @@ class World:
         self.pacs_door = free_port() if with_doors else self.pacs_port
         self.url = f"http://{HOST}:{http}"
         self.index_url = f"http://{HOST}:{self.index_port}"
-        self.data_dir = folder / "gateway"
+        self.data_dir, self.index_dir = folder / "gateway", folder / "index"
         self.told: set[str] = set()
         archive = self._archive = Archive(folder / "pacs")
         notifier = Notifier(
@@ -201,7 +201,7 @@ class World:
             "indexer.server",
             {
                 "INDEX_HTTP_PORT": str(self.index_port),
-                "INDEX_DATA_DIR": str(folder / "index"),
+                "INDEX_DATA_DIR": str(self.index_dir),
                 "LOG": str(folder / "index.log"),
             },
             port=self.index_port,
