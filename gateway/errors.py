@@ -10,6 +10,7 @@
     │   ├── PacsUnavailable
     │   └── StorageUnavailable
     └── Rejected             a peer refused for good: a person must look
+        └── PacsAnswerUnreadable
 
 Messages say what was wrong and hold no patient data: they reach logs and peers.
 """
@@ -59,3 +60,7 @@ class StorageUnavailable(Unavailable):
 
 class Rejected(GatewayError):
     """A peer refused for good."""
+
+
+class PacsAnswerUnreadable(Rejected):
+    """The PACS answered, and asking again would bring the same: it cannot be understood."""

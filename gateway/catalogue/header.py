@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydicom.uid import (
 
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
+from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Identifier
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
@@ -42,14 +44,16 @@ _WRITTEN_ANEW: Final = frozenset((ImplicitVRLittleEndian, ExplicitVRBigEndian))
 TEXT_LENGTH_MAX: Final = 1024
 """Characters kept of one text; the longest VR read here holds 64 a value."""
 
-_READ: Final = [
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
-    "SpecificCharacterSet", "PatientID", "IssuerOfPatientID",
-    "IssuerOfPatientIDQualifiersSequence", "PatientName", "PatientBirthDate", "PatientSex",
-    "AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyDate", "StudyTime",
+_TEXTS: Final = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID",
+    "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDate", "StudyTime",
     "StudyDescription", "StudyID", "ReferringPhysicianName", "Modality", "SeriesNumber",
     "SeriesDescription", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
-]  # fmt: skip
+)  # fmt: skip
+_PATIENT_ISSUER: Final = "IssuerOfPatientIDQualifiersSequence"
+_ACCESSION_ISSUER: Final = "IssuerOfAccessionNumberSequence"
+_TITLE: Final = "ConceptNameCodeSequence"
+_READ: Final = [*_TEXTS, "SpecificCharacterSet", _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ def read_header(path: Path) -> Header:
     """
     try:
         ds = _read(path)
-        return Header(study=uid(ds, "StudyInstanceUID"), image=describe(ds))
+        return Header(study=uid(ds, "StudyInstanceUID"), image=describe(read_texts(ds)))
     except (InvalidRequest, OSError):
         raise
     except InvalidValue as error:
@@ -115,46 +119,54 @@ def _read_deflated(path: Path, offset: int) -> Dataset:
     )
 
 
+def read_texts(ds: Dataset) -> dict[str, str]:
+    """What a data set tells, by keyword and in its own character set; what it leaves out is absent.
+
+    A sequence that names an issuer gives its OID, and one that names a concept its code.
+    """
+    told = {keyword: text(ds, keyword) for keyword in _TEXTS}
+    told |= {keyword: _issuer(ds, keyword) for keyword in (_PATIENT_ISSUER, _ACCESSION_ISSUER)}
+    told[_TITLE] = _title_code(ds)
+    return {keyword: value for keyword, value in told.items() if value}
+
+
 def describe(
-    ds: Dataset, *, patient_issuer: str = "", accession_issuer: str = ""
+    told: Mapping[str, str], *, patient_issuer: str = "", accession_issuer: str = ""
 ) -> ImageDescription:
-    """What a data set tells of one instance; both issuers hold where the data set names none.
+    """One instance, from the texts told of it; both issuers hold where they name none.
 
     Raises:
         InvalidValue: a UID that names the instance is absent or is none.
     """
+
+    def of(keyword: str) -> str:
+        return told.get(keyword, "")
+
     return ImageDescription(
-        series=uid(ds, "SeriesInstanceUID"),
-        instance=uid(ds, "SOPInstanceUID"),
-        sop_class=uid(ds, "SOPClassUID"),
+        series=_uid("SeriesInstanceUID", of("SeriesInstanceUID")),
+        instance=_uid("SOPInstanceUID", of("SOPInstanceUID")),
+        sop_class=_uid("SOPClassUID", of("SOPClassUID")),
         patient=ImagePatient(
-            local_id=_identifier(
-                text(ds, "PatientID"),
-                _issuer(ds, "IssuerOfPatientIDQualifiersSequence"),
-                patient_issuer,
-            ),
-            name=text(ds, "PatientName"),
-            birth_date=text(ds, "PatientBirthDate"),
-            sex=text(ds, "PatientSex"),
+            local_id=_identifier(of("PatientID"), of(_PATIENT_ISSUER) or patient_issuer),
+            name=of("PatientName"),
+            birth_date=of("PatientBirthDate"),
+            sex=of("PatientSex"),
         ),
-        accession=_identifier(
-            text(ds, "AccessionNumber"),
-            _issuer(ds, "IssuerOfAccessionNumberSequence"),
-            accession_issuer,
-        ),
-        study_date=text(ds, "StudyDate"),
-        study_time=text(ds, "StudyTime"),
-        study_description=text(ds, "StudyDescription"),
-        study_id=text(ds, "StudyID"),
-        referring_physician=text(ds, "ReferringPhysicianName"),
-        modality=text(ds, "Modality"),
-        series_number=text(ds, "SeriesNumber"),
-        series_description=text(ds, "SeriesDescription"),
-        instance_number=text(ds, "InstanceNumber"),
-        frames=_number(ds, "NumberOfFrames"),
-        rows=_number(ds, "Rows"),
-        columns=_number(ds, "Columns"),
-        bits_allocated=_number(ds, "BitsAllocated"),
+        accession=_identifier(of("AccessionNumber"), of(_ACCESSION_ISSUER) or accession_issuer),
+        study_date=of("StudyDate"),
+        study_time=of("StudyTime"),
+        study_description=of("StudyDescription"),
+        study_id=of("StudyID"),
+        referring_physician=of("ReferringPhysicianName"),
+        modality=of("Modality"),
+        series_number=of("SeriesNumber"),
+        series_description=of("SeriesDescription"),
+        instance_number=of("InstanceNumber"),
+        frames=_number(of("NumberOfFrames")),
+        rows=_number(of("Rows")),
+        columns=_number(of("Columns")),
+        bits_allocated=_number(of("BitsAllocated")),
+        title_code=of(_TITLE) if of("SOPClassUID") == KEY_OBJECTS else "",
     )
 
 
@@ -164,13 +176,7 @@ def uid(ds: Dataset, keyword: str) -> Uid:
     Raises:
         InvalidValue: it is absent, empty or no UID; says which element, for its sender to mend.
     """
-    value = text(ds, keyword)
-    if not value:
-        raise InvalidValue(f"{keyword} is absent")
-    try:
-        return Uid(value)
-    except InvalidValue as error:
-        raise InvalidValue(f"{keyword} is {error}") from None
+    return _uid(keyword, text(ds, keyword))
 
 
 def text(ds: Dataset, keyword: str) -> str:
@@ -182,9 +188,18 @@ def text(ds: Dataset, keyword: str) -> str:
     return "\\".join(str(one).strip(" \0") for one in values)[:TEXT_LENGTH_MAX]
 
 
-def _number(ds: Dataset, keyword: str) -> int | None:
+def _uid(keyword: str, value: str) -> Uid:
+    if not value:
+        raise InvalidValue(f"{keyword} is absent")
     try:
-        return int(text(ds, keyword))
+        return Uid(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{keyword} is {error}") from None
+
+
+def _number(value: str) -> int | None:
+    try:
+        return int(value)
     except ValueError:
         return None
 
@@ -197,5 +212,11 @@ def _issuer(ds: Dataset, keyword: str) -> str:
     return text(items[0], "UniversalEntityID")
 
 
-def _identifier(value: str, named: str, assumed: str) -> Identifier:
-    return Identifier(value=value, authority=named or assumed) if value else NOBODY
+def _title_code(ds: Dataset) -> str:
+    """Code of the root of a structured document (PS3.3 §C.17.3.1), its title."""
+    items = ds.get(_TITLE)
+    return text(items[0], "CodeValue") if items else ""
+
+
+def _identifier(value: str, authority: str) -> Identifier:
+    return Identifier(value=value, authority=authority) if value else NOBODY

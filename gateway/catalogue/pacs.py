@@ -1,34 +1,48 @@
-"""Asks the centre's PACS what they hold of a study (C-FIND, Study Root, PS3.4 §C.6.2)."""
+"""Asks the centre's PACS what they hold of a study (C-FIND, Study Root, PS3.4 §C.6.2).
 
-from collections.abc import Iterable, Sequence
+All of them must answer before anything is known: a part of a study must not pass for the whole.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pydicom import Dataset
 
-from gateway.catalogue.header import describe, text
-from gateway.dimse.scu import DimseRequestor, QueryLevel
-from gateway.errors import PacsUnavailable
+from gateway.catalogue.header import describe, read_texts
+from gateway.dimse.scu import DimseRequestor, Find, QueryLevel
+from gateway.errors import PacsAnswerUnreadable
 from gateway.model.image import ImageDescription
-from gateway.model.notification import PacsAnswered
+from gateway.model.notification import HeldByPacs, PacsAnswered
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
+
+STUDIES_MAX: Final = 16
+"""Answers about one study; a second that names somebody else already needs a person."""
+
+SERIES_MAX: Final = 10_000
 
 INSTANCES_MAX: Final = 100_000
 """Instances of one study that an answer may list."""
 
-SERIES_MAX: Final = 10_000
-
 _STUDY_KEYS: Final = (
-    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex",
-    "AccessionNumber", "StudyDate", "StudyTime", "StudyDescription", "StudyID",
-    "ReferringPhysicianName",
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDate",
+    "StudyTime", "StudyDescription", "StudyID", "ReferringPhysicianName",
 )  # fmt: skip
 _SERIES_KEYS: Final = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription")
 _IMAGE_KEYS: Final = (
     "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "NumberOfFrames", "Rows", "Columns",
-    "BitsAllocated",
+    "BitsAllocated", "ConceptNameCodeSequence",
 )  # fmt: skip
+_SEQUENCES: Final = frozenset({"ConceptNameCodeSequence"})
+
+_IDENTITIES: Final = (  # what a report is compared with; some PACS tell the issuers unasked
+    ("PatientID", "IssuerOfPatientIDQualifiersSequence", "PatientBirthDate", "PatientSex"),
+    ("AccessionNumber", "IssuerOfAccessionNumberSequence"),
+)
+
+Texts = Mapping[str, str]
+"""What an answer tells, by DICOM keyword."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,48 +62,26 @@ class Pacs:
         """Every instance that it holds of the study; none if it does not know the study.
 
         Raises:
-            PacsUnavailable: it does not answer, or its answers cannot be read.
+            PacsUnavailable: it does not answer.
+            PacsAnswerUnreadable: it tells of something without its UIDs, of what was not asked,
+                or of more than is taken.
         """
-        found = await self._find(QueryLevel.STUDY, _STUDY_KEYS, 2, study=study)
-        if not found:
-            return ()
-        images: list[ImageDescription] = []
-        for series in await self._find(QueryLevel.SERIES, _SERIES_KEYS, SERIES_MAX, study=study):
-            uid = text(series, "SeriesInstanceUID")
-            room = INSTANCES_MAX - len(images)
-            answers = await self._find(QueryLevel.IMAGE, _IMAGE_KEYS, room, study=study, series=uid)
-            images += [self._description((found[0], series, answer)) for answer in answers]
-        return tuple(images)
+        told = await self.requestor.converse(lambda find: _list_instances(find, study))
+        images: dict[Uid, ImageDescription] = {}
+        for one in told:
+            image = self._description(one)
+            images.setdefault(image.instance, image)
+        return tuple(images.values())
 
-    async def _find(
-        self,
-        level: QueryLevel,
-        keys: Iterable[str],
-        answers_max: int,
-        *,
-        study: Uid,
-        series: str = "",
-    ) -> list[Dataset]:
-        """Ask at one level; the unique keys of the levels above are given (PS3.4 §C.4.1.2.1)."""
-        asked: dict[str, str | list[Dataset]] = dict.fromkeys(keys, "")
-        asked["StudyInstanceUID"] = study
-        if series:
-            asked["SeriesInstanceUID"] = series
-        return await self.requestor.find(asked, level=level, answers_max=answers_max)
-
-    def _description(self, levels: Sequence[Dataset]) -> ImageDescription:
-        """One instance, from the answers of its study, its series and itself."""
-        whole = Dataset()
-        for level in levels:
-            whole.update(level)
+    def _description(self, told: Texts) -> ImageDescription:
         try:
             return describe(
-                whole,
+                told,
                 patient_issuer=self.patient_id_issuer,
                 accession_issuer=self.accession_issuer,
             )
-        except InvalidValue:
-            raise PacsUnavailable("an answer of the PACS names no instance") from None
+        except InvalidValue as error:
+            raise PacsAnswerUnreadable(f"the PACS tells of an instance whose {error}") from None
 
 
 class PacsDirectory:
@@ -104,22 +96,68 @@ class PacsDirectory:
         return {pacs.ae_title: pacs.requestor for pacs in self._pacs}
 
     async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
-        """What the first PACS that knows the study holds of it.
+        """What all the PACS hold of the study; of an instance that several hold, the first tells.
 
         Raises:
-            PacsUnavailable: none knows it, and at least one does not answer.
+            PacsUnavailable: at least one does not answer, so there may be more than is known.
+            PacsAnswerUnreadable: at least one answers what cannot be understood.
         """
-        failure: PacsUnavailable | None = None
+        held: dict[Uid, HeldByPacs] = {}
         for pacs in self._pacs:
-            try:
-                images = await pacs.describe(study)
-            except PacsUnavailable as error:
-                failure = error
-                continue
-            if images:
-                return PacsAnswered(
-                    study=study, pacs=pacs.ae_title, images=images, asked_after=asked_after
-                )
-        if failure is not None:
-            raise failure
-        return PacsAnswered(study=study, pacs="", images=(), asked_after=asked_after)
+            for image in await pacs.describe(study):
+                held.setdefault(image.instance, HeldByPacs(pacs=pacs.ae_title, image=image))
+        return PacsAnswered(study=study, held=tuple(held.values()), asked_after=asked_after)
+
+
+def _list_instances(find: Find, study: Uid) -> list[Texts]:
+    """What is told of every instance of a study, by all three levels together."""
+    asked = {"StudyInstanceUID": str(study)}
+    studies = _ask(find, QueryLevel.STUDY, _STUDY_KEYS, asked, STUDIES_MAX)
+    if not studies:
+        return []
+    of_study = _unite(studies)
+    told: list[Texts] = []
+    for series in _ask(find, QueryLevel.SERIES, _SERIES_KEYS, asked, SERIES_MAX):
+        if "SeriesInstanceUID" not in series:
+            raise PacsAnswerUnreadable("the PACS tells of a series without its UID")
+        within = asked | {"SeriesInstanceUID": series["SeriesInstanceUID"]}
+        room = INSTANCES_MAX - len(told)
+        for image in _ask(find, QueryLevel.IMAGE, _IMAGE_KEYS, within, room):
+            told.append({**of_study, **series, **image})
+    return told
+
+
+def _ask(
+    find: Find, level: QueryLevel, keys: Sequence[str], asked: Mapping[str, str], answers_max: int
+) -> list[Texts]:
+    """Ask at one level; the unique keys of the levels above are given (PS3.4 §C.4.1.2.1)."""
+    wanted: dict[str, str | Sequence[Dataset]] = {
+        keyword: [] if keyword in _SEQUENCES else "" for keyword in keys
+    }
+    answers = find({**wanted, **asked}, level=level, answers_max=answers_max)
+    try:
+        # Each answer in its own character set: those of two levels may differ.
+        read = [read_texts(answer) for answer in answers]
+    except Exception:  # pydicom raises whatever its parts raise on bytes that are no data set
+        raise PacsAnswerUnreadable("an answer of the PACS to C-FIND cannot be read") from None
+    for answer in read:
+        if any(answer.get(keyword, value) != value for keyword, value in asked.items()):
+            raise PacsAnswerUnreadable("the PACS answers about what it was not asked")
+    # Some answer more than they are asked, and what belongs to another level is told there.
+    others = {*_STUDY_KEYS, *_SERIES_KEYS, *_IMAGE_KEYS} - {*keys}
+    return [{key: value for key, value in one.items() if key not in others} for one in read]
+
+
+def _unite(studies: Iterable[Texts]) -> Texts:
+    """What is told of a study, whatever the order of the answers about it.
+
+    Two patients, or two accessions, under one Study Instance UID are told as one id of several
+    values: it is nobody's, so no report agrees with it and a person looks.
+    """
+    known = sorted(studies, key=lambda one: sorted(one.items()))
+    whole = dict(known[0])
+    for keys in _IDENTITIES:
+        told = sorted({tuple(one.get(key, "") for key in keys) for one in known})
+        if len(told) > 1:
+            whole[keys[0]] = "\\".join(identity[0] for identity in told)
+    return whole

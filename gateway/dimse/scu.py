@@ -1,7 +1,8 @@
 """Asks a PACS: C-ECHO, C-FIND and C-MOVE (PS3.4 Annex C) through pynetdicom's own association.
 
-Each request is an association of its own on a thread of a bounded pool, and its result crosses to
-the loop once. A caller that is cancelled has its association aborted, which frees the thread.
+A move, or a whole conversation of queries, is one association on one thread of a bounded pool, and
+its result crosses to the loop once. A caller that is cancelled, or out of time, has its association
+aborted, which frees the thread.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
-from gateway.errors import PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
@@ -69,10 +70,30 @@ class PacsTimeouts:
     """To answer an association or a release request."""
     answer_s: float = 60.0
     """To the first, or the next, answer of a C-ECHO or C-FIND."""
+    conversation_s: float = 100.0
+    """For all the queries of one conversation, with the wait for a thread."""
     move_answer_s: float = 1800.0
     """Between two answers of a C-MOVE; a PACS may send none before the last (PS3.7 §9.1.4.2)."""
     stall_s: float = 60.0
     """Within one PDU, or until it takes what we write."""
+
+
+class Find(Protocol):
+    """A query on an association that is open; it waits on the thread that calls it."""
+
+    def __call__(
+        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
+    ) -> list[Dataset]:
+        """What matches (C-FIND, PS3.4 §C.4.1).
+
+        Args:
+            keys: matching and return keys by DICOM keyword; an empty value asks for the attribute.
+            answers_max: more answers than this are none.
+
+        Raises:
+            PacsUnavailable: the PACS refuses, fails, breaks off or is silent.
+            PacsAnswerUnreadable: it has more answers, or one that cannot be decoded.
+        """
 
 
 class DimseRequestor(Protocol):
@@ -88,14 +109,11 @@ class DimseRequestor(Protocol):
     async def echo(self) -> None:
         """Verify that it answers (C-ECHO)."""
 
-    async def find(
-        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
-    ) -> list[Dataset]:
-        """What matches (C-FIND, PS3.4 §C.4.1).
+    async def converse(self, talk: Callable[[Find], T]) -> T:
+        """Ask several queries on one association; what `talk` gives or raises comes back.
 
         Args:
-            keys: matching and return keys by DICOM keyword; an empty value asks for the attribute.
-            answers_max: more answers than this are no answer: `PacsUnavailable`.
+            talk: runs on a thread of its own, which it may keep waiting with queries only.
         """
 
     async def move(
@@ -142,20 +160,22 @@ class PynetdicomRequestor:
         """Verify that it answers (see `DimseRequestor`)."""
         await self._run(_VERIFICATION, self._timeouts.answer_s, _echo)
 
-    async def find(
-        self,
-        keys: Mapping[str, str | Sequence[Dataset]],
-        *,
-        level: QueryLevel,
-        answers_max: int = 10_000,
-    ) -> list[Dataset]:
-        """What matches (see `DimseRequestor`)."""
-        identifier = _build_identifier(level, keys)
+    async def converse(self, talk: Callable[[Find], T]) -> T:
+        """Ask several queries on one association (see `DimseRequestor`)."""
 
-        def ask(association: Association) -> list[Dataset]:
-            return _find(association, identifier, answers_max)
+        def ask(association: Association) -> T:
+            def find(
+                keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
+            ) -> list[Dataset]:
+                return _find(association, _build_identifier(level, keys), answers_max)
 
-        return await self._run(_STUDY_ROOT_FIND, self._timeouts.answer_s, ask)
+            return talk(find)
+
+        try:
+            async with asyncio.timeout(self._timeouts.conversation_s):
+                return await self._run(_STUDY_ROOT_FIND, self._timeouts.answer_s, ask)
+        except TimeoutError:
+            raise PacsUnavailable("the PACS did not tell all in time") from None
 
     async def move(
         self,
@@ -337,9 +357,9 @@ def _find(association: Association, identifier: Dataset, answers_max: int) -> li
         if status.get("Status") not in PENDING:
             break
         if answer is None:
-            raise PacsUnavailable("an answer of the PACS to C-FIND cannot be decoded")
+            raise PacsAnswerUnreadable("an answer of the PACS to C-FIND cannot be decoded")
         if len(answers) == answers_max:
-            raise PacsUnavailable(f"the PACS has more than {answers_max} answers to C-FIND")
+            raise PacsAnswerUnreadable(f"the PACS has more than {answers_max} answers to C-FIND")
         answers.append(answer)
     _raise_unless(status.get("Status") == SUCCESS, "C-FIND", status)
     return answers

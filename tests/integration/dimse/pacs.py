@@ -59,17 +59,21 @@ class Pacs:
 
     destination_port: int = 0
     instances: list[Dataset] = field(default_factory=list)
+    answers: Callable[[Dataset], Sequence[Dataset]] | None = None
+    """To a C-FIND; None answers every instance to anything."""
     find_status: int = 0xFF00
     breaks_off_after: int | None = None
     waits: Event | None = None
     asked: list[Dataset] = field(default_factory=list)
+    associations: int = 0
     is_asked: Event = field(default_factory=Event)
     port: int = 0
     ae: _StoringAE = field(default_factory=lambda: _StoringAE("PACS"))
 
     def find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         self._note(event)
-        for number, instance in enumerate(self.instances):
+        known = self.answers(event.identifier) if self.answers else self.instances
+        for number, instance in enumerate(known):
             if number == self.breaks_off_after:
                 event.assoc.abort()
                 return
@@ -87,6 +91,9 @@ class Pacs:
                 return
             yield 0xFF00, instance
 
+    def _count(self, _event: evt.Event) -> None:
+        self.associations += 1
+
     def _note(self, event: evt.Event) -> None:
         self.asked.append(event.identifier)
         self.is_asked.set()
@@ -98,6 +105,7 @@ class Pacs:
         for model in MODELS:
             self.ae.add_supported_context(model)
         handlers: Sequence[tuple[evt.EventType, Callable[..., object]]] = [
+            (evt.EVT_ACCEPTED, self._count),
             (evt.EVT_C_FIND, self.find),
             (evt.EVT_C_MOVE, self.move),
         ]

@@ -11,8 +11,8 @@ from threading import Event
 import pytest
 from pydicom import Dataset
 
-from gateway.dimse.scu import PacsTimeouts, PynetdicomRequestor, QueryLevel
-from gateway.errors import PacsUnavailable
+from gateway.dimse.scu import Find, PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse.pacs import Pacs, an_instance
 
@@ -35,6 +35,13 @@ def requestor(
 ) -> PynetdicomRequestor:
     return PynetdicomRequestor(
         "127.0.0.1", port, called_ae="PACS", calling_ae="DRIMBOX", executor=pool, timeouts=timeouts
+    )
+
+
+async def find(asked: PynetdicomRequestor, *, answers_max: int = 10) -> list[Dataset]:
+    """A conversation of one query."""
+    return await asked.converse(
+        lambda find: find(STUDY, level=QueryLevel.STUDY, answers_max=answers_max)
     )
 
 
@@ -61,7 +68,7 @@ async def test_a_pacs_that_answers_is_verified(pool: ThreadPoolExecutor) -> None
 
 async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
     with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
-        found = await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+        found = await find(requestor(pacs.port, pool))
 
     assert [answer.InstanceNumber for answer in found] == [0, 1, 2]
     [asked] = pacs.asked
@@ -69,6 +76,33 @@ async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
     assert asked.StudyInstanceUID == "1.2.3"
     assert asked.PatientID == ""
     assert asked["OtherPatientIDsSequence"].value == []
+
+
+async def test_a_conversation_is_one_association(pool: ThreadPoolExecutor) -> None:
+    def talk(find: Find) -> int:
+        first = find(STUDY, level=QueryLevel.STUDY, answers_max=10)
+        second = find(STUDY, level=QueryLevel.SERIES, answers_max=10)
+        return len(first) + len(second)
+
+    with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
+        told = await requestor(pacs.port, pool).converse(talk)
+
+    assert told == 6
+    assert [asked.QueryRetrieveLevel for asked in pacs.asked] == ["STUDY", "SERIES"]
+    assert pacs.associations == 1
+
+
+async def test_a_conversation_that_takes_too_long_frees_its_thread(
+    pool: ThreadPoolExecutor,
+) -> None:
+    timeouts = PacsTimeouts(conversation_s=0.3)
+
+    with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
+        with pytest.raises(PacsUnavailable, match="in time"):
+            await find(requestor(pacs.port, pool, timeouts))
+
+        async with asyncio.timeout(5):
+            await requestor(other.port, pool).echo()
 
 
 async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
@@ -90,9 +124,9 @@ async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
 async def test_more_answers_than_are_taken_are_none(pool: ThreadPoolExecutor) -> None:
     with (
         Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs,
-        pytest.raises(PacsUnavailable, match="more than 2"),
+        pytest.raises(PacsAnswerUnreadable, match="more than 2"),
     ):
-        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY, answers_max=2)
+        await find(requestor(pacs.port, pool), answers_max=2)
 
 
 async def test_a_failure_status_is_told(pool: ThreadPoolExecutor) -> None:
@@ -100,7 +134,7 @@ async def test_a_failure_status_is_told(pool: ThreadPoolExecutor) -> None:
         Pacs(instances=[Dataset()], find_status=0xA700).running() as pacs,
         pytest.raises(PacsUnavailable, match="A700"),
     ):
-        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+        await find(requestor(pacs.port, pool))
 
 
 async def test_a_pacs_that_does_not_listen_is_unavailable(pool: ThreadPoolExecutor) -> None:
@@ -144,18 +178,18 @@ async def test_a_pacs_that_goes_silent_is_unavailable(pool: ThreadPoolExecutor) 
         asked = requestor(pacs.port, pool, SHORT)
 
         with pytest.raises(PacsUnavailable):
-            await asked.find(STUDY, level=QueryLevel.STUDY)
+            await find(asked)
 
 
 async def test_a_pacs_that_breaks_off_is_unavailable(pool: ThreadPoolExecutor) -> None:
     pacs = Pacs(breaks_off_after=1, instances=[an_instance(1), an_instance(2)])
     with pacs.running(), pytest.raises(PacsUnavailable, match="broke off"):
-        await requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY)
+        await find(requestor(pacs.port, pool))
 
 
 async def test_a_cancelled_caller_frees_its_thread(pool: ThreadPoolExecutor) -> None:
     with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
-        asking = asyncio.create_task(requestor(pacs.port, pool).find(STUDY, level=QueryLevel.STUDY))
+        asking = asyncio.create_task(find(requestor(pacs.port, pool)))
         await asyncio.to_thread(pacs.is_asked.wait, 10)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
