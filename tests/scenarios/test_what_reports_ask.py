@@ -10,6 +10,11 @@ from tests.support.world import Study, World, a_world
 NOT_FOR_DMP = flagged("DESTDMP", "N", before="Y")
 
 
+def with_status(status: str) -> tuple[str, str]:
+    """The change that gives the document another result status than final (OBX-11)."""
+    return "||||||F|\rPRT", f"||||||{status}|\rPRT"
+
+
 def with_a_second_act(study_uid: str) -> tuple[str, str]:
     """The change that makes a CDA tell of one more study."""
     event = (
@@ -53,6 +58,20 @@ async def test_what_is_not_for_the_dmp_is_withheld_until_a_report_says_that_it_i
     assert "DESTDMP" in withheld["reason"]
     assert entries == []
     assert study.uid not in {entry["study_uid"] for entry in listed["set_aside"]}
+    assert await world.fetch(study) == study.digests
+
+
+async def test_a_report_publishes_nothing_until_it_is_validated(world: World) -> None:
+    study = world.a_study()
+    await world.push(study)
+
+    await world.report(a_report(study, message=[with_status("P")]))
+    await world.stands(study, "waiting", "report_validation")
+    entries = await world.entries(study.examination.patient)
+    await world.report(a_report(study))
+    await world.published(study)
+
+    assert entries == []
     assert await world.fetch(study) == study.digests
 
 
