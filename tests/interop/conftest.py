@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.interop.studies import assert_names_nobody
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_index
 
 
@@ -11,6 +12,7 @@ from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_index
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     with an_index(tmp_path_factory.mktemp("index")) as running:
         yield running
+        assert_names_nobody(running.program)
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,7 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iter
     settings = {"GATEWAY_INDEX_URL": index.url, "GATEWAY_STUDY_SETTLE_S": "0.2"}
     with a_gateway(tmp_path_factory.mktemp("gateway"), settings=settings) as running:
         yield running
+        assert_names_nobody(running.program)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,14 +12,17 @@ from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.studies import save_study
 from tests.interop.instances import Instance
 from tests.interop.wire import asked
-from tests.support.programs import Gateway
+from tests.support.programs import Gateway, Program
 
 T = TypeVar("T")
 
 SEED = 29
 WITHIN_S = 30.0
 POLL_EVERY_S = 0.05
+SECRET_LENGTH_MIN = 4  # characters; shorter ones are in any log
+
 _NUMBERS = count(1)
+_MADE: list["Study"] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,16 @@ def a_study(folder: Path, modality: str) -> Study:
     """A study, and a patient, that no test has seen before."""
     examination = make_examination(SEED, next(_NUMBERS), modality)
     folder = folder / examination.study_id
-    return Study(examination=examination, folder=folder, files=save_study(examination, folder))
+    study = Study(examination=examination, folder=folder, files=save_study(examination, folder))
+    _MADE.append(study)
+    return study
+
+
+def assert_names_nobody(program: Program) -> None:
+    """The program's log holds no patient, number or UID of any study that was made."""
+    secrets = {secret for study in _MADE for secret in study.secrets}
+    log = program.told
+    assert [one for one in secrets if len(one) >= SECRET_LENGTH_MIN and one in log] == []
 
 
 def until(ask: Callable[[], T]) -> T:

@@ -86,6 +86,7 @@ class Gateway:
     """A running gateway, by its ports."""
 
     program: Program
+    data_dir: Path
     http: int
     dicom: int
     mllp: int
@@ -156,7 +157,8 @@ def a_gateway(
     }
     command = _serve("gateway", open_access=open_access)
     with _running("gateway", command, folder, environment, lambda: _is_ready(http)) as program:
-        yield Gateway(program=program, http=http, dicom=dicom, mllp=mllp)
+        data_dir = folder / "gateway"
+        yield Gateway(program=program, data_dir=data_dir, http=http, dicom=dicom, mllp=mllp)
 
 
 @contextmanager
@@ -180,6 +182,10 @@ def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> It
                 "DicomPort": dicom,
                 "DicomAet": "ORTHANC",
                 "DicomCheckCalledAet": True,
+                # It listens on every interface: nobody from elsewhere may do anything.
+                "DicomAlwaysAllowEcho": False,
+                "DicomAlwaysAllowStore": False,
+                "DicomCheckModalityHost": True,
                 "DicomModalities": {
                     name: [title, HOST, port] for name, (title, port) in modalities.items()
                 },
@@ -205,7 +211,9 @@ def _running(
 ) -> Iterator[Program]:
     # Settings of a gateway on this machine are none of the test's.
     inherited = {
-        key: value for key, value in os.environ.items() if not key.startswith(("GATEWAY_", "INDEX_"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GATEWAY_", "INDEX_"))
     }
     path = folder / f"{name}.log"
     with path.open("ab") as log:
