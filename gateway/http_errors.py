@@ -5,7 +5,7 @@ A body tells what was wrong and never quotes what was sent, which may name a pat
 
 import logging
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
@@ -92,10 +92,16 @@ async def _of_the_framework(_request: Request, error: Exception) -> Response:
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
-    """Names the places that are wrong; pydantic's own message would quote what stands there."""
+    """Names the places that are wrong; pydantic's own message would quote what stands there, and
+    the name of a field that has no place here is the caller's own text."""
     assert isinstance(error, RequestValidationError)
-    places = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()})
+    places = sorted({".".join(map(str, _place(one))) for one in error.errors()})
     return problem(400, f"missing or not of the expected form: {', '.join(places)}")
+
+
+def _place(fault: dict[str, Any]) -> tuple[int | str, ...]:
+    loc: tuple[int | str, ...] = fault["loc"]
+    return (*loc[:-1], "an unknown field") if fault["type"] == "extra_forbidden" else loc
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:

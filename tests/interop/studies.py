@@ -74,11 +74,15 @@ def a_study(folder: Path, modality: str) -> Study:
     return study
 
 
+def secrets_in(text: str) -> list[str]:
+    """What the text names of any study that was made."""
+    secrets = {secret for study in _MADE for secret in study.secrets}
+    return [one for one in secrets if len(one) >= SECRET_LENGTH_MIN and one in text]
+
+
 def assert_names_nobody(program: Program) -> None:
     """The program's log holds no patient, number or UID of any study that was made."""
-    secrets = {secret for study in _MADE for secret in study.secrets}
-    log = program.told
-    assert [one for one in secrets if len(one) >= SECRET_LENGTH_MIN and one in log] == []
+    assert secrets_in(program.told) == []
 
 
 def until(ask: Callable[[], T]) -> T:
