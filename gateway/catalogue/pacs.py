@@ -3,15 +3,17 @@
 All of them must answer before anything is known: a part of a study must not pass for the whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from pydicom import Dataset
 
 from gateway.catalogue.header import describe, read_texts
+from gateway.clock import Clock, system_clock
 from gateway.dimse.scu import DimseRequestor, Find, QueryLevel
-from gateway.errors import PacsAnswerUnreadable
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.image import ImageDescription
 from gateway.model.notification import HeldByPacs, PacsAnswered
 from indexer.contract.errors import InvalidValue
@@ -24,6 +26,9 @@ SERIES_MAX: Final = 10_000
 
 INSTANCES_MAX: Final = 100_000
 """Instances of one study that an answer may list."""
+
+HOLD_MS: Final = 10_000
+"""How long a PACS that failed is not asked."""
 
 _STUDY_KEYS: Final = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDate",
@@ -87,26 +92,69 @@ class Pacs:
 class PacsDirectory:
     """The PACS of the centre, asked in the order of the settings."""
 
-    def __init__(self, pacs: Sequence[Pacs]) -> None:
-        self._pacs = list(pacs)
+    def __init__(self, pacs: Sequence[Pacs], *, clock: Clock = system_clock) -> None:
+        self._pacs = [(one, _Turnstile(clock)) for one in pacs]
 
     @property
     def requestors(self) -> dict[str, DimseRequestor]:
         """Whom to ask to move instances, by AE title."""
-        return {pacs.ae_title: pacs.requestor for pacs in self._pacs}
+        return {pacs.ae_title: pacs.requestor for pacs, _ in self._pacs}
 
     async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
         """What all the PACS hold of the study; of an instance that several hold, the first tells.
 
         Raises:
-            PacsUnavailable: at least one does not answer, so there may be more than is known.
+            PacsUnavailable: at least one does not answer, or did not a moment ago: there may be
+                more than the others tell.
             PacsAnswerUnreadable: at least one answers what cannot be understood.
         """
         held: dict[Uid, HeldByPacs] = {}
-        for pacs in self._pacs:
-            for image in await pacs.describe(study):
+        for pacs, turnstile in self._pacs:
+            with turnstile.passed():
+                images = await pacs.describe(study)
+            for image in images:
                 held.setdefault(image.instance, HeldByPacs(pacs=pacs.ae_title, image=image))
         return PacsAnswered(study=study, held=tuple(held.values()), asked_after=asked_after)
+
+
+class _Turnstile:
+    """Keeps a PACS that failed from holding up everybody, each for the length of its timeouts.
+
+    It is not asked for a while, and then by one alone until it answers.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failed_at_ms: int | None = None
+        self._is_tried = False
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        tries = self._failed_at_ms is not None
+        if tries:
+            self._ensure_free()
+            self._is_tried = True
+        try:
+            yield
+        except PacsUnavailable:
+            self._failed_at_ms = self._clock()
+            raise
+        except PacsAnswerUnreadable:
+            self._failed_at_ms = None
+            raise
+        else:
+            self._failed_at_ms = None
+        finally:
+            if tries:
+                self._is_tried = False
+
+    def _ensure_free(self) -> None:
+        since_ms = self._clock() - (self._failed_at_ms or 0)
+        if 0 <= since_ms < HOLD_MS:  # a clock that was set back holds nobody
+            left_s = (HOLD_MS - since_ms) / 1000
+            raise PacsUnavailable("the PACS failed a moment ago", retry_after_s=left_s)
+        if self._is_tried:
+            raise PacsUnavailable("the PACS failed and is being tried", retry_after_s=1.0)
 
 
 def _list_instances(find: Find, study: Uid) -> list[Texts]:
