@@ -29,7 +29,8 @@ class _Server(uvicorn.Server):
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the fastest loop that this machine has; None is asyncio's own."""
-    return uvicorn.Config("").get_loop_factory()
+    # Without `log_config` it would put up handlers of its own, which quote exceptions.
+    return uvicorn.Config("", log_config=None).get_loop_factory()
 
 
 def listen(address: str, port: int) -> socket.socket:
