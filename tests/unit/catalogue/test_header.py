@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from gateway.catalogue.header import read_header
 from gateway.errors import InvalidRequest
@@ -32,9 +32,11 @@ def a_file(folder: Path, **values: object) -> Path:
     for keyword, value in values.items():
         setattr(ds, keyword, value)
     ds.file_meta = FileMetaDataset()
+    ds.file_meta.MediaStorageSOPClassUID = UID(CT)
+    ds.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     path = folder / "instance.dcm"
-    ds.save_as(path, enforce_file_format=True)
+    dcmwrite(path, ds, enforce_file_format=True)
     return path
 
 
