@@ -10,7 +10,7 @@ from tests.interop.studies import a_study, standing, until
 from tests.interop.wire import END, START, asked, heard, segment, told
 from tests.support.peers import shared_data
 from tests.support.programs import HOST, Gateway
-from tests.support.reports import a_report
+from tests.support.reports import INS, STUDY, a_report
 
 LINE_BREAK = "line 6 is no segment: is there a line break inside a field?"
 AGENCY_CDA = "ans/CDA/IMG_CR_IMG_2023.11_CDA-R2-Niveau-1.xml"
@@ -135,7 +135,7 @@ def test_what_cannot_be_taken_names_its_fault_and_no_value(
 
     assert segment(answer, "MSA")[1] == "AE"
     assert segment(answer, "ERR")[3].split("^")[0] == code
-    assert "155059999900196" not in answer
+    assert INS not in answer
     assert "EXEMPLE" not in answer
 
 
@@ -160,3 +160,14 @@ def set_aside(gateway: Gateway) -> list[dict[str, str]]:
     listed = told["set_aside"] if isinstance(told, dict) else told
     assert isinstance(listed, list)
     return listed
+
+
+def test_the_log_quotes_none_of_these_messages(open_gateway: Gateway) -> None:
+    """Runs after the tests above, with their reports."""
+    told(open_gateway.mllp, a_report())
+    people = [INS, STUDY, "EXEMPLE", "CAMILLE", "LOC900", "ACC1", "TESTEUR"]
+    uids = [row["study_uid"] for row in studies(open_gateway)]
+
+    log = open_gateway.program.told
+
+    assert [one for one in people + uids if one in log] == []
