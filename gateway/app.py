@@ -15,8 +15,10 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.discards import Discards
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.search import CatalogueSearch
+from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock, system_clock
 from gateway.dimse.acceptor import DimseServer
@@ -87,8 +89,8 @@ class _Parts:
     database: Database
     objects: ObjectStore
     studies: Studies
+    standings: Standings
     outbox: Outbox
-    catalogue: Catalogue
     directory: PacsDirectory
     mediator: MoveMediator
     index: Index
@@ -129,11 +131,13 @@ async def opened(
     """A gateway at work but for HTTP, which its caller serves; ended on leaving."""
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, policy, clock)
-        janitor = Janitor(parts.database, parts.studies, parts.objects, clock=clock)
-        await janitor.sweep()
+        janitor = Janitor(
+            parts.database, Discards(parts.database.dialect), parts.objects, clock=clock
+        )
+        await janitor.sweep(older_than_s=0.0)  # nothing is under way yet
         await _release_claims(parts)
         dispatcher = Dispatcher(
-            parts.database, parts.outbox, parts.studies, parts.index, clock=clock, draw=random
+            parts.database, parts.outbox, parts.standings, parts.index, clock=clock, draw=random
         )
         publisher = _publisher(parts, on_enqueued=dispatcher.worker.wake)
         await stack.enter_async_context(
@@ -152,9 +156,9 @@ async def opened(
         http = build_web(
             policy,
             Resolver(policy, parts.index),
-            _dicomweb(parts),
+            _dicomweb(parts, on_news=publisher.worker.wake),
             database=parts.database,
-            studies=parts.studies,
+            standings=parts.standings,
             outbox=parts.outbox,
         )
         yield Gateway(http=http, dicom_port=dicom.port, mllp_port=mllp.port)
@@ -172,7 +176,6 @@ async def _open_parts(
     objects = ObjectStore.open(settings.data_dir / "store")
     stack.callback(objects.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    studies = Studies(database.dialect)
     return _Parts(
         stack=stack,
         settings=settings,
@@ -180,9 +183,9 @@ async def _open_parts(
         clock=clock,
         database=database,
         objects=objects,
-        studies=studies,
+        studies=Studies(database.dialect),
+        standings=Standings(database.dialect),
         outbox=Outbox(database.dialect),
-        catalogue=Catalogue(database, studies, clock=clock),
         directory=_pacs_directory(stack, settings),
         mediator=MoveMediator(ae_title=settings.ae_title),
         index=MhdIndex(settings.index_url, session),
@@ -214,8 +217,8 @@ async def _release_claims(parts: _Parts) -> None:
     """The folder is ours alone, so whoever held a lease in it is dead."""
 
     async def work(tx: Transaction) -> None:
-        await parts.studies.release_claims(tx, now_ms=parts.clock())
-        await parts.outbox.release_claims(tx, now_ms=parts.clock())
+        await parts.standings.release_claims(tx)
+        await parts.outbox.release_claims(tx)
 
     await parts.database.write(work)
 
@@ -225,6 +228,7 @@ def _publisher(parts: _Parts, *, on_enqueued: Callable[[], None]) -> Publisher:
     return Publisher(
         parts.database,
         parts.studies,
+        parts.standings,
         parts.outbox,
         pacs=parts.directory,
         policy=PublicationPolicy(
@@ -297,8 +301,9 @@ async def _listen_mllp(parts: _Parts, assembler: Assembler) -> MllpServer:
     return server
 
 
-def _dicomweb(parts: _Parts) -> list[Route]:
-    objects, catalogue = parts.objects, parts.catalogue
+def _dicomweb(parts: _Parts, *, on_news: Callable[[], None]) -> list[Route]:
+    objects = parts.objects
+    catalogue = Catalogue(parts.database, parts.studies, clock=parts.clock, on_news=on_news)
     transcoder = Transcoder(
         objects.new_spool,
         objects.discard_spool,

@@ -6,6 +6,7 @@
     ├── Unauthenticated      say who you are
     ├── AccessDenied         nothing: policy said no
     ├── NotFound             ask another place
+    ├── Conflict             nothing: what is here does not fit together
     ├── Unavailable          try again, after `retry_after_s`
     │   ├── PacsUnavailable
     │   └── StorageUnavailable
@@ -40,6 +41,10 @@ class AccessDenied(GatewayError):
 
 class NotFound(GatewayError):
     """It is not here."""
+
+
+class Conflict(GatewayError):
+    """What is here does not fit together, and a person must look before it is given."""
 
 
 class Unavailable(GatewayError):

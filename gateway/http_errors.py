@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from gateway.errors import (
     AccessDenied,
+    Conflict,
     InvalidRequest,
     NotAcceptable,
     NotFound,
@@ -39,6 +40,7 @@ HTTP_STATUS: Final[dict[type[Exception], int]] = {
     Unauthenticated: 401,
     AccessDenied: 403,
     NotFound: 404,
+    Conflict: 409,
     DocumentNotFound: 404,
     Rejected: 502,
     SubmissionRejected: 502,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from gateway.catalogue.studies import Studies
+from gateway.catalogue.discards import Discards
 from gateway.clock import Clock
 from gateway.storage.database import Database
 from gateway.storage.objects import ObjectStore
@@ -17,8 +17,8 @@ READERS_GRACE_MS: Final = 3_600_000
 """How long a replaced object stays for those who opened it before."""
 
 TIDY_EVERY_S: Final = 600.0
-STORED_BEFORE_S: Final = 60.0
-"""At the start, an object without a row is removed if it is older than this."""
+UNROWED_S_MAX: Final = 3600.0
+"""An object whose row is not there yet may be under way; no store takes that long."""
 
 
 @asynccontextmanager
@@ -42,10 +42,10 @@ class Janitor:
     """Removes objects that no instance refers to any more."""
 
     def __init__(
-        self, database: Database, studies: Studies, objects: ObjectStore, *, clock: Clock
+        self, database: Database, discards: Discards, objects: ObjectStore, *, clock: Clock
     ) -> None:
         self._database = database
-        self._studies = studies
+        self._discards = discards
         self._objects = objects
         self._clock = clock
 
@@ -54,6 +54,8 @@ class Janitor:
         while True:
             try:
                 await self.tidy()
+                # What was kept and then refused, as on a full disk, has no row either.
+                await self.sweep(older_than_s=UNROWED_S_MAX)
             except Exception:
                 log.exception("tidying_failed")
             await asyncio.sleep(TIDY_EVERY_S)
@@ -62,16 +64,16 @@ class Janitor:
         """Remove the replaced objects whose readers have had their time."""
         before_ms = self._clock() - READERS_GRACE_MS
         while keys := await self._database.read(
-            lambda tx: self._studies.discarded(tx, before_ms=before_ms)
+            lambda tx: self._discards.discarded(tx, before_ms=before_ms)
         ):
             await self._objects.discard(keys)
-            await self._database.write(lambda tx: self._studies.forget_discarded(tx, keys))
+            await self._database.write(lambda tx: self._discards.forget_discarded(tx, keys))
 
-    async def sweep(self) -> None:
-        """Remove what a crash left: objects that were kept but whose row was never committed."""
+    async def sweep(self, *, older_than_s: float) -> None:
+        """Remove objects that were kept but whose row was never committed."""
         await self._objects.sweep(
-            self._referenced, older_than_s=STORED_BEFORE_S, now_s=self._clock() / 1000
+            self._referenced, older_than_s=older_than_s, now_s=self._clock() / 1000
         )
 
     async def _referenced(self, keys: list[str]) -> set[str]:
-        return await self._database.read(lambda tx: self._studies.referenced(tx, keys))
+        return await self._database.read(lambda tx: self._discards.referenced(tx, keys))

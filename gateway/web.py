@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import http_errors
-from gateway.catalogue.studies import Studies
+from gateway.catalogue.standings import Standings
 from gateway.federation.resolver import Resolver
 from gateway.federation.routes import pointer_routes
 from gateway.health import health_routes
@@ -28,7 +28,7 @@ def build_web(
     dicomweb: list[Route],
     *,
     database: Database,
-    studies: Studies,
+    standings: Standings,
     outbox: Outbox,
 ) -> FastAPI:
     """The application: probes, operators' and viewers' JSON, and DICOMweb.
@@ -46,11 +46,11 @@ def build_web(
     http_errors.install(app)
     app.include_router(health_routes({"database": lambda: database.write(_nothing)}))
     app.include_router(pointer_routes(resolver))
-    app.include_router(operator_routes(database, studies, outbox))
+    app.include_router(operator_routes(database, standings, outbox))
     app.router.routes.extend(dicomweb)
     metrics = Metrics("gateway")
     app.router.routes.append(
-        NamedRoute("/metrics", _exposition(metrics, database, studies, outbox))
+        NamedRoute("/metrics", _exposition(metrics, database, standings, outbox))
     )
     app.add_middleware(Gate, policy=policy, refusal=http_errors.answer)
     app.add_middleware(RequestLog, metrics=metrics)
@@ -63,7 +63,7 @@ async def _nothing(tx: Transaction) -> None:
 
 
 def _exposition(
-    metrics: Metrics, database: Database, studies: Studies, outbox: Outbox
+    metrics: Metrics, database: Database, standings: Standings, outbox: Outbox
 ) -> Callable[[Request], Awaitable[Response]]:
     """`/metrics`, with how many studies and submissions stand where."""
     by_study = Gauge(
@@ -77,7 +77,7 @@ def _exposition(
     )
 
     async def exposition(request: Request) -> Response:
-        for gauge, repository in ((by_study, studies), (by_submission, outbox)):
+        for gauge, repository in ((by_study, standings), (by_submission, outbox)):
             gauge.clear()
             for state, count in (await database.read(repository.count_by_state)).items():
                 gauge.labels(state).set(count)

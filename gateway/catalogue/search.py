@@ -10,11 +10,11 @@ from typing import Final, cast
 
 import orjson
 
+from gateway.catalogue.studies import known_image
 from gateway.dicomweb.qido import SearchLevel, SearchQuery
 from gateway.model.image import ImageDescription
 from gateway.storage.database import Database, Param, Row, Transaction
 from gateway.storage.queries import load_queries
-from gateway.storage.records import decode
 from indexer.contract.identifiers import Uid
 
 COUNT_MAX: Final = 10_000
@@ -99,7 +99,7 @@ def _matches(level: SearchLevel, rows: list[Row]) -> Iterable[Match]:
 
 
 def _match(rows: list[Row]) -> Match:
-    told = [decode(ImageDescription, cast(bytes, row["description"])) for row in rows]
+    told = [known_image(row).description for row in rows]
     return Match(
         study=Uid(cast(str, rows[0]["study_uid"])),
         description=told[0],

@@ -1,18 +1,18 @@
 """What the gateway was told of studies: news goes in, a snapshot comes out.
 
 Facts are kept as rows whose keys make a repeat harmless. Each news gets the next number of its
-study and makes the study due; whoever then decides about it names the number that was known, and
-is refused if another has come since.
+study and makes the study due (see `standings`).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, cast
+from hashlib import sha256
+from typing import cast
 
 import orjson
 
+from gateway.model.agreement import Disagreement, DisagreementCode
 from gateway.model.image import ImageDescription, KnownImage, StoredObject
 from gateway.model.notification import (
+    HeldByPacs,
     InstanceStored,
     PacsAnswered,
     ReportReceived,
@@ -20,44 +20,11 @@ from gateway.model.notification import (
 )
 from gateway.model.report import Report
 from gateway.model.resource import Resource
-from gateway.model.study import NumberedReport, StudySnapshot
+from gateway.model.study import NumberedDisagreement, NumberedReport, StudySnapshot
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
 from indexer.contract.identifiers import Uid
-
-SWEEP_BATCH: Final = 500
-"""Discarded objects removed at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a study stands, beside what is known of it."""
-
-    state: str
-    revision: int
-    fingerprint: str
-    looks: int
-    """Looks since the last news."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """What was decided about a study when its news had reached `news`."""
-
-    study: Uid
-    news: int
-    known_revision: int
-    state: str
-    code: str = ""
-    reason: str = ""
-    due_at_ms: int | None = None
-    revision: int
-    fingerprint: str
-    left_out: int = 0
-    waiting_since_ms: int | None = None
-    ask_again: bool = False
-    """Whether the PACS's answer is to be forgotten, so that the next look asks again."""
 
 
 class Studies:
@@ -75,16 +42,15 @@ class Studies:
         that way. The object it replaces is discarded, which leaves it to its readers for a while.
         """
         image, stored = news.image, news.stored
-        held = await tx.fetch(
-            self._sql["stored_instance"], study=news.study, instance=image.instance
+        known = await tx.fetch(
+            self._sql["known_instance"], study=news.study, instance=image.instance
         )
-        if held and held[0]["sha256"] == stored.sha256:
+        before = known[0] if known else None
+        if before is not None and before["sha256"] == stored.sha256:
             return False
-        patient_changed = False
-        for row in held:
-            before = decode(ImageDescription, cast(bytes, row["header"]))
-            patient_changed = before.patient.local_id.value != image.patient.local_id.value
-            await self.discard(tx, cast(str, row["object_key"]), now_ms=now_ms)
+        if before is not None and before["object_key"] is not None:
+            key = cast(str, before["object_key"])
+            await tx.fetch(self._sql["discard_object"], object_key=key, now_ms=now_ms)
         await tx.fetch(
             self._sql["store_instance"],
             study=news.study,
@@ -104,7 +70,9 @@ class Studies:
             now_ms=now_ms,
             due_at_ms=due_at_ms,
             pushed_at_ms=now_ms,
-            patient_changed=patient_changed,
+            # What the PACS told of the instance may have changed with it.
+            ask_pacs=before is not None and before["pacs"] != "",
+            patient_changed=before is not None and _names_another(before, image),
         )
         return True
 
@@ -112,44 +80,65 @@ class Studies:
         """Take in that the PACS holds the study: it will be asked."""
         await self._tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
 
-    async def report_received(self, tx: Transaction, news: ReportReceived, *, now_ms: int) -> bool:
-        """Take in a report for each study that it names; False if this message was had before."""
-        report = news.report
-        new = await tx.fetch(
-            self._sql["keep_report"], message_digest=report.message_digest, content=encode(report)
+    async def report_received(self, tx: Transaction, news: ReportReceived, *, now_ms: int) -> None:
+        """Take in a report for each study that it names, or that what it replaces was about.
+
+        The same message again is no other word, yet its studies are looked at again: a person who
+        mended what was wrong elsewhere has the RIS repeat it.
+        """
+        heard = await tx.fetch(self._sql["heard_message"], message_digest=news.message_digest)
+        if heard:
+            digest = heard[0]["content_digest"]
+            for row in await tx.fetch(self._sql["studies_of_content"], content_digest=digest):
+                await self._tell_of_report(tx, Uid(cast(str, row["study_uid"])), now_ms=now_ms)
+            return
+        report, content = news.report, encode(news.report)
+        digest = sha256(content).hexdigest()
+        parents = orjson.dumps(report.replaces).decode()
+        await tx.fetch(
+            self._sql["keep_report"],
+            content_digest=digest,
+            document_id=report.document_id,
+            content=content,
         )
-        if not new:
-            for told in report.studies:
-                await self._look_again(tx, told.study, now_ms=now_ms)
-            return False
-        for told in report.studies:
-            number = await self._tell(
-                tx, told.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True
-            )
-            await tx.fetch(
-                self._sql["link_report"],
-                study=told.study,
-                message_digest=report.message_digest,
-                news=number,
-            )
-        return True
+        await tx.fetch(self._sql["keep_parents"], content_digest=digest, parents=parents)
+        await tx.fetch(
+            self._sql["hear_message"], message_digest=news.message_digest, content_digest=digest
+        )
+        for study in await self._concerned(tx, report):
+            number = await self._tell_of_report(tx, study, now_ms=now_ms)
+            told: dict[str, Param] = {"study": study, "news": number}
+            await tx.fetch(self._sql["link_report"], content_digest=digest, **told)
+            await tx.fetch(self._sql["link_heirs"], document_id=report.document_id, **told)
+
+    async def images_disagreed(
+        self, tx: Transaction, study: Uid, found: Disagreement, *, now_ms: int
+    ) -> None:
+        """Take in that images which were fetched do not fit the study's report."""
+        await self._tell(tx, study, now_ms=now_ms, due_at_ms=now_ms)
+        await tx.fetch(self._sql["disagree"], study=study, code=found.code, reason=found.reason)
 
     async def pacs_answered(self, tx: Transaction, answer: PacsAnswered) -> None:
-        """Take in what the PACS holds now; what it told before and tells no longer is forgotten."""
-        images = orjson.dumps([_answer(image) for image in answer.images]).decode()
+        """Take in what the PACS holds now; what it told before and tells no longer is forgotten.
+
+        An answer that a later question has overtaken is void.
+        """
         study = answer.study
+        told = await tx.fetch(self._sql["answered"], study=study, asked_after=answer.asked_after)
+        if not told:
+            return
+        images = orjson.dumps([_held(one) for one in answer.held]).decode()
         await tx.fetch(self._sql["forget_unanswered"], study=study, images=images)
         await tx.fetch(self._sql["unanswer_stored"], study=study, images=images)
-        await tx.fetch(self._sql["store_answer"], study=study, images=images, pacs=answer.pacs)
-        await tx.fetch(self._sql["answered"], study=study, asked_after=answer.asked_after)
+        await tx.fetch(self._sql["store_answer"], study=study, images=images)
 
-    async def snapshot(self, tx: Transaction, study: Uid) -> tuple[StudySnapshot, Standing] | None:
-        """All that is known of the study now, and where it stands; None if nothing is."""
+    async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
+        """All that is known of the study now; None if nothing is."""
         rows = await tx.fetch(self._sql["study"], study=study)
         if not rows:
             return None
         row = rows[0]
-        snapshot = StudySnapshot(
+        return StudySnapshot(
             study=study,
             news=cast(int, row["news"]),
             images=tuple(await self.images(tx, Resource(study=study))),
@@ -159,14 +148,8 @@ class Studies:
             ask_pacs_after=cast(int, row["ask_pacs_after"]),
             pacs_asked_after=cast(int, row["pacs_asked_after"]),
             patient_changed_by=cast(int, row["patient_changed_by"]),
+            disagreement=_disagreement(row),
         )
-        standing = Standing(
-            state=cast(str, row["state"]),
-            revision=cast(int, row["revision"]),
-            fingerprint=cast(str, row["fingerprint"]),
-            looks=cast(int, row["looks"]),
-        )
-        return snapshot, standing
 
     async def images(self, tx: Transaction, resource: Resource) -> list[KnownImage]:
         """The known instances of a study, a series, or one instance; sorted by series and UID."""
@@ -176,7 +159,7 @@ class Studies:
             series=resource.series,
             instance=resource.instance,
         )
-        return [_known_image(row) for row in rows]
+        return [known_image(row) for row in rows]
 
     async def reports(self, tx: Transaction, study: Uid) -> list[NumberedReport]:
         """Every message about a report that names the study, oldest news first."""
@@ -188,110 +171,17 @@ class Studies:
             for row in rows
         ]
 
-    async def claim_due(
-        self, tx: Transaction, *, now_ms: int, lease_ms: int, count_max: int
-    ) -> list[Uid]:
-        """Studies to look at now, the longest due first; they are due again after the lease."""
-        rows = await tx.fetch(
-            self._sql["claim_due"],
-            now_ms=now_ms,
-            lease_end_ms=now_ms + lease_ms,
-            count_max=count_max,
+    async def _concerned(self, tx: Transaction, report: Report) -> list[Uid]:
+        """Studies that the report names, and those that its earlier words were about."""
+        documents = orjson.dumps([report.document_id, *report.replaces]).decode()
+        rows = await tx.fetch(self._sql["studies_of_documents"], documents=documents)
+        before = {Uid(cast(str, row["study_uid"])) for row in rows}
+        return sorted(before | {told.study for told in report.studies})
+
+    async def _tell_of_report(self, tx: Transaction, study: Uid, *, now_ms: int) -> int:
+        return await self._tell(
+            tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True, wait_anew=True
         )
-        return [Uid(cast(str, row["study_uid"])) for row in rows]
-
-    async def release_claims(self, tx: Transaction, *, now_ms: int) -> None:
-        """Make everything that waits due now: whoever held a lease is dead."""
-        await tx.fetch(self._sql["release_claims"], now_ms=now_ms)
-
-    async def next_due_at_ms(self, tx: Transaction) -> int | None:
-        """When the next study is to be looked at, if any is."""
-        [row] = await tx.fetch(self._sql["next_due"])
-        return cast("int | None", row["due_at_ms"])
-
-    async def conclude(self, tx: Transaction, conclusion: Conclusion, *, now_ms: int) -> bool:
-        """Write down what was decided; False if news came since, which makes it void."""
-        told: dict[str, Param] = {
-            "study": conclusion.study,
-            "news": conclusion.news,
-            "known_revision": conclusion.known_revision,
-            "state": conclusion.state,
-            "code": conclusion.code,
-            "reason": conclusion.reason,
-            "due_at_ms": conclusion.due_at_ms,
-            "revision": conclusion.revision,
-            "fingerprint": conclusion.fingerprint,
-            "left_out": conclusion.left_out,
-            "waiting_since_ms": conclusion.waiting_since_ms,
-            "ask_again": int(conclusion.ask_again),
-        }
-        return bool(await tx.fetch(self._sql["conclude"], now_ms=now_ms, **told))
-
-    async def mark(
-        self,
-        tx: Transaction,
-        study: Uid,
-        *,
-        state: str,
-        now_ms: int,
-        code: str = "",
-        reason: str = "",
-        revision: int | None = None,
-        from_state: str | None = None,
-    ) -> None:
-        """Change where the study stands, if at this revision and in this state (None: any)."""
-        await tx.fetch(
-            self._sql["mark"],
-            study=study,
-            state=state,
-            code=code,
-            reason=reason,
-            revision=revision,
-            from_state=from_state,
-            now_ms=now_ms,
-        )
-
-    async def discard(self, tx: Transaction, object_key: str, *, now_ms: int) -> None:
-        """Have the object removed once its readers have had their time."""
-        await tx.fetch(self._sql["discard_object"], object_key=object_key, now_ms=now_ms)
-
-    async def discarded(self, tx: Transaction, *, before_ms: int) -> list[str]:
-        """Objects that may be removed now, at most `SWEEP_BATCH`."""
-        rows = await tx.fetch(
-            self._sql["discarded_before"], before_ms=before_ms, count_max=SWEEP_BATCH
-        )
-        return [cast(str, row["object_key"]) for row in rows]
-
-    async def forget_discarded(self, tx: Transaction, object_keys: Iterable[str]) -> None:
-        """These objects have been removed."""
-        keys = orjson.dumps(list(object_keys)).decode()
-        await tx.fetch(self._sql["forget_discarded"], object_keys=keys)
-
-    async def referenced(self, tx: Transaction, object_keys: Iterable[str]) -> set[str]:
-        """Which of these objects a row still refers to."""
-        keys = orjson.dumps(list(object_keys)).decode()
-        rows = await tx.fetch(self._sql["referenced_objects"], object_keys=keys)
-        return {cast(str, row["object_key"]) for row in rows}
-
-    async def list(
-        self, tx: Transaction, *, state: str | None, count_max: int, offset: int
-    ) -> list[Row]:
-        """Where studies stand, the latest change first; for operators."""
-        return await tx.fetch(self._sql["list"], state=state, count_max=count_max, offset=offset)
-
-    async def count_by_state(self, tx: Transaction) -> dict[str, int]:
-        """How many studies stand where."""
-        rows = await tx.fetch(self._sql["count_by_state"])
-        return {cast(str, row["state"]): cast(int, row["studies"]) for row in rows}
-
-    async def _look_again(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
-        """Decide again about a study that was set aside: "send the report again" must help.
-
-        Many systems send the very same message again, which is no other report.
-        """
-        rows = await tx.fetch(self._sql["study"], study=study)
-        if any(row["state"] == "set_aside" for row in rows):
-            await self._tell(tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
 
     async def _tell(
         self,
@@ -302,6 +192,7 @@ class Studies:
         due_at_ms: int,
         pushed_at_ms: int | None = None,
         ask_pacs: bool = False,
+        wait_anew: bool = False,
         patient_changed: bool = False,
     ) -> int:
         [row] = await tx.fetch(
@@ -311,31 +202,57 @@ class Studies:
             due_at_ms=due_at_ms,
             pushed_at_ms=pushed_at_ms,
             ask_pacs=int(ask_pacs),
+            wait_anew=int(wait_anew),
             patient_changed=int(patient_changed),
         )
         return cast(int, row["news"])
 
 
-def _answer(image: ImageDescription) -> dict[str, str]:
+def _held(held: HeldByPacs) -> dict[str, str]:
     return {
-        "series": image.series,
-        "instance": image.instance,
-        "patient_id": image.patient.local_id.value,
-        "accession": image.accession.value,
-        "answer": encode(image).decode(),
+        "series": held.image.series,
+        "instance": held.image.instance,
+        "patient_id": held.image.patient.local_id.value,
+        "accession": held.image.accession.value,
+        "answer": encode(held.image).decode(),
+        "pacs": held.pacs,
     }
 
 
-def _known_image(row: Row) -> KnownImage:
+def _description(record: Param) -> ImageDescription | None:
+    return None if record is None else decode(ImageDescription, cast(bytes, record))
+
+
+def _names_another(before: Row, image: ImageDescription) -> bool:
+    """Whether what was known of the instance names another patient than it does now."""
+    known = (_description(before["header"]), _description(before["answer"]))
+    now = image.patient.local_id.value
+    return any(one is not None and one.patient.local_id.value != now for one in known)
+
+
+def known_image(row: Row) -> KnownImage:
+    """The instance of a row; a row without the columns of its object tells only what it is."""
     stored = None
-    if row["object_key"] is not None:
+    if row.get("object_key") is not None:
         stored = StoredObject(
             key=cast(str, row["object_key"]),
             transfer_syntax=Uid(cast(str, row["transfer_syntax"])),
             size_bytes=cast(int, row["size_bytes"]),
             sha256=cast(str, row["sha256"]),
         )
-    # Where both speak, the PACS is asked later and corrects what was pushed before.
-    told = row["answer"] if row["answer"] is not None else row["header"]
-    description = decode(ImageDescription, cast(bytes, told))
-    return KnownImage(description=description, stored=stored, pacs=cast(str, row["pacs"]))
+    return KnownImage(
+        header=_description(row["header"]),
+        answer=_description(row["answer"]),
+        stored=stored,
+        pacs=cast(str, row.get("pacs", "")),
+    )
+
+
+def _disagreement(row: Row) -> NumberedDisagreement | None:
+    if not row["disagreed_by"]:
+        return None
+    found = Disagreement(
+        code=DisagreementCode(cast(str, row["disagreed_code"])),
+        reason=cast(str, row["disagreed_reason"]),
+    )
+    return NumberedDisagreement(news=cast(int, row["disagreed_by"]), found=found)

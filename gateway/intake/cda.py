@@ -8,6 +8,7 @@ What a pointer cannot do without is refused where it is missing, by the name of 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -65,6 +66,7 @@ class CdaReport:
     set_id: str
     version: int
     replaces: tuple[str, ...]
+    written_at: datetime | None
     patient: ReportedPatient
     visibility: frozenset[Visibility]
     unknown_visibilities: tuple[str, ...]
@@ -100,6 +102,7 @@ def read_cda(xml: bytes, *, time_zone: ZoneInfo) -> CdaReport:
         set_id=_document_id(root, "v3:setId") or document_id,
         version=_version(root),
         replaces=_replaced(root),
+        written_at=time_of(find_first(root, "v3:effectiveTime"), time_zone),
         patient=_patient(root),
         visibility=visibility,
         unknown_visibilities=unknown,

@@ -16,7 +16,6 @@ from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import decode, read_header
 from gateway.intake.oru import read_oru
 from gateway.model.notification import ReportReceived
-from gateway.model.report import Report
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +46,8 @@ class Hl7Door:
     async def _take(self, message: bytes, peer: str) -> tuple[AckCode, RefusedMessage | None]:
         try:
             # Off the loop: a report with its PDF may be tens of MiB of base64 in XML.
-            report = await asyncio.to_thread(self._read, message)
-            await self._receive(ReportReceived(report=report))
+            news = await asyncio.to_thread(self._read, message)
+            await self._receive(news)
         except RefusedMessage as fault:
             log.warning(
                 "report_refused",
@@ -64,11 +63,13 @@ class Hl7Door:
         except Exception:  # a bug of ours must not be told as success, nor end the connection
             log.exception("report_not_received", extra={"peer": peer})
             return AckCode.REJECTED, _try_again()
-        log.info("report_received", extra={"peer": peer, "digest": report.message_digest[:16]})
+        log.info("report_received", extra={"peer": peer, "digest": news.message_digest[:16]})
         return AckCode.ACCEPTED, None
 
-    def _read(self, message: bytes) -> Report:
-        return read_oru(decode(message), time_zone=self._time_zone)
+    def _read(self, message: bytes) -> ReportReceived:
+        decoded = decode(message)
+        report = read_oru(decoded, time_zone=self._time_zone)
+        return ReportReceived(message_digest=decoded.digest, report=report)
 
 
 def _try_again() -> RefusedMessage:

@@ -91,7 +91,7 @@ def read_oru(message: Message, *, time_zone: ZoneInfo) -> Report:
         set_id=cda.set_id,
         version=cda.version,
         replaces=cda.replaces,
-        message_digest=message.digest,
+        written_at=cda.written_at,
         status=status,
         identity_status=_identity_status(message.segments("PID")[0]),
         announced=announced,

@@ -1,6 +1,6 @@
 """What is known of one instance, whoever told it: its own header, the PACS or a notification."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
@@ -44,6 +44,8 @@ class ImageDescription:
     rows: int | None = None
     columns: int | None = None
     bits_allocated: int | None = None
+    title_code: str = ""
+    """Code of a key object document's title (CID 7010): tells a rejection note from key images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,30 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownImage:
-    """An instance of a study, with where it can be had."""
+    """An instance of a study: what is told of it, by whom, and where it can be had."""
 
-    description: ImageDescription
+    header: ImageDescription | None = None
+    """What its own header tells; None where its bytes never came here."""
+    answer: ImageDescription | None = None
+    """What a PACS tells; None where the last answer does not name it."""
     stored: StoredObject | None = None
     pacs: str = ""
-    """AE title of the PACS that said it holds the instance; empty where none did."""
+    """AE title of the PACS that holds it; empty where none said so."""
+
+    @property
+    def told(self) -> tuple[ImageDescription, ...]:
+        """Each description that there is: all of them must name the same patient."""
+        return tuple(one for one in (self.answer, self.header) if one is not None)
+
+    @property
+    def description(self) -> ImageDescription:
+        """Field by field what the PACS tells, for it corrects later, else what the header does."""
+        if self.answer is None or self.header is None:
+            return self.told[0]
+        empty = ("", None, NOBODY)
+        known = {
+            field.name: getattr(self.header, field.name)
+            for field in fields(self.answer)
+            if getattr(self.answer, field.name) in empty
+        }
+        return replace(self.answer, **known)

@@ -27,19 +27,27 @@ class StudyAnnounced:
 class ReportReceived:
     """The RIS sent a report that names at least one study."""
 
+    message_digest: str
+    """SHA-256 of the message, in hex: the same bytes again are no other word."""
     report: Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldByPacs:
+    """One instance, and the AE title of the PACS that told of it."""
+
+    pacs: str
+    image: ImageDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PacsAnswered:
-    """What the PACS says it holds of a study now; no image means that it knows none."""
+    """What all the PACS of the centre hold of a study now; nothing held means that none knows it.
+
+    An instance that two of them hold is told once.
+    """
 
     study: Uid
-    pacs: str
-    """AE title of the PACS that answered."""
-    images: tuple[ImageDescription, ...]
+    held: tuple[HeldByPacs, ...]
     asked_after: int
-    """Number of the last news of the study that was known when the PACS was asked."""
-
-
-Notification = InstanceStored | StudyAnnounced | ReportReceived | PacsAnswered
+    """Number of the last news of the study that was known when they were asked."""

@@ -11,12 +11,13 @@ from gateway.model.agreement import identity_agrees
 from gateway.model.image import ImageDescription
 from gateway.model.pointer import PointerContent, listed_series
 from gateway.model.report import Report
-from gateway.model.sop_classes import admissible
+from gateway.model.sop_classes import KEY_OBJECTS, admissible
 from gateway.model.study import (
     NumberedReport,
     StudySnapshot,
     effective_reports,
     strictest_visibility,
+    unclear_withdrawals,
 )
 from indexer.contract.document import Identifier
 
@@ -40,8 +41,16 @@ class SetAsideCode(StrEnum):
     INS_MISSING = "ins_missing"
     INS_NOT_ACCEPTED = "ins_not_accepted"
     FLAG_UNKNOWN = "flag_unknown"
+    REPORTS_DIFFER = "reports_differ"
+    REPORTS_CIRCULAR = "reports_circular"
+    REPORT_GONE = "report_gone"
+    WITHDRAWAL_UNCLEAR = "withdrawal_unclear"
     IMAGES_MISSING = "images_missing"
     PATIENT_CHANGED = "patient_changed"
+    PUBLISHED_FOR_ANOTHER = "published_for_another"
+    PACS_ANSWER_UNREADABLE = "pacs_answer_unreadable"
+    CANNOT_BE_DESCRIBED = "cannot_be_described"
+    SUBMISSION_REJECTED = "submission_rejected"
 
 
 class WithheldCode(StrEnum):
@@ -105,22 +114,49 @@ Decision = Publish | Wait | AskPacs | SetAside | Withhold
 
 def publishable(snapshot: StudySnapshot, policy: PublicationPolicy, *, now_ms: int) -> Decision:
     """What is to be done about the study, from all that is known of it at `now_ms`."""
-    effective = effective_reports(snapshot.reports)
-    if not effective:
+    if not snapshot.reports:
         return Wait(code=WaitFor.REPORT)
-    validated = [numbered for numbered in effective if numbered.report.validated]
-    if not validated:
-        return Wait(code=WaitFor.VALIDATION)
-    governing = validated[-1]
+    effective = effective_reports(snapshot.reports)
+    unsettled = _unsettled(snapshot, effective)
+    if unsettled is not None:
+        return unsettled
+    naming = [one.report for one in effective if one.report.validated]
+    naming = [report for report in naming if report.about(snapshot.study) is not None]
     return (
-        _objection(governing.report, policy)
+        _objection(naming, policy)
         or _images_not_there(snapshot, policy, now_ms)
-        or _disagreement(snapshot, governing)
-        or _publish(snapshot, governing.report, validated)
+        or _disagreement(snapshot, naming)
+        or _publish(snapshot, naming)
     )
 
 
-def _objection(report: Report, policy: PublicationPolicy) -> Decision | None:
+def _unsettled(snapshot: StudySnapshot, effective: list[NumberedReport]) -> Decision | None:
+    """Why no report speaks for the study, if none does."""
+    if not effective:
+        return SetAside(
+            code=SetAsideCode.REPORTS_CIRCULAR,
+            reason="the reports replace each other: send the one that holds again",
+        )
+    validated = [one.report for one in effective if one.report.validated]
+    if not validated:
+        return Wait(code=WaitFor.VALIDATION)
+    if unclear_withdrawals(snapshot.reports):
+        return SetAside(
+            code=SetAsideCode.WITHDRAWAL_UNCLEAR,
+            reason="a report was withdrawn (OBX-11 D) under an id that none came under: "
+            "withdraw it under its own, or send what holds as its replacement",
+        )
+    if all(report.about(snapshot.study) is None for report in validated):
+        return SetAside(
+            code=SetAsideCode.REPORT_GONE,
+            reason="the report was replaced by one that no longer names this study",
+        )
+    return None
+
+
+def _objection(naming: list[Report], policy: PublicationPolicy) -> Decision | None:
+    """What speaks against publishing, from the reports alone; the last of them governs."""
+    report = naming[-1]
     if policy.honour_destdmp and not report.for_dmp:
         return Withhold(
             code=WithheldCode.NOT_FOR_DMP,
@@ -142,11 +178,17 @@ def _objection(report: Report, policy: PublicationPolicy) -> Decision | None:
             code=SetAsideCode.INS_NOT_ACCEPTED,
             reason="the INS is of an authority that GATEWAY_INS_OIDS does not list",
         )
-    if report.unknown_flags:
+    if any(other.patient.ins != report.patient.ins for other in naming):
+        return SetAside(
+            code=SetAsideCode.REPORTS_DIFFER,
+            reason="two reports on the study name different patients: "
+            "withdraw the wrong one, or replace it",
+        )
+    unknown = sorted({flag for one in naming for flag in one.unknown_flags})
+    if unknown:
         return SetAside(
             code=SetAsideCode.FLAG_UNKNOWN,
-            reason="the report sets a visibility flag that is not known here: "
-            + ", ".join(report.unknown_flags),
+            reason="a report sets a visibility flag that is not known here: " + ", ".join(unknown),
         )
     return None
 
@@ -174,29 +216,42 @@ def _images_not_there(
     )
 
 
-def _disagreement(snapshot: StudySnapshot, governing: NumberedReport) -> Decision | None:
-    found = identity_agrees(governing.report, snapshot.descriptions)
-    if found is not None:
-        return SetAside(code=found.code, reason=found.reason)
-    if snapshot.patient_changed_by > governing.news:
+def _disagreement(snapshot: StudySnapshot, naming: list[Report]) -> Decision | None:
+    """Every report must fit every image, whoever told of it."""
+    for report in naming:
+        found = identity_agrees(report, snapshot.told)
+        if found is not None:
+            return SetAside(code=found.code, reason=found.reason)
+    reported_by = max(numbered.news for numbered in snapshot.reports)
+    if snapshot.patient_changed_by > reported_by:
         return SetAside(
             code=SetAsideCode.PATIENT_CHANGED,
             reason="an image came again under another patient after the report: "
-            "check the study, then send its report again",
+            "check the study, then send its report in a new message",
+        )
+    if snapshot.disagreement is not None and snapshot.disagreement.news > reported_by:
+        return SetAside(
+            code=snapshot.disagreement.found.code,
+            reason=f"{snapshot.disagreement.found.reason} (found when its images were fetched): "
+            "check the study, then send its report in a new message",
         )
     return None
 
 
-def _publish(snapshot: StudySnapshot, report: Report, validated: list[NumberedReport]) -> Decision:
-    listed = [image for image in snapshot.descriptions if admissible(image.sop_class)]
+def _publish(snapshot: StudySnapshot, naming: list[Report]) -> Decision:
+    report = naming[-1]
+    listed = [
+        image for image in snapshot.descriptions if admissible(image.sop_class, image.title_code)
+    ]
+    shown = [image for image in listed if image.sop_class != KEY_OBJECTS]
     told = report.about(snapshot.study)
     # The last two were settled before: `_objection` wants an INS, and a report names its studies.
-    if not listed or told is None or report.patient.ins is None:
+    if not shown or told is None or report.patient.ins is None:
         return Withhold(
             code=WithheldCode.NOTHING_ADMISSIBLE,
             reason="no instance of the study is of a class that imaging documents may list",
         )
-    study = _study_level(listed)
+    study = _study_level(shown)
     content = PointerContent(
         study=snapshot.study,
         ins=report.patient.ins,
@@ -212,7 +267,7 @@ def _publish(snapshot: StudySnapshot, report: Report, validated: list[NumberedRe
         series=listed_series(listed),
         acts=told.acts,
         regions=told.regions,
-        visibility=strictest_visibility(validated),
+        visibility=strictest_visibility(naming),
         started_at=told.started_at,
         ended_at=told.ended_at,
         report_id=report.document_id,

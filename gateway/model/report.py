@@ -13,6 +13,9 @@ from indexer.contract.identifiers import Ins, Uid
 VALIDATED = frozenset({"F", "C"})
 """OBX-11: final, or a correction of a final one (HL7 table 0085)."""
 
+WITHDRAWN = "D"
+"""OBX-11: the document is deleted."""
+
 
 class Visibility(StrEnum):
     """Who must not see a document (TRE_A07, 1.2.250.1.213.1.1.4.13)."""
@@ -63,8 +66,8 @@ class Report:
     """What all versions of the report share; the document id where the CDA names none."""
     version: int
     replaces: tuple[str, ...] = ()
-    message_digest: str
-    """SHA-256 of the message, in hex: the same message again is no news."""
+    written_at: datetime | None
+    """effectiveTime of the CDA; None where it names none."""
     status: str
     """OBX-11 of the document, as sent."""
     identity_status: str

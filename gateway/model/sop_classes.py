@@ -17,6 +17,16 @@ KEY_OBJECTS: Final = f"{_STORAGE}88.59"
 """Key Object Selection Document Storage: the class of key images, and of the manifest itself."""
 
 
-def admissible(sop_class: Uid) -> bool:
-    """Whether a manifest may list this class: the 47 of the value set, and key objects."""
-    return sop_class in ADMISSIBLE or sop_class == KEY_OBJECTS
+REJECTION_TITLES: Final = frozenset({"113001", "113037", "113038", "113039"})
+"""Titles of key object documents that reject what they list (CID 7011): they show nothing."""
+
+
+def admissible(sop_class: Uid, title_code: str) -> bool:
+    """Whether a manifest may list an instance: the 47 classes, and key objects that select images.
+
+    Args:
+        title_code: of a key object document's title; empty where it is not known.
+    """
+    if sop_class == KEY_OBJECTS:
+        return title_code not in REJECTION_TITLES
+    return sop_class in ADMISSIBLE

@@ -1,24 +1,37 @@
 """All that the gateway was told of one study, as one value.
 
 The facts are kept as sets of rows, so the value does not depend on the order in which news came,
-nor on how often it was repeated. Where a later word replaces an earlier one (a corrected image, a
-new version of a report), the number of the news decides.
+nor on how often it was repeated. Where a later word replaces an earlier one, the version and time
+of a report decide, and of an image the number of the news that brought it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
+from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, KnownImage
-from gateway.model.report import Report, Visibility
+from gateway.model.report import WITHDRAWN, Report, Visibility
 from indexer.contract.identifiers import Uid
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberedReport:
-    """A report with the number of the news that first brought it."""
+    """A report with the number of the news that last said so."""
 
     news: int
     report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedDisagreement:
+    """What did not fit when images were fetched, with the number of that news."""
+
+    news: int
+    found: Disagreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,7 @@ class StudySnapshot:
     images: tuple[KnownImage, ...] = ()
     """Sorted by series and instance."""
     reports: tuple[NumberedReport, ...] = ()
+    """Those that name the study, and those that replace one which did."""
     last_pushed_at_ms: int | None = None
     """When the last instance was pushed here."""
     waiting_since_ms: int | None = None
@@ -40,6 +54,13 @@ class StudySnapshot:
     """Number of the last news that was known when the PACS gave its last answer; -1: never."""
     patient_changed_by: int = 0
     """Number of the last news that put another patient into an image; 0: none did."""
+    disagreement: NumberedDisagreement | None = None
+    """The last thing that did not fit when images were fetched."""
+
+    @property
+    def told(self) -> list[ImageDescription]:
+        """Everything that is told of the images, by their headers and by the PACS."""
+        return [description for image in self.images for description in image.told]
 
     @property
     def descriptions(self) -> list[ImageDescription]:
@@ -53,39 +74,64 @@ class StudySnapshot:
 
 
 def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
-    """The latest word of each report, oldest news first; what a later version replaces is left out.
+    """The last word of each report, the one written last at the end; replaced ones are left out.
 
-    A report is replaced by the one that names it as its parent (RPLC), or by a higher version in
-    its set. A set in which two reports bear the same version is no set: senders exist that give
-    all of theirs one setId, and one of two reports on a study must not hide the other.
+    When a report was written decides, not when it came: messages overtake each other. A report is
+    replaced by the one that names it as its parent (RPLC), or by a higher version in its set. Of
+    two reports that bear the same version in one set neither is an older form of a third: senders
+    exist that give all their reports one setId.
     """
-    told = sorted(reports, key=lambda numbered: numbered.news)
-    latest = {numbered.report.document_id: numbered for numbered in told}
+    latest: dict[str, NumberedReport] = {}
+    for numbered in sorted(reports, key=_within_document):
+        latest[numbered.report.document_id] = numbered
     parents = {
         parent
         for numbered in latest.values()
         for parent in numbered.report.replaces
         if parent != numbered.report.document_id
     }
-    sets: dict[str, list[int]] = {}
+    versions: dict[str, list[int]] = {}
     for numbered in latest.values():
-        sets.setdefault(numbered.report.set_id, []).append(numbered.report.version)
+        versions.setdefault(numbered.report.set_id, []).append(numbered.report.version)
 
     def is_outdone(report: Report) -> bool:
-        versions = sets[report.set_id]
-        return len(versions) == len(set(versions)) and report.version < max(versions)
+        of_its_set = versions[report.set_id]
+        return of_its_set.count(report.version) == 1 and report.version < max(of_its_set)
 
     kept = [
         numbered
         for numbered in latest.values()
         if numbered.report.document_id not in parents and not is_outdone(numbered.report)
     ]
-    return sorted(kept, key=lambda numbered: numbered.news)
+    return sorted(kept, key=_across_documents)
 
 
-def strictest_visibility(reports: Iterable[NumberedReport]) -> frozenset[Visibility]:
+def unclear_withdrawals(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
+    """Withdrawals of which it is not known what they withdraw: no other message bears their id."""
+    told = list(reports)
+    ids = [numbered.report.document_id for numbered in told]
+    return [
+        numbered
+        for numbered in told
+        if numbered.report.status == WITHDRAWN
+        and ids.count(numbered.report.document_id) == 1
+        and not numbered.report.replaces
+    ]
+
+
+def strictest_visibility(reports: Iterable[Report]) -> frozenset[Visibility]:
     """Whoever one report hides the study from does not see it."""
     hidden: frozenset[Visibility] = frozenset()
-    for numbered in reports:
-        hidden |= numbered.report.visibility
+    for report in reports:
+        hidden |= report.visibility
     return hidden
+
+
+def _within_document(numbered: NumberedReport) -> tuple[int, datetime, int]:
+    report = numbered.report
+    return report.version, report.written_at or _LONG_AGO, numbered.news
+
+
+def _across_documents(numbered: NumberedReport) -> tuple[datetime, int, str]:
+    report = numbered.report
+    return report.written_at or _LONG_AGO, report.version, report.document_id

@@ -10,12 +10,15 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from gateway.catalogue.studies import Studies
+from gateway.catalogue.standings import Standings
 from gateway.clock import Clock
+from gateway.model.publishing import SetAsideCode
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.outbox import Claim, Outbox
 from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
+from gateway.storage.records import UnreadableRecord
+from indexer.contract.document import Submission
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
 from indexer.contract.index import Index
 
@@ -35,7 +38,7 @@ class Dispatcher:
         self,
         database: Database,
         outbox: Outbox,
-        studies: Studies,
+        standings: Standings,
         index: Index,
         *,
         clock: Clock,
@@ -43,7 +46,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._outbox = outbox
-        self._studies = studies
+        self._standings = standings
         self._index = index
         self._clock = clock
         self._draw = draw
@@ -66,49 +69,77 @@ class Dispatcher:
         )
 
     async def send(self, claim: Claim) -> None:
-        """Send one submission and write down what came of it."""
-        fields = {"submission": claim.submission_id, "attempts": claim.attempts}
+        """Send one submission, or ask what became of it, and write down what came of that."""
         try:
-            receipt = await self._index.submit(claim.submission)
+            submission = claim.submission()
+            held = await self._resolve(claim, submission)
         except IndexUnavailable as error:
-            wait_s = retry_delay_s(claim.attempts, asked_s=error.retry_after_s, draw=self._draw())
-            due_at_ms = self._clock() + int(wait_s * 1000)
-            await self._database.write(
-                lambda tx: self._outbox.postpone(tx, claim, due_at_ms=due_at_ms)
-            )
-            log.warning("submission_postponed", extra=fields | {"wait_s": round(wait_s, 1)})
+            await self._postpone(claim, asked_s=error.retry_after_s)
         except SubmissionRejected as error:
-            code = error.code
-            await self._database.write(lambda tx: self._set_aside(tx, claim, code))
-            log.error("submission_set_aside", extra=fields | {"code": code})
+            await self._finish(claim, "set_aside", code=error.code)
+        except UnreadableRecord:
+            await self._finish(claim, "set_aside", code="unreadable")
         else:
-            entry_id = receipt.entry_id
-            await self._database.write(lambda tx: self._mark_sent(tx, claim, entry_id))
-            log.info("submission_sent", extra=fields)
+            if held is None:
+                await self._finish(claim, "dropped")
+            else:
+                await self._finish(claim, "sent", index_entry_id=held)
 
-    async def _mark_sent(self, tx: Transaction, claim: Claim, entry_id: str) -> None:
-        now_ms = self._clock()
-        if await self._outbox.mark_sent(tx, claim, index_entry_id=entry_id, now_ms=now_ms):
-            await self._studies.mark(
-                tx,
-                claim.study,
-                state="published",
-                revision=claim.revision,
-                from_state="queued",
-                now_ms=now_ms,
-            )
+    async def _resolve(self, claim: Claim, submission: Submission) -> str | None:
+        """What the index calls the entry; None if it must not be sent and the index has it not."""
+        if claim.is_stopping:
+            return await self._held(submission)
+        try:
+            return (await self._index.submit(submission)).entry_id
+        except SubmissionRejected:
+            # An earlier attempt may have been held and its answer lost. A refusal of the repeat,
+            # for whatever reason, must not make us forget that entry.
+            held = await self._held(submission) if claim.attempts > 1 else None
+            if held is None:
+                raise
+            return held
 
-    async def _set_aside(self, tx: Transaction, claim: Claim, code: str) -> None:
-        now_ms = self._clock()
-        if await self._outbox.set_aside(tx, claim, code=code, now_ms=now_ms):
-            await self._studies.mark(
-                tx,
-                claim.study,
-                state="set_aside",
-                code="submission_rejected",
-                reason=f"the index refused the pointer ({code}): "
-                "mend the cause, then send the report again",
-                revision=claim.revision,
-                from_state="queued",
-                now_ms=now_ms,
-            )
+    async def _held(self, submission: Submission) -> str | None:
+        entry = await self._index.find_by_unique_id(submission.entry.unique_id)
+        same = entry is not None and entry.sha1 == submission.entry.sha1
+        return entry.entry_id if same and entry is not None else None
+
+    async def _postpone(self, claim: Claim, *, asked_s: float | None) -> None:
+        wait_s = retry_delay_s(claim.attempts, asked_s=asked_s, draw=self._draw())
+        due_at_ms = self._clock() + int(wait_s * 1000)
+        await self._database.write(lambda tx: self._outbox.postpone(tx, claim, due_at_ms=due_at_ms))
+        log.warning("submission_postponed", extra=_fields(claim) | {"wait_s": round(wait_s, 1)})
+
+    async def _finish(
+        self, claim: Claim, state: str, *, index_entry_id: str = "", code: str = ""
+    ) -> None:
+        async def work(tx: Transaction) -> None:
+            now_ms = self._clock()
+            if not await self._outbox.finish(
+                tx, claim, state, now_ms=now_ms, index_entry_id=index_entry_id, code=code
+            ):
+                return
+            if claim.is_stopping:  # what may follow it can be decided now
+                await self._standings.make_due(tx, claim.study, now_ms=now_ms)
+            elif state == "sent":
+                await self._standings.mark(
+                    tx, claim.study, revision=claim.revision, state="published", now_ms=now_ms
+                )
+            else:
+                await self._standings.mark(
+                    tx,
+                    claim.study,
+                    revision=claim.revision,
+                    state="set_aside",
+                    code=SetAsideCode.SUBMISSION_REJECTED,
+                    reason=f"the index refused the pointer ({code}): "
+                    "mend the cause, then send the report again",
+                    now_ms=now_ms,
+                )
+
+        await self._database.write(work)
+        log.info("submission_finished", extra=_fields(claim) | {"state": state, "code": code})
+
+
+def _fields(claim: Claim) -> dict[str, object]:
+    return {"submission": claim.submission_id, "attempts": claim.attempts}

@@ -2,7 +2,8 @@
 
 A revision waits until what became of the one before it is known, because the index must be told
 which entry it replaces. One that was never sent is dropped by the next; one that was, is resolved
-first, for it may be in the index although no answer came.
+first, for it may be in the index although no answer came. What may no longer be published is
+stopped: it is not sent, but if it was, the index is asked whether it has it.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
 from indexer.contract.document import Submission
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,20 @@ class Claim:
     revision: int
     attempts: int
     """Attempts made, this one included."""
-    submission: Submission
+    is_stopping: bool
+    """It must not be sent; what is wanted is whether the index has it."""
+    replaces: str | None
+    content: bytes
+    document: bytes
+
+    def submission(self) -> Submission:
+        """What to send.
+
+        Raises:
+            UnreadableRecord: another version of the program wrote it.
+        """
+        submission = decode(Submission, self.content)
+        return replace(submission, document=self.document, replaces=self.replaces)
 
 
 class Outbox:
@@ -50,10 +64,15 @@ class Outbox:
             submission_id=submission_id,
             study=study,
             revision=revision,
+            patient_key=_patient_key(submission.entry.patient),
             content=encode(replace(submission, document=b"")),
             document=submission.document,
             now_ms=now_ms,
         )
+
+    async def stop(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
+        """Hold back what waits to be sent of the study."""
+        await tx.fetch(self._sql["stop"], study=study, now_ms=now_ms)
 
     async def claim_due(
         self, tx: Transaction, *, now_ms: int, lease_ms: int, count_max: int
@@ -67,28 +86,36 @@ class Outbox:
         )
         return [_claim(row) for row in rows]
 
-    async def release_claims(self, tx: Transaction, *, now_ms: int) -> None:
-        """Make everything that waits due now: whoever held a lease is dead."""
-        await tx.fetch(self._sql["release_claims"], now_ms=now_ms)
+    async def release_claims(self, tx: Transaction) -> None:
+        """End all leases: whoever held one is dead."""
+        await tx.fetch(self._sql["release_claims"])
 
     async def next_due_at_ms(self, tx: Transaction) -> int | None:
-        """When the next submission falls due, if any does."""
+        """When the next submission can be claimed, if any can."""
         [row] = await tx.fetch(self._sql["next_due"])
         return cast("int | None", row["due_at_ms"])
 
-    async def mark_sent(
-        self, tx: Transaction, claim: Claim, *, index_entry_id: str, now_ms: int
+    async def finish(
+        self,
+        tx: Transaction,
+        claim: Claim,
+        state: str,
+        *,
+        now_ms: int,
+        index_entry_id: str = "",
+        code: str = "",
     ) -> bool:
-        """The index holds it; False if the claim is void."""
-        return bool(
-            await tx.fetch(
-                self._sql["mark_sent"],
-                submission_id=claim.submission_id,
-                attempts=claim.attempts,
-                index_entry_id=index_entry_id,
-                now_ms=now_ms,
-            )
+        """Write down what became of it: sent, set_aside or dropped. False if the claim is void."""
+        finished = await tx.fetch(
+            self._sql["finish"],
+            submission_id=claim.submission_id,
+            attempts=claim.attempts,
+            state=state,
+            index_entry_id=index_entry_id,
+            code=code,
+            now_ms=now_ms,
         )
+        return bool(finished)
 
     async def postpone(self, tx: Transaction, claim: Claim, *, due_at_ms: int) -> None:
         """Try again later; without effect if the claim is void."""
@@ -99,26 +126,19 @@ class Outbox:
             due_at_ms=due_at_ms,
         )
 
-    async def set_aside(self, tx: Transaction, claim: Claim, *, code: str, now_ms: int) -> bool:
-        """The index refused it for good; False if the claim is void."""
-        return bool(
-            await tx.fetch(
-                self._sql["set_aside"],
-                submission_id=claim.submission_id,
-                attempts=claim.attempts,
-                code=code,
-                now_ms=now_ms,
-            )
-        )
-
     async def latest_state(self, tx: Transaction, study: Uid) -> str | None:
         """What became of the study's latest revision so far; None if it has none."""
         rows = await tx.fetch(self._sql["latest"], study=study)
         return cast(str, rows[0]["state"]) if rows else None
 
-    async def list(self, tx: Transaction, *, count_max: int, offset: int) -> list[Row]:
+    async def is_for_another(self, tx: Transaction, study: Uid, patient: Ins) -> bool:
+        """Whether the index has the study, or may have it, in another patient's record."""
+        rows = await tx.fetch(self._sql["published_for"], study=study)
+        return any(row["patient_key"] != _patient_key(patient) for row in rows)
+
+    async def page(self, tx: Transaction, *, count_max: int, offset: int) -> list[Row]:
         """Submissions, the latest first; for operators."""
-        return await tx.fetch(self._sql["list"], count_max=count_max, offset=offset)
+        return await tx.fetch(self._sql["page"], count_max=count_max, offset=offset)
 
     async def count_by_state(self, tx: Transaction) -> dict[str, int]:
         """How many submissions stand where."""
@@ -126,16 +146,18 @@ class Outbox:
         return {cast(str, row["state"]): cast(int, row["submissions"]) for row in rows}
 
 
+def _patient_key(patient: Ins) -> str:
+    return f"{patient.oid}|{patient.value}"
+
+
 def _claim(row: Row) -> Claim:
-    submission = decode(Submission, cast(bytes, row["content"]))
     return Claim(
         submission_id=cast(str, row["submission_id"]),
         study=Uid(cast(str, row["study_uid"])),
         revision=cast(int, row["revision"]),
         attempts=cast(int, row["attempts"]),
-        submission=replace(
-            submission,
-            document=cast(bytes, row["document"]),
-            replaces=cast("str | None", row["replaces"]),
-        ),
+        is_stopping=row["state"] == "stopping",
+        replaces=cast("str | None", row["replaces"]),
+        content=cast(bytes, row["content"]),
+        document=cast(bytes, row["document"]),
     )

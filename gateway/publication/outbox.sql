@@ -3,57 +3,74 @@
 UPDATE submissions SET state = 'dropped', finished_at_ms = :now_ms
 WHERE study_uid = :study AND state = 'waiting' AND attempts = 0;
 
+-- query: stop
+-- What may no longer be published is not sent; what may be in the index already is asked for.
+UPDATE submissions SET
+    state = CASE attempts WHEN 0 THEN 'dropped' ELSE 'stopping' END,
+    finished_at_ms = CASE attempts WHEN 0 THEN :now_ms END
+WHERE study_uid = :study AND state = 'waiting';
+
 -- query: enqueue
-INSERT INTO submissions (submission_id, study_uid, revision, state, due_at_ms, content, document,
-                         enqueued_at_ms)
-VALUES (:submission_id, :study, :revision, 'waiting', :now_ms, :content, :document, :now_ms);
+INSERT INTO submissions (submission_id, study_uid, revision, patient_key, state, due_at_ms,
+                         content, document, enqueued_at_ms)
+VALUES (:submission_id, :study, :revision, :patient_key, 'waiting', :now_ms,
+        :content, :document, :now_ms);
 
 -- query: claim_due
--- A claim is a lease: a submission whose worker died falls due again at :lease_end_ms. Of one study
--- only the oldest unfinished revision may go: what became of it decides what the next replaces.
-UPDATE submissions SET attempts = attempts + 1, due_at_ms = :lease_end_ms
+-- A claim is a lease: a submission whose worker died may be claimed again after :lease_end_ms. Of
+-- one study only the oldest unfinished revision may go: what became of it decides what the next
+-- replaces.
+UPDATE submissions SET attempts = attempts + 1, leased_until_ms = :lease_end_ms
 WHERE submission_id IN (
     SELECT submission_id FROM submissions AS candidate
-    WHERE state = 'waiting' AND due_at_ms <= :now_ms
+    WHERE state IN ('waiting', 'stopping') AND due_at_ms <= :now_ms
+      AND coalesce(leased_until_ms, 0) <= :now_ms
       AND NOT EXISTS (SELECT 1 FROM submissions AS older
-                      WHERE older.study_uid = candidate.study_uid AND older.state = 'waiting'
+                      WHERE older.study_uid = candidate.study_uid
+                        AND older.state IN ('waiting', 'stopping')
                         AND older.revision < candidate.revision)
     ORDER BY due_at_ms, submission_id LIMIT :count_max)
-RETURNING submission_id, study_uid, revision, attempts, content, document,
+RETURNING submission_id, study_uid, revision, state, attempts, content, document,
     (SELECT index_entry_id FROM submissions AS sent
      WHERE sent.study_uid = submissions.study_uid AND sent.state = 'sent'
+       AND sent.patient_key = submissions.patient_key
      ORDER BY sent.revision DESC LIMIT 1) AS replaces;
 
 -- query: release_claims
 -- At the start of the one process that sends them: leases of the process before it are void.
-UPDATE submissions SET due_at_ms = :now_ms WHERE state = 'waiting' AND due_at_ms > :now_ms;
+UPDATE submissions SET leased_until_ms = NULL WHERE leased_until_ms IS NOT NULL;
 
 -- query: next_due
-SELECT min(due_at_ms) AS due_at_ms FROM submissions AS candidate
-WHERE state = 'waiting'
+SELECT min(max(due_at_ms, coalesce(leased_until_ms, 0))) AS due_at_ms
+FROM submissions AS candidate
+WHERE state IN ('waiting', 'stopping')
   AND NOT EXISTS (SELECT 1 FROM submissions AS older
-                  WHERE older.study_uid = candidate.study_uid AND older.state = 'waiting'
+                  WHERE older.study_uid = candidate.study_uid
+                    AND older.state IN ('waiting', 'stopping')
                     AND older.revision < candidate.revision);
 
--- query: mark_sent
+-- query: finish
 -- The number of attempts is the claim's: a worker whose lease another took over changes nothing.
-UPDATE submissions SET state = 'sent', index_entry_id = :index_entry_id, finished_at_ms = :now_ms
-WHERE submission_id = :submission_id AND state = 'waiting' AND attempts = :attempts
-RETURNING study_uid, revision;
+UPDATE submissions SET state = :state, index_entry_id = :index_entry_id, code = :code,
+    finished_at_ms = :now_ms, leased_until_ms = NULL
+WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts
+RETURNING study_uid;
 
 -- query: postpone
-UPDATE submissions SET due_at_ms = :due_at_ms
-WHERE submission_id = :submission_id AND state = 'waiting' AND attempts = :attempts;
-
--- query: set_aside
-UPDATE submissions SET state = 'set_aside', code = :code, finished_at_ms = :now_ms
-WHERE submission_id = :submission_id AND state = 'waiting' AND attempts = :attempts
-RETURNING study_uid, revision;
+UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL
+WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts;
 
 -- query: latest
 SELECT state FROM submissions WHERE study_uid = :study ORDER BY revision DESC LIMIT 1;
 
--- query: list
+-- query: published_for
+-- The patient in whose record the index has the study, or may have it.
+SELECT patient_key FROM submissions
+WHERE study_uid = :study
+  AND (state IN ('sent', 'stopping') OR (state = 'waiting' AND attempts > 0))
+ORDER BY revision DESC LIMIT 1;
+
+-- query: page
 SELECT submission_id, study_uid, revision, state, attempts, code, enqueued_at_ms, finished_at_ms
 FROM submissions ORDER BY enqueued_at_ms DESC, submission_id LIMIT :count_max OFFSET :offset;
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
-from gateway.catalogue.studies import Conclusion, Standing, Studies
+from gateway.catalogue.standings import Conclusion, DueStudy, Standing, Standings
+from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
-from gateway.errors import PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable, Unavailable
 from gateway.model.notification import PacsAnswered
 from gateway.model.publishing import (
     AskPacs,
@@ -20,6 +21,7 @@ from gateway.model.publishing import (
     PublicationPolicy,
     Publish,
     SetAside,
+    SetAsideCode,
     Wait,
     WaitFor,
     Withhold,
@@ -70,6 +72,7 @@ class Publisher:
         self,
         database: Database,
         studies: Studies,
+        standings: Standings,
         outbox: Outbox,
         *,
         pacs: AsksPacs,
@@ -82,6 +85,7 @@ class Publisher:
     ) -> None:
         self._database = database
         self._studies = studies
+        self._standings = standings
         self._outbox = outbox
         self._pacs = pacs
         self._policy = policy
@@ -94,22 +98,33 @@ class Publisher:
             "publisher",
             claim=self.claim,
             handle=self.look,
-            next_due_at_ms=lambda: database.read(studies.next_due_at_ms),
+            next_due_at_ms=lambda: database.read(standings.next_due_at_ms),
             clock=clock,
             together=TOGETHER,
         )
 
-    async def claim(self, count_max: int) -> list[Uid]:
+    async def claim(self, count_max: int) -> list[DueStudy]:
         """Studies that are this publisher's to look at now."""
         now_ms = self._clock()
         return await self._database.write(
-            lambda tx: self._studies.claim_due(
+            lambda tx: self._standings.claim_due(
                 tx, now_ms=now_ms, lease_ms=LEASE_MS, count_max=count_max
             )
         )
 
-    async def look(self, study: Uid) -> None:
+    async def look(self, due: DueStudy) -> None:
         """Decide about one study from what is known of it now, and write down what was decided."""
+        try:
+            await self._look(due.study)
+        except Unavailable:  # the disk or the database: the study stays due
+            raise
+        except Exception:
+            log.exception("look_failed")
+            await self._database.write(lambda tx: self._fail(tx, due))
+        finally:
+            await self._database.write(lambda tx: self._standings.release(tx, due.study))
+
+    async def _look(self, study: Uid) -> None:
         snapshot, standing, decision = await self._decide(study)
         if isinstance(decision, AskPacs):
             try:
@@ -117,50 +132,40 @@ class Publisher:
             except PacsUnavailable:
                 log.warning("pacs_not_asked", extra={"looks": standing.looks})
                 decision = Wait(code=WaitFor.PACS)
+            except PacsAnswerUnreadable as error:
+                code = SetAsideCode.PACS_ANSWER_UNREADABLE
+                decision = SetAside(code=code, reason=str(error))
             else:
                 await self._database.write(lambda tx: self._studies.pacs_answered(tx, answer))
                 snapshot, standing, decision = await self._decide(study)
         await self._carry_out(snapshot, standing, decision)
 
     async def _decide(self, study: Uid) -> tuple[StudySnapshot, Standing, Decision]:
-        found = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
-        if found is None:
+        async def work(tx: Transaction) -> tuple[StudySnapshot | None, Standing | None]:
+            return await self._studies.snapshot(tx, study), await self._standings.of(tx, study)
+
+        snapshot, standing = await self._database.read(work)
+        if snapshot is None or standing is None:
             raise LookupError("a study that was claimed is not in the catalogue")
-        snapshot, standing = found
         return snapshot, standing, publishable(snapshot, self._policy, now_ms=self._clock())
 
     async def _carry_out(
         self, snapshot: StudySnapshot, standing: Standing, decision: Decision
     ) -> None:
         match decision:
+            case AskPacs():  # news came while the PACS was asked: the study is still due
+                return
             case Publish():
                 await self._publish(snapshot, standing, decision)
-            case AskPacs():  # news came while the PACS was asked, and made the study due again
-                return
             case Wait():
-                await self._conclude(self._waiting(snapshot, standing, decision))
+                await self._hold(self._waiting(snapshot, standing, decision))
             case SetAside():
                 log.warning("study_set_aside", extra={"code": decision.code})
-                await self._conclude(
-                    _conclusion(
-                        snapshot,
-                        standing,
-                        state="set_aside",
-                        code=decision.code,
-                        reason=decision.reason,
-                        ask_again=True,
-                    )
-                )
+                told = {"code": decision.code, "reason": decision.reason}
+                await self._hold(_conclusion(snapshot, standing, state="set_aside", **told))
             case Withhold():
-                await self._conclude(
-                    _conclusion(
-                        snapshot,
-                        standing,
-                        state="withheld",
-                        code=decision.code,
-                        reason=decision.reason,
-                    )
-                )
+                told = {"code": decision.code, "reason": decision.reason}
+                await self._hold(_conclusion(snapshot, standing, state="withheld", **told))
 
     def _waiting(self, snapshot: StudySnapshot, standing: Standing, wait: Wait) -> Conclusion:
         """What waits for images asks the PACS again, ever more seldom, until it is given up."""
@@ -173,81 +178,84 @@ class Publisher:
             due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
         if wait.code is WaitFor.IMAGES:
             since_ms = now_ms if snapshot.waiting_since_ms is None else snapshot.waiting_since_ms
-        return _conclusion(
-            snapshot,
-            standing,
-            state="waiting",
-            code=wait.code,
-            due_at_ms=due_at_ms,
-            waiting_since_ms=since_ms,
-            ask_again=asks,
-        )
+        waiting = _conclusion(snapshot, standing, state="waiting", code=wait.code)
+        return replace(waiting, due_at_ms=due_at_ms, waiting_since_ms=since_ms, ask_again=asks)
 
     async def _publish(
         self, snapshot: StudySnapshot, standing: Standing, decision: Publish
     ) -> None:
         fingerprint = await asyncio.to_thread(decision.content.fingerprint)
-        if fingerprint == standing.fingerprint:
-            same = _conclusion(snapshot, standing, state="queued", left_out=decision.left_out)
-            if await self._database.write(lambda tx: self._stay(tx, same)):
-                return
+        queued = replace(
+            _conclusion(snapshot, standing, state="queued"), left_out=decision.left_out
+        )
+        if fingerprint == standing.fingerprint and await self._database.write(
+            lambda tx: self._stay(tx, queued)
+        ):
+            return
         revision = standing.revision + 1
         submission = await asyncio.to_thread(self._submission, decision, revision, self._clock())
-        conclusion = _conclusion(
-            snapshot,
-            standing,
-            state="queued",
-            revision=revision,
-            fingerprint=fingerprint,
-            left_out=decision.left_out,
-        )
-        if await self._database.write(lambda tx: self._enqueue(tx, conclusion, submission)):
+        queued = replace(queued, revision=revision, fingerprint=fingerprint)
+        if await self._database.write(lambda tx: self._enqueue(tx, queued, submission)):
             log.info("revision_enqueued", extra={"revision": revision})
             self._on_enqueued()
 
-    async def _stay(self, tx: Transaction, conclusion: Conclusion) -> bool:
-        """The latest revision says it all; False if the index refused it, so that it goes again."""
-        latest = await self._outbox.latest_state(tx, conclusion.study)
+    async def _stay(self, tx: Transaction, queued: Conclusion) -> bool:
+        """The latest revision says it all; False if it did not go, so that it goes again."""
+        latest = await self._outbox.latest_state(tx, queued.study)
         if latest not in {"sent", "waiting"}:
             return False
         state = "published" if latest == "sent" else "queued"
-        await self._studies.conclude(tx, replace(conclusion, state=state), now_ms=self._clock())
+        await self._standings.conclude(tx, replace(queued, state=state), now_ms=self._clock())
         return True
 
-    async def _enqueue(
-        self, tx: Transaction, conclusion: Conclusion, submission: Submission
-    ) -> bool:
+    async def _enqueue(self, tx: Transaction, queued: Conclusion, submission: Submission) -> bool:
         now_ms = self._clock()
-        if not await self._studies.conclude(tx, conclusion, now_ms=now_ms):
+        if await self._outbox.is_for_another(tx, queued.study, submission.entry.patient):
+            # The index replaces within one patient's record only.
+            set_aside = replace(
+                queued,
+                state="set_aside",
+                code=SetAsideCode.PUBLISHED_FOR_ANOTHER,
+                reason="the study is published for another patient: withdraw that pointer first",
+                revision=queued.known_revision,
+            )
+            await self._conclude_and_stop(tx, set_aside)
+            return False
+        if not await self._standings.conclude(tx, queued, now_ms=now_ms):
             return False
         await self._outbox.enqueue(
             tx,
             self._submission_id(),
             submission,
-            study=conclusion.study,
-            revision=conclusion.revision,
+            study=queued.study,
+            revision=queued.revision,
             now_ms=now_ms,
         )
         return True
 
-    async def _conclude(self, conclusion: Conclusion) -> None:
+    async def _hold(self, conclusion: Conclusion) -> None:
+        """Nothing is to go now, nor what was decided before and has not gone yet."""
+        await self._database.write(lambda tx: self._conclude_and_stop(tx, conclusion))
+
+    async def _conclude_and_stop(self, tx: Transaction, conclusion: Conclusion) -> None:
         now_ms = self._clock()
-        await self._database.write(lambda tx: self._studies.conclude(tx, conclusion, now_ms=now_ms))
+        if await self._standings.conclude(tx, conclusion, now_ms=now_ms):
+            await self._outbox.stop(tx, conclusion.study, now_ms=now_ms)
+
+    async def _fail(self, tx: Transaction, due: DueStudy) -> None:
+        now_ms = self._clock()
+        await self._outbox.stop(tx, due.study, now_ms=now_ms)
+        await self._standings.fail(
+            tx,
+            due,
+            code=SetAsideCode.CANNOT_BE_DESCRIBED,
+            reason="the gateway could not describe the study; its log says where it failed",
+            now_ms=now_ms,
+        )
 
 
 def _conclusion(
-    snapshot: StudySnapshot,
-    standing: Standing,
-    *,
-    state: str,
-    code: str = "",
-    reason: str = "",
-    due_at_ms: int | None = None,
-    revision: int | None = None,
-    fingerprint: str | None = None,
-    left_out: int = 0,
-    waiting_since_ms: int | None = None,
-    ask_again: bool = False,
+    snapshot: StudySnapshot, standing: Standing, *, state: str, code: str = "", reason: str = ""
 ) -> Conclusion:
     """A conclusion that is void if news came, or another revision, since the snapshot was read."""
     return Conclusion(
@@ -257,10 +265,6 @@ def _conclusion(
         state=state,
         code=code,
         reason=reason,
-        due_at_ms=due_at_ms,
-        revision=standing.revision if revision is None else revision,
-        fingerprint=standing.fingerprint if fingerprint is None else fingerprint,
-        left_out=left_out,
-        waiting_since_ms=waiting_since_ms,
-        ask_again=ask_again,
+        revision=standing.revision,
+        fingerprint=standing.fingerprint,
     )

@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gateway.catalogue.studies import Studies
+from gateway.catalogue.standings import Standings
 from gateway.clock import at
 from gateway.publication.outbox import Outbox
 from gateway.storage.database import Database, Param, Row
@@ -16,7 +16,7 @@ Offset = Annotated[int, Query(ge=0, le=2**31)]
 State = Literal["waiting", "queued", "published", "set_aside", "withheld"]
 
 
-def operator_routes(database: Database, studies: Studies, outbox: Outbox) -> APIRouter:
+def operator_routes(database: Database, standings: Standings, outbox: Outbox) -> APIRouter:
     """The routes of an operator who watches publication."""
     router = APIRouter(prefix="/api", tags=["operator"])
 
@@ -26,7 +26,7 @@ def operator_routes(database: Database, studies: Studies, outbox: Outbox) -> API
     ) -> Response:
         """Studies with where they stand and why, the latest change first."""
         rows = await database.read(
-            lambda tx: studies.list(tx, state=state, count_max=limit, offset=offset)
+            lambda tx: standings.page(tx, state=state, count_max=limit, offset=offset)
         )
         return _json("studies", [_timed(row) for row in rows])
 
@@ -34,7 +34,7 @@ def operator_routes(database: Database, studies: Studies, outbox: Outbox) -> API
     async def list_set_aside(limit: Limit = 100, offset: Offset = 0) -> Response:
         """Studies that a person must look at, with the reason and what to do."""
         rows = await database.read(
-            lambda tx: studies.list(tx, state="set_aside", count_max=limit, offset=offset)
+            lambda tx: standings.page(tx, state="set_aside", count_max=limit, offset=offset)
         )
         named = ("study_uid", "code", "reason", "since")
         return _json("set_aside", [{name: _timed(row)[name] for name in named} for row in rows])
@@ -42,7 +42,7 @@ def operator_routes(database: Database, studies: Studies, outbox: Outbox) -> API
     @router.get("/submissions")
     async def list_submissions(limit: Limit = 100, offset: Offset = 0) -> Response:
         """What was sent, or is to be sent, to the index; the latest first."""
-        rows = await database.read(lambda tx: outbox.list(tx, count_max=limit, offset=offset))
+        rows = await database.read(lambda tx: outbox.page(tx, count_max=limit, offset=offset))
         return _json("submissions", [_timed(row) for row in rows])
 
     return router

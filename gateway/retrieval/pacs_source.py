@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.catalogue.header import Header, read_header
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import DimseRequestor
-from gateway.errors import InvalidRequest, PacsUnavailable, Rejected
+from gateway.errors import Conflict, InvalidRequest, PacsUnavailable
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.resource import Resource
@@ -26,7 +26,7 @@ from indexer.contract.identifiers import Uid
 log = logging.getLogger(__name__)
 
 
-class ImagesDisagree(Rejected):
+class ImagesDisagree(Conflict):
     """What the PACS sends does not fit the report: the study was set aside for a person."""
 
 

@@ -39,7 +39,9 @@ FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 # What RFC 3986 lets an address hold. Where two parsers could differ, they differ over the rest.
 _ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2048}", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_TRY_AGAIN = frozenset({408, 425, 429})
+_REFUSALS = frozenset({400, 409, 412, 413, 415, 422})
+"""Statuses that speak of the submission itself. Any other failure, such as a proxy's 403 or an
+expired credential, may pass: to take it as final would set every pointer aside."""
 _GONE = frozenset({404, 410})
 
 
@@ -48,10 +50,6 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    @property
-    def try_again(self) -> bool:
-        return self.status >= 500 or self.status in _TRY_AGAIN
 
     def json(self) -> object:
         try:
@@ -92,9 +90,7 @@ class MhdIndex:
                 return Receipt(entry_id=read_transaction_response(answer.json()))
             except Refusal as error:
                 raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
-        _check_available(answer)
-        if not 400 <= answer.status < 500:
-            raise IndexUnavailable(f"the index gave status {answer.status} for a submission")
+        _check_status(answer, _REFUSALS)
         code = read_outcome_code(answer.json())
         if code == IssueCode.DUPLICATE:
             return await self._already_held(submission)
@@ -141,11 +137,9 @@ class MhdIndex:
             raise DocumentNotFound("the document lies outside the index") from error
         bytes_max = min(entry.size_bytes, self._document_bytes_max)
         answer = await self._get(url, accept=entry.mime_type, bytes_max=bytes_max)
-        _check_available(answer)
+        _check_status(answer, _GONE | {200})
         if answer.status in _GONE:
             raise DocumentNotFound("the index holds this document no longer")
-        if answer.status != 200:
-            raise IndexUnavailable(f"the index gave status {answer.status} for a document")
         digest = hashlib.sha1(answer.body, usedforsecurity=False).hexdigest()
         if (len(answer.body), digest) != (entry.size_bytes, entry.sha1):
             raise IndexUnavailable("the index gave another document than its entry describes")
@@ -159,9 +153,7 @@ class MhdIndex:
         return self._read_page(await self._post(search, form, content_type=FORM_MEDIA_TYPE))
 
     def _read_page(self, answer: _Answer) -> tuple[list[DocumentEntry], str | None]:
-        _check_available(answer)
-        if answer.status != 200:
-            raise IndexUnavailable(f"the index gave status {answer.status} for a search")
+        _check_status(answer, frozenset({200}))
         try:
             matches, following = read_searchset(answer.json())
         except Refusal as error:
@@ -240,8 +232,9 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
     return parts.scheme, parts.hostname, port
 
 
-def _check_available(answer: _Answer) -> None:
-    if answer.try_again:
+def _check_status(answer: _Answer, final: frozenset[int]) -> None:
+    """Raise `IndexUnavailable` for a status that settles nothing."""
+    if answer.status not in final:
         raise IndexUnavailable(
             f"the index answered with status {answer.status}",
             retry_after_s=_retry_after_s(answer.headers.get("Retry-After")),

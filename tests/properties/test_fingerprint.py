@@ -32,7 +32,7 @@ def test_where_an_image_lies_does_not_make_a_revision():
 
 
 def test_the_message_that_brought_a_report_does_not_make_a_revision():
-    again = a_snapshot(reports=(NumberedReport(news=9, report=a_report(message_digest="m9")),))
+    again = a_snapshot(reports=(NumberedReport(news=9, report=a_report()),))
 
     assert content_of(again).fingerprint() == content_of(a_snapshot()).fingerprint()
 

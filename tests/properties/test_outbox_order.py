@@ -16,6 +16,7 @@ from tests.support.studies import POLICY
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("revise"), st.none()),
+        st.tuples(st.just("forbid"), st.none()),
         st.tuples(st.just("send"), st.sampled_from([None, *Fault])),
         st.tuples(st.just("die"), st.booleans()),
         st.tuples(st.just("restart"), st.none()),
@@ -37,6 +38,8 @@ async def test_revisions_arrive_in_order_and_once(tmp_path_factory, steps):
             if step == "revise":
                 revisions += 1
                 await revise(bench, revisions)
+            elif step == "forbid":
+                await forbid(bench, revisions)
             elif step == "send":
                 index.faults.append(detail)
                 await bench.send()
@@ -49,7 +52,7 @@ async def test_revisions_arrive_in_order_and_once(tmp_path_factory, steps):
                 stores.clock.now_ms += detail
         await drain(bench, index, revisions + 1)
         sent = await stores.database.read(
-            lambda tx: stores.outbox.list(tx, count_max=1000, offset=0)
+            lambda tx: stores.outbox.page(tx, count_max=1000, offset=0)
         )
 
     arrived = [numbered(submission) for submission in index.held]
@@ -63,7 +66,18 @@ async def revise(bench: Bench, number: int) -> None:
     """A change that shows in the entry: the number is in the report's id."""
     visibility = frozenset({Visibility.HIDDEN_FROM_PATIENT} if number % 2 else ())
     await bench.tell_report(
-        message_digest=f"m{number}", document_id=f"1.2.{number}", visibility=visibility
+        message_digest=f"m{number}",
+        document_id=f"1.2.{number}",
+        version=number,
+        visibility=visibility,
+    )
+    await bench.look()
+
+
+async def forbid(bench: Bench, number: int) -> None:
+    """The last report is no longer validated: nothing more of it may be sent."""
+    await bench.tell_report(
+        message_digest=f"p{number}", document_id=f"1.2.{number}", version=number, status="P"
     )
     await bench.look()
 
@@ -71,16 +85,13 @@ async def revise(bench: Bench, number: int) -> None:
 async def die(bench: Bench, index: IndexInMemory, *, after_sending: bool) -> None:
     """A dispatcher claims, perhaps sends, and is killed before it writes down what came of it."""
     for claim in await bench.dispatcher.claim(1):
-        if after_sending:
-            await index.submit(claim.submission)
+        if after_sending and not claim.is_stopping:
+            await index.submit(claim.submission())
 
 
 async def restart(bench: Bench) -> None:
     """A new process voids the leases of the one before it."""
-    now_ms = bench.stores.clock.now_ms
-    await bench.stores.database.write(
-        lambda tx: bench.stores.outbox.release_claims(tx, now_ms=now_ms)
-    )
+    await bench.stores.database.write(lambda tx: bench.stores.outbox.release_claims(tx))
 
 
 async def drain(bench: Bench, index: IndexInMemory, number: int) -> None:

@@ -1,6 +1,7 @@
 """An index in memory that keeps the contract's rules, and fails when it is told to."""
 
 from collections import deque
+from dataclasses import replace
 from enum import StrEnum
 from uuid import NAMESPACE_OID, uuid5
 
@@ -29,7 +30,7 @@ class IndexInMemory:
         fault = self.faults.popleft() if self.faults else None
         if fault is Fault.UNREACHABLE:
             raise IndexUnavailable("told to be unreachable")
-        if fault is Fault.REFUSED and submission.entry.unique_id not in self.unique_ids:
+        if fault is Fault.REFUSED:
             raise SubmissionRejected("told to refuse", code="told")
         receipt = self._hold(submission)
         if fault is Fault.ANSWER_LOST:
@@ -37,7 +38,7 @@ class IndexInMemory:
         return receipt
 
     def _hold(self, submission: Submission) -> Receipt:
-        entry_id = str(uuid5(NAMESPACE_OID, submission.entry.unique_id))
+        entry_id = _entry_id(submission.entry.unique_id)
         if submission.entry.unique_id not in self.unique_ids:
             if submission.replaces != self.current:
                 raise SubmissionRejected("what it replaces is not current", code="not-current")
@@ -53,7 +54,14 @@ class IndexInMemory:
         raise AssertionError("publication does not search")
 
     async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
-        raise AssertionError("publication does not search")
+        for submission in self.held:
+            if submission.entry.unique_id == unique_id:
+                return replace(submission.entry, entry_id=_entry_id(unique_id))
+        return None
 
     async def retrieve(self, entry: DocumentEntry) -> bytes:
         raise AssertionError("publication does not retrieve")
+
+
+def _entry_id(unique_id: Uid) -> str:
+    return str(uuid5(NAMESPACE_OID, unique_id))

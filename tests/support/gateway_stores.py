@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.catalogue.discards import Discards
+from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.model.study import StudySnapshot
 from gateway.publication.outbox import Outbox
@@ -29,6 +31,8 @@ class HeldClock:
 class Stores:
     database: SqliteDatabase
     studies: Studies
+    standings: Standings
+    discards: Discards
     outbox: Outbox
     objects: ObjectStore
     clock: HeldClock
@@ -36,11 +40,11 @@ class Stores:
     async def snapshot(self, study: Uid = STUDY) -> StudySnapshot:
         found = await self.database.read(lambda tx: self.studies.snapshot(tx, study))
         assert found is not None
-        return found[0]
+        return found
 
     async def standing(self, study: Uid = STUDY) -> dict[str, object]:
         rows = await self.database.read(
-            lambda tx: self.studies.list(tx, state=None, count_max=100, offset=0)
+            lambda tx: self.standings.page(tx, state=None, count_max=100, offset=0)
         )
         return dict(next(row for row in rows if row["study_uid"] == study))
 
@@ -56,6 +60,8 @@ async def stores_in(folder: Path) -> AsyncIterator[Stores]:
         yield Stores(
             database=database,
             studies=Studies(database.dialect),
+            standings=Standings(database.dialect),
+            discards=Discards(database.dialect),
             outbox=Outbox(database.dialect),
             objects=objects,
             clock=HeldClock(),

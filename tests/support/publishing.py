@@ -1,10 +1,10 @@
 """A publisher and a dispatcher on stores of the test; nothing runs unless the test says so."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from gateway.errors import PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.image import ImageDescription
-from gateway.model.notification import PacsAnswered
+from gateway.model.notification import HeldByPacs, PacsAnswered
 from gateway.model.publishing import PublicationPolicy
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.publisher import Publisher
@@ -22,14 +22,20 @@ class PacsInMemory:
     def __init__(self) -> None:
         self.images: tuple[ImageDescription, ...] = ()
         self.is_silent = False
+        self.is_unreadable = False
         self.asked = 0
-        self.while_asked: Callable[[], object] | None = None
+        self.while_asked: Callable[[], Awaitable[None]] | None = None
 
     async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
         self.asked += 1
+        if self.while_asked is not None:
+            await self.while_asked()
         if self.is_silent:
             raise PacsUnavailable("told to be silent")
-        return PacsAnswered(study=study, pacs="PACS", images=self.images, asked_after=asked_after)
+        if self.is_unreadable:
+            raise PacsAnswerUnreadable("told to be unreadable")
+        held = tuple(HeldByPacs(pacs="PACS", image=image) for image in self.images)
+        return PacsAnswered(study=study, held=held, asked_after=asked_after)
 
 
 class Bench:
@@ -48,7 +54,7 @@ class Bench:
         self.dispatcher = Dispatcher(
             stores.database,
             stores.outbox,
-            stores.studies,
+            stores.standings,
             index,
             clock=stores.clock,
             draw=lambda: 0.0,
@@ -57,6 +63,7 @@ class Bench:
         self.publisher = Publisher(
             stores.database,
             stores.studies,
+            stores.standings,
             stores.outbox,
             pacs=self.pacs,
             policy=policy,
@@ -84,9 +91,9 @@ class Bench:
     async def look(self) -> list[Uid]:
         """Look at everything that is due now."""
         due = await self.publisher.claim(100)
-        for study in due:
-            await self.publisher.look(study)
-        return due
+        for one in due:
+            await self.publisher.look(one)
+        return [one.study for one in due]
 
     async def send(self) -> int:
         """Send everything that is due now."""

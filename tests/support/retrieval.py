@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import HTTP
@@ -24,10 +24,10 @@ from gateway.catalogue.header import read_header
 from gateway.catalogue.search import CatalogueSearch
 from gateway.dimse.commands import Peer, StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import MoveOutcome, QueryLevel
+from gateway.dimse.scu import Find, MoveOutcome
 from gateway.errors import PacsUnavailable
 from gateway.model.image import StoredObject
-from gateway.model.notification import InstanceStored, PacsAnswered
+from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.instances import Source
 from gateway.retrieval.pacs_source import PacsSource
@@ -112,9 +112,7 @@ class FakePacs:
     async def echo(self) -> None:
         raise NotImplementedError
 
-    async def find(
-        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
-    ) -> list[Dataset]:
+    async def converse(self, talk: Callable[[Find], T]) -> T:
         raise NotImplementedError
 
     async def move(
@@ -205,9 +203,13 @@ class Bench:
             path = self._folder / f"{number}.dcm"
             write_part10(ds, path, syntax)
             self.pacs.files.append(path)
-        images = tuple(read_header(path).image for path in self.pacs.files)
-        answer = PacsAnswered(study=STUDY, pacs=PACS, images=images, asked_after=0)
-        await self.stores.database.write(lambda tx: self.stores.studies.pacs_answered(tx, answer))
+        held_there = tuple(
+            HeldByPacs(pacs=PACS, image=read_header(path).image) for path in self.pacs.files
+        )
+        answer = PacsAnswered(study=STUDY, held=held_there, asked_after=1)
+        told, studies = StudyAnnounced(study=STUDY), self.stores.studies
+        await self.stores.database.write(lambda tx: studies.study_announced(tx, told, now_ms=0))
+        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer))
 
     async def in_thread(self, act: Callable[[], T]) -> T:
         """Run a client that blocks, while the gateway answers it."""
@@ -264,7 +266,9 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         pacs = FakePacs(stores, mediator, folder)
         bench = Bench(stores, pacs, folder)
         objects, files = stores.objects, FileReader()
-        catalogue = Catalogue(stores.database, stores.studies, clock=stores.clock)
+        catalogue = Catalogue(
+            stores.database, stores.studies, clock=stores.clock, on_news=lambda: None
+        )
         transcoder = Transcoder(
             objects.new_spool, objects.discard_spool, size_bytes_max=REWRITTEN_BYTES_MAX
         )

@@ -1,6 +1,7 @@
 """Words of the gateway for tests: images, reports and snapshots. Nobody in them is real."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage, StoredObject
@@ -18,6 +19,8 @@ EXPLICIT = Uid("1.2.840.10008.1.2.1")
 LOCAL_ID = Identifier(value="LOC900", authority="1.2.250.1.999.2")
 ACCESSION = Identifier(value="ACC1", authority="1.2.250.1.999.7")
 INS = Ins(value="155059999900196", oid=Oid(INS_NIR_TEST))
+
+WRITTEN_AT = datetime(2026, 1, 2, 10, 17, tzinfo=UTC)
 
 POLICY = PublicationPolicy(
     ins_oids=frozenset({INS_NIR_TEST}), has_pacs=False, settle_ms=60_000, images_wait_ms=3_600_000
@@ -53,8 +56,10 @@ def a_stored(key: str = "aa", *, sha256: str = "") -> StoredObject:
 
 def a_known_image(number: int = 1, *, pacs: str = "", **told: Any) -> KnownImage:
     """An image that is stored here, or in a PACS if one is named."""
-    stored = None if pacs else a_stored(f"object-{number}")
-    return KnownImage(description=an_image(number, **told), stored=stored, pacs=pacs)
+    image = an_image(number, **told)
+    if pacs:
+        return KnownImage(answer=image, pacs=pacs)
+    return KnownImage(header=image, stored=a_stored(f"object-{number}"))
 
 
 def an_instance_stored(
@@ -86,7 +91,7 @@ def a_report(**told: Any) -> Report:
         document_id="1.2.250.1.999.4.1",
         set_id="1.2.250.1.999.5.1",
         version=1,
-        message_digest="m1",
+        written_at=WRITTEN_AT,
         status="F",
         identity_status="VALI",
         announced=a_patient(),
@@ -102,9 +107,9 @@ def a_report(**told: Any) -> Report:
     return replace(report, **told)
 
 
-def report_news(**told: Any) -> ReportReceived:
+def report_news(message_digest: str = "m1", **told: Any) -> ReportReceived:
     """News of a report."""
-    return ReportReceived(report=a_report(**told))
+    return ReportReceived(message_digest=message_digest, report=a_report(**told))
 
 
 def a_snapshot(**told: Any) -> StudySnapshot:

@@ -5,18 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.catalogue.studies import Conclusion
-from gateway.model.notification import PacsAnswered, StudyAnnounced
+from gateway.catalogue.standings import Conclusion, DueStudy
+from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
+from gateway.model.report import ReportedStudy
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.studies import (
     STUDY,
-    a_report,
     an_image,
     an_instance_stored,
     report_news,
 )
+
+OTHER_STUDY = Uid("1.2.250.1.999.1.2")
 
 
 @pytest.fixture
@@ -34,21 +36,22 @@ async def tell_instance(stores: Stores, *args, **told) -> bool:
     )
 
 
-async def tell_report(stores: Stores, **told) -> bool:
+async def tell_report(stores: Stores, **told) -> None:
     news = report_news(**told)
-    return await stores.database.write(
+    await stores.database.write(
         lambda tx: stores.studies.report_received(tx, news, now_ms=stores.clock.now_ms)
     )
 
 
 async def tell_answer(stores: Stores, *images, asked_after=0) -> None:
-    answer = PacsAnswered(study=STUDY, pacs="PACS", images=images, asked_after=asked_after)
+    held = tuple(HeldByPacs(pacs="PACS", image=image) for image in images)
+    answer = PacsAnswered(study=STUDY, held=held, asked_after=asked_after)
     await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, answer))
 
 
 async def discarded(stores: Stores) -> list[str]:
     return await stores.database.read(
-        lambda tx: stores.studies.discarded(tx, before_ms=stores.clock.now_ms)
+        lambda tx: stores.discards.discarded(tx, before_ms=stores.clock.now_ms)
     )
 
 
@@ -80,26 +83,53 @@ async def test_an_instance_that_comes_again_under_another_patient_is_marked(stor
     assert (await stores.snapshot()).patient_changed_by == 2
 
 
-async def test_the_same_report_again_is_no_news(stores):
-    first = await tell_report(stores)
-    again = await tell_report(stores)
+async def test_the_same_message_again_has_its_study_looked_at_and_says_nothing_new(stores):
+    await tell_report(stores)
+    await tell_report(stores, message_digest="m2", version=2)
+    await tell_report(stores)
 
     snapshot = await stores.snapshot()
-    assert (first, again) == (True, False)
-    assert snapshot.news == 1
-    assert [numbered.report for numbered in snapshot.reports] == [a_report()]
+    assert (snapshot.news, snapshot.ask_pacs_after) == (3, 3)
+    assert [(one.news, one.report.version) for one in snapshot.reports] == [(1, 1), (2, 2)]
+
+
+async def test_the_same_words_in_another_message_are_kept_once_and_are_the_last(stores):
+    await tell_report(stores)
+    await tell_report(stores, message_digest="m2", status="P")
+    await tell_report(stores, message_digest="m3")
+
+    snapshot = await stores.snapshot()
+    assert [(one.news, one.report.status) for one in snapshot.reports] == [(2, "P"), (3, "F")]
+
+
+@pytest.mark.parametrize("old_comes_first", [True, False])
+async def test_what_replaces_a_report_reaches_every_study_that_it_was_about(
+    stores, old_comes_first
+):
+    told = [ReportedStudy(study=STUDY), ReportedStudy(study=OTHER_STUDY)]
+    old = {"message_digest": "m1", "document_id": "d1", "studies": tuple(told)}
+    new = {
+        "message_digest": "m2",
+        "document_id": "d2",
+        "replaces": ("d1",),
+        "studies": (told[0],),
+    }
+    for one in (old, new) if old_comes_first else (new, old):
+        await tell_report(stores, **one)
+
+    snapshot = await stores.snapshot(OTHER_STUDY)
+    assert {one.report.document_id for one in snapshot.reports} == {"d1", "d2"}
 
 
 async def test_one_report_is_news_of_each_study_that_it_names(stores):
-    other = Uid("1.2.250.1.999.1.2")
-    told = tuple(type(a_report().studies[0])(study=study) for study in (STUDY, other))
+    told = tuple(ReportedStudy(study=study) for study in (STUDY, OTHER_STUDY))
 
     await tell_report(stores, studies=told)
 
-    assert (await stores.snapshot(STUDY)).reports == (await stores.snapshot(other)).reports
+    assert (await stores.snapshot(STUDY)).reports == (await stores.snapshot(OTHER_STUDY)).reports
 
 
-async def test_what_the_pacs_no_longer_tells_is_forgotten_unless_it_is_stored_here(stores):
+async def test_what_the_pacs_no_longer_tells_is_gone(stores):
     await tell_instance(stores, 1, key="a")
     await tell_answer(stores, an_image(1), an_image(2), an_image(3), asked_after=1)
     before = await stores.snapshot()
@@ -113,8 +143,25 @@ async def test_what_the_pacs_no_longer_tells_is_forgotten_unless_it_is_stored_he
         ]
 
     assert told(before) == [("1", "PACS", True), ("2", "PACS", False), ("3", "PACS", False)]
-    assert told(after) == [("1", "", True), ("3", "PACS", False)]
+    assert told(after) == [("3", "PACS", False)]
     assert after.pacs_asked_after == 2
+
+
+async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_pushed_again(stores):
+    await tell_instance(stores, 1, key="a")
+    await tell_answer(stores, an_image(1), an_image(2), asked_after=1)
+    await tell_answer(stores, an_image(2), asked_after=2)
+    await tell_instance(stores, 1, key="b")
+
+    assert len((await stores.snapshot()).images) == 2
+
+
+async def test_an_answer_to_an_older_question_is_void(stores):
+    await tell_instance(stores, 1)
+    await tell_answer(stores, an_image(1), an_image(2), asked_after=3)
+    await tell_answer(stores, an_image(1), asked_after=1)
+
+    assert len((await stores.snapshot()).images) == 2
 
 
 async def test_what_the_pacs_tells_corrects_what_was_pushed(stores):
@@ -124,6 +171,20 @@ async def test_what_the_pacs_tells_corrects_what_was_pushed(stores):
     await tell_answer(stores, corrected)
 
     assert (await stores.snapshot()).descriptions == [corrected]
+
+
+async def test_an_instance_pushed_under_another_patient_than_the_pacs_tells_is_marked(stores):
+    await tell_answer_after_report(stores, an_image(1))
+
+    await tell_instance(stores, 1, patient={"local_id": Identifier(value="LOC901")})
+
+    snapshot = await stores.snapshot()
+    assert snapshot.patient_changed_by == snapshot.ask_pacs_after == snapshot.news == 2
+
+
+async def tell_answer_after_report(stores: Stores, *images) -> None:
+    await tell_report(stores)
+    await tell_answer(stores, *images, asked_after=1)
 
 
 async def test_an_announcement_has_the_pacs_asked(stores):
@@ -140,26 +201,33 @@ async def test_an_announcement_has_the_pacs_asked(stores):
 async def test_a_claimed_study_is_due_again_when_its_lease_ends(stores):
     await tell_report(stores)
 
-    async def claim(now_ms: int) -> list[Uid]:
+    async def claim(now_ms: int) -> list[DueStudy]:
         return await stores.database.write(
-            lambda tx: stores.studies.claim_due(tx, now_ms=now_ms, lease_ms=1000, count_max=10)
+            lambda tx: stores.standings.claim_due(tx, now_ms=now_ms, lease_ms=1000, count_max=10)
         )
 
-    assert await claim(0) == [STUDY]
+    due = DueStudy(study=STUDY, news=1)
+    assert await claim(0) == [due]
     assert await claim(999) == []
-    assert await claim(1000) == [STUDY]
+    assert await claim(1000) == [due]
 
 
-async def test_news_makes_a_claimed_study_due_at_once(stores):
+async def test_nobody_else_looks_at_a_study_until_the_look_is_over(stores):
     await tell_report(stores)
-    await stores.database.write(
-        lambda tx: stores.studies.claim_due(tx, now_ms=0, lease_ms=10**6, count_max=1)
-    )
 
-    stores.clock.now_ms = 7
+    async def claim() -> list[DueStudy]:
+        return await stores.database.write(
+            lambda tx: stores.standings.claim_due(tx, now_ms=7, lease_ms=10**6, count_max=1)
+        )
+
+    first = await claim()
     await tell_report(stores, message_digest="m2")
+    meanwhile = await claim()
+    await stores.database.write(lambda tx: stores.standings.release(tx, STUDY))
+    after = await claim()
 
-    assert await stores.database.read(stores.studies.next_due_at_ms) == 7
+    assert (first, meanwhile) == ([DueStudy(study=STUDY, news=1)], [])
+    assert after == [DueStudy(study=STUDY, news=2)]
 
 
 async def test_a_conclusion_is_void_once_news_has_come(stores):
@@ -170,7 +238,7 @@ async def test_a_conclusion_is_void_once_news_has_come(stores):
     await tell_report(stores, message_digest="m2")
 
     async def conclude(tx):
-        return await stores.studies.conclude(tx, conclusion, now_ms=0)
+        return await stores.standings.conclude(tx, conclusion, now_ms=0)
 
     assert not await stores.database.write(conclude)
     assert (await stores.standing())["state"] == "waiting"
@@ -197,7 +265,7 @@ async def test_what_is_known_does_not_depend_on_order_or_repeats(tmp_path_factor
     assert await known_after(tmp_path_factory, told) == await known_after(tmp_path_factory, retold)
 
 
-async def known_after(tmp_path_factory, told) -> tuple:
+async def known_after(tmp_path_factory, told):
     async with stores_in(tmp_path_factory.mktemp("told")) as stores:
         for kind, number in told:
             if kind == "image":
@@ -215,5 +283,5 @@ async def known_after(tmp_path_factory, told) -> tuple:
         snapshot = await stores.snapshot()
         return (
             [image.description for image in snapshot.images],
-            sorted(numbered.report.message_digest for numbered in snapshot.reports),
+            sorted(numbered.report.version for numbered in snapshot.reports),
         )

@@ -91,7 +91,7 @@ async def test_an_index_that_does_not_answer_is_unavailable(session: aiohttp.Cli
             await index.submit(a_submission())
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 408, 425, 429, 500, 502, 503, 504])
 async def test_a_failure_that_passes_is_tried_again_when_the_index_says(
     scripted: ScriptedIndex, index: MhdIndex, status: int
 ) -> None:

@@ -39,31 +39,25 @@ async def test_a_dead_workers_submission_falls_due_again(bench, stores):
     assert (dead.attempts, heir.attempts) == (1, 2)
 
 
-@pytest.mark.parametrize("late_word", ["sent", "set aside", "postponed"])
+@pytest.mark.parametrize("late_word", ["sent", "set_aside", "dropped", "postponed"])
 async def test_the_late_word_of_a_worker_whose_lease_ended_is_void(bench, stores, late_word):
     [dead] = await bench.dispatcher.claim(1)
     stores.clock.now_ms += LEASE_MS
     [heir] = await bench.dispatcher.claim(1)
     outbox, write = stores.outbox, stores.database.write
 
-    if late_word == "sent":
-        assert not await write(
-            lambda tx: outbox.mark_sent(tx, dead, index_entry_id="late", now_ms=0)
-        )
-    elif late_word == "set aside":
-        assert not await write(lambda tx: outbox.set_aside(tx, dead, code="late", now_ms=0))
-    else:
+    if late_word == "postponed":
         await write(lambda tx: outbox.postpone(tx, dead, due_at_ms=0))
+    else:
+        assert not await write(lambda tx: outbox.finish(tx, dead, late_word, now_ms=0))
 
     assert await bench.dispatcher.claim(1) == []  # the heir's lease holds
-    assert await write(lambda tx: outbox.mark_sent(tx, heir, index_entry_id="held", now_ms=0))
+    assert await write(lambda tx: outbox.finish(tx, heir, "sent", now_ms=0))
 
 
 async def test_a_new_process_waits_for_no_lease_of_the_old_one(bench, stores):
     await bench.dispatcher.claim(1)
 
-    await stores.database.write(
-        lambda tx: stores.outbox.release_claims(tx, now_ms=stores.clock.now_ms)
-    )
+    await stores.database.write(lambda tx: stores.outbox.release_claims(tx))
 
     assert len(await bench.dispatcher.claim(1)) == 1

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from gateway.model.report import Visibility
+from indexer.contract.identifiers import Ins
 from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.publishing import Bench, PacsInMemory
-from tests.support.studies import POLICY, WITH_PACS, an_image
+from tests.support.studies import INS, POLICY, WITH_PACS, a_patient, an_image
 
 HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 
@@ -205,7 +206,9 @@ async def test_a_study_that_the_pacs_does_not_know_is_asked_for_again_then_set_a
     while (await states(pacs_bench))[0] == "waiting":
         if await pacs_bench.look():
             asked_at.append(pacs_bench.stores.clock.now_ms)
-        due_at_ms = await pacs_bench.stores.database.read(pacs_bench.stores.studies.next_due_at_ms)
+        due_at_ms = await pacs_bench.stores.database.read(
+            pacs_bench.stores.standings.next_due_at_ms
+        )
         if due_at_ms is not None:
             pacs_bench.stores.clock.now_ms = due_at_ms
 
@@ -246,3 +249,116 @@ async def test_a_silent_pacs_delays_a_study_and_never_sets_it_aside(pacs_bench, 
     await pacs_bench.send()
 
     assert len(index.held) == 1
+
+
+OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"status": "P"}, {"for_dmp": False}, {"accessions": ()}],
+    ids=["no longer validated", "not for the DMP", "of another exam"],
+)
+@pytest.mark.parametrize("fault", [None, Fault.UNREACHABLE, Fault.ANSWER_LOST])
+async def test_what_may_no_longer_be_published_is_not_sent(bench, index, told, fault):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    if fault is not None:
+        index.faults.append(fault)
+        await bench.send()
+
+    await bench.tell_report(message_digest="m2", **told)
+    await bench.look()
+    bench.stores.clock.now_ms += 10_000
+    await bench.send()
+
+    assert len(index.held) == (1 if fault is Fault.ANSWER_LOST else 0)
+    assert (await states(bench))[0] in {"waiting", "withheld", "set_aside"}
+
+
+async def test_a_refused_repeat_does_not_forget_the_entry_that_the_index_has(bench, index):
+    index.faults.extend([Fault.ANSWER_LOST, Fault.REFUSED])
+    await published(bench)
+    bench.stores.clock.now_ms += 10_000
+    await bench.send()
+
+    assert await states(bench) == ("published", "")
+    await bench.tell_report(message_digest="m2", visibility=HIDDEN)
+    await bench.look()
+    await bench.send()
+    assert [submission.replaces is None for submission in index.held] == [True, False]
+
+
+async def test_another_patients_pointer_is_never_replaced(bench, index):
+    await published(bench)
+
+    other = a_patient(ins=OTHER_INS)
+    await bench.tell_report(message_digest="m2", version=2, patient=other, announced=other)
+    await bench.look()
+    await bench.send()
+
+    assert await states(bench) == ("set_aside", "published_for_another")
+    assert len(index.held) == 1
+
+
+async def test_a_study_that_cannot_be_described_is_set_aside_and_others_go_on(
+    bench, index, monkeypatch
+):
+    def fails(*_args) -> None:
+        raise RuntimeError("told to fail")
+
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    monkeypatch.setattr(bench.publisher, "_submission", fails)
+    await bench.look()
+
+    assert await states(bench) == ("set_aside", "cannot_be_described")
+    assert await bench.look() == []
+    monkeypatch.undo()
+    await bench.tell_report(message_digest="m2")
+    await bench.look()
+    await bench.send()
+    assert await states(bench) == ("published", "")
+
+
+async def test_a_submission_that_cannot_be_read_is_set_aside_and_others_go_on(bench, index):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    await bench.stores.database.write(
+        lambda tx: tx.fetch("UPDATE submissions SET content = CAST('{}' AS BLOB)")
+    )
+
+    await bench.send()
+
+    assert await states(bench) == ("set_aside", "submission_rejected")
+
+
+async def test_an_answer_of_the_pacs_that_cannot_be_read_is_set_aside(pacs_bench):
+    pacs_bench.pacs.is_unreadable = True
+    await pacs_bench.tell_report()
+
+    await pacs_bench.look()
+
+    assert await states(pacs_bench) == ("set_aside", "pacs_answer_unreadable")
+
+
+async def test_news_that_comes_while_the_pacs_is_asked_is_looked_at_next(pacs_bench, index):
+    async def more() -> None:
+        pacs_bench.pacs.while_asked = None
+        await pacs_bench.tell_report(message_digest="m2", visibility=HIDDEN)
+
+    pacs_bench.pacs.images = (an_image(),)
+    pacs_bench.pacs.while_asked = more
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+    await pacs_bench.look()
+    while await pacs_bench.send():
+        pass
+
+    assert await states(pacs_bench) == ("published", "")
+    assert [code.code for code in index.held[-1].entry.confidentiality][1:] == ["INVISIBLE_PATIENT"]

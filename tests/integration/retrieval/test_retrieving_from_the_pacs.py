@@ -131,10 +131,11 @@ async def test_nothing_of_another_patient_leaves(bench: Bench) -> None:
     async with bench.get() as response:
         text = await response.text()
 
-    standing = await bench.stores.standing()
-    assert response.status == 502
+    disagreement = (await bench.stores.snapshot()).disagreement
+    assert response.status == 409
     assert "SOMEONE-ELSE" not in text
-    assert (standing["state"], standing["code"]) == ("set_aside", "patient_differs")
+    assert disagreement is not None
+    assert disagreement.found.code == "patient_differs"
     assert bench.spooled == []
 
 
@@ -148,7 +149,7 @@ async def test_a_study_that_turns_into_another_patients_is_broken_off(bench: Ben
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
 
-    assert (await bench.stores.standing())["state"] == "set_aside"
+    assert (await bench.stores.snapshot()).disagreement is not None
 
 
 async def test_a_compressed_instance_half_way_is_not_given_as_another_form(bench: Bench) -> None:

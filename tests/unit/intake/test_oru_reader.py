@@ -1,6 +1,6 @@
 """A message becomes a report, or is refused with HL7's own word for why."""
 
-import hashlib
+from datetime import UTC, datetime
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_a_report_says_whose_it_is_and_what_it_is_about() -> None:
     assert report.announced.ins == Ins(value=INS, oid=Oid(INS_OID))
     assert report.announced.local_ids == (Identifier(value="LOC900", authority=LOCAL_ID_OID),)
     assert [one.study for one in report.studies] == [STUDY]
-    assert report.message_digest == hashlib.sha256(message).hexdigest()
+    assert report.written_at == datetime(2026, 1, 2, 10, 17, tzinfo=UTC)
 
 
 def test_who_it_is_hidden_from_stands_in_the_flags_and_in_the_cda() -> None:

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from gateway.model.agreement import Disagreement, DisagreementCode
 from gateway.model.publishing import (
     AskPacs,
     Publish,
@@ -12,20 +14,26 @@ from gateway.model.publishing import (
     publishable,
 )
 from gateway.model.report import Visibility
-from gateway.model.study import NumberedReport
+from gateway.model.sop_classes import KEY_OBJECTS
+from gateway.model.study import NumberedDisagreement, NumberedReport
+from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins, Oid, Uid
 from tests.support.studies import (
     INS,
     POLICY,
     STUDY,
     WITH_PACS,
+    WRITTEN_AT,
     a_known_image,
     a_patient,
     a_report,
     a_snapshot,
+    an_image,
 )
 
 LATER_MS = 60_000
+OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
+SOMEONE = Identifier(value="LOC901")
 DOSE_REPORT = Uid("1.2.840.10008.5.1.4.1.1.88.67")
 
 
@@ -114,7 +122,7 @@ def test_a_report_that_cannot_be_published_now_is_set_aside(told, code):
 
 def test_a_later_report_resolves_what_was_set_aside():
     wrong = a_report(identity_status="PROV")
-    right = a_report(message_digest="m2")
+    right = a_report()
 
     assert isinstance(decide(a_snapshot(reports=with_reports(wrong, right))), Publish)
 
@@ -159,7 +167,6 @@ def test_the_strictest_visibility_of_all_reports_wins():
     second = a_report(
         document_id="d2",
         set_id="s2",
-        message_digest="m2",
         visibility=frozenset({Visibility.HIDDEN_FROM_PROFESSIONALS}),
     )
 
@@ -171,7 +178,7 @@ def test_the_strictest_visibility_of_all_reports_wins():
 
 def test_an_older_version_that_comes_late_does_not_govern():
     new = a_report(document_id="d2", version=2, orders=())
-    old = a_report(document_id="d1", version=1, message_digest="m2")
+    old = a_report(document_id="d1", version=1)
 
     decision = decide(a_snapshot(reports=with_reports(new, old)))
 
@@ -182,7 +189,7 @@ def test_an_older_version_that_comes_late_does_not_govern():
 def test_a_report_that_another_replaces_says_nothing_more():
     hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
     old = a_report(document_id="d1", set_id="d1", visibility=hidden)
-    new = a_report(document_id="d2", set_id="d2", message_digest="m2", replaces=("d1",))
+    new = a_report(document_id="d2", set_id="d2", replaces=("d1",))
 
     decision = decide(a_snapshot(reports=with_reports(old, new)))
 
@@ -191,7 +198,7 @@ def test_a_report_that_another_replaces_says_nothing_more():
 
 
 def test_a_report_withdrawn_to_not_validated_publishes_no_more():
-    final, preliminary = a_report(), a_report(status="P", message_digest="m2")
+    final, preliminary = a_report(), a_report(status="P")
 
     assert decide(a_snapshot(reports=with_reports(final, preliminary))) == Wait(
         code=WaitFor.VALIDATION
@@ -201,10 +208,158 @@ def test_a_report_withdrawn_to_not_validated_publishes_no_more():
 def test_reports_that_share_a_set_without_being_its_versions_are_all_heard():
     hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
     first = a_report(document_id="d1", visibility=hidden)
-    second = a_report(document_id="d2", message_digest="m2")
+    second = a_report(document_id="d2")
 
     decision = decide(a_snapshot(reports=with_reports(first, second)))
 
     assert isinstance(decision, Publish)
     assert decision.content.report_id == "d2"
     assert decision.content.visibility == hidden
+
+
+def test_a_later_written_version_governs_whenever_it_comes():
+    written = WRITTEN_AT + timedelta(days=1)
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    second = a_report(version=2, written_at=written, visibility=hidden)
+    first = a_report()
+
+    for told in ((first, second), (second, first)):
+        decision = decide(a_snapshot(reports=with_reports(*told)))
+
+        assert isinstance(decision, Publish)
+        assert decision.content.visibility == hidden
+
+
+def test_two_reports_say_the_same_in_either_order():
+    one = a_report(document_id="d1", set_id="s1", orders=())
+    other = a_report(document_id="d2", set_id="s2", written_at=WRITTEN_AT + timedelta(hours=1))
+
+    first, second = (
+        decide(a_snapshot(reports=with_reports(*told))) for told in ((one, other), (other, one))
+    )
+
+    assert isinstance(first, Publish)
+    assert isinstance(second, Publish)
+    assert first.content.fingerprint() == second.content.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "told, code",
+    [
+        ({"unknown_flags": ("MASQUE_TOUS",)}, "flag_unknown"),
+        ({"patient": a_patient(ins=OTHER_INS), "announced": a_patient(ins=OTHER_INS)},
+         "reports_differ"),
+        ({"accessions": ()}, "accession_differs"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("objecting_is_last", [True, False])
+def test_every_report_on_the_study_may_object(told, code, objecting_is_last):
+    objecting = a_report(document_id="d1", set_id="s1", **told)
+    other = a_report(document_id="d2", set_id="s2")
+    reports = (other, objecting) if objecting_is_last else (objecting, other)
+
+    decision = decide(a_snapshot(reports=with_reports(*reports)))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == code
+
+
+def test_reports_that_replace_each_other_are_set_aside():
+    one = a_report(document_id="d1", set_id="s1", replaces=("d2",))
+    other = a_report(document_id="d2", set_id="s2", replaces=("d1",))
+
+    decision = decide(a_snapshot(reports=with_reports(one, other)))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == "reports_circular"
+
+
+def test_a_withdrawal_under_an_unknown_id_beside_a_report_is_set_aside():
+    final = a_report(document_id="d1")
+    withdrawal = a_report(document_id="d2", status="D")
+
+    decision = decide(a_snapshot(reports=with_reports(final, withdrawal)))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == "withdrawal_unclear"
+
+
+def test_a_withdrawn_report_does_not_silence_another_on_the_study():
+    first = a_report(document_id="d1", set_id="s1")
+    withdrawn = a_report(document_id="d1", set_id="s1", status="D")
+    second = a_report(document_id="d2", set_id="s2")
+
+    assert isinstance(decide(a_snapshot(reports=with_reports(first, withdrawn, second))), Publish)
+
+
+def test_two_equal_versions_still_outdo_a_lower_one():
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    reports = with_reports(
+        a_report(document_id="d1", version=1, visibility=hidden),
+        a_report(document_id="d2", version=2),
+        a_report(document_id="d3", version=2),
+    )
+
+    decision = decide(a_snapshot(reports=reports))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.visibility == frozenset()
+
+
+def test_a_study_that_the_report_no_longer_names_is_set_aside():
+    old = a_report(document_id="d1", set_id="s")
+    new = a_report(document_id="d2", set_id="s", replaces=("d1",), studies=())
+
+    decision = decide(a_snapshot(reports=with_reports(old, new)))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == "report_gone"
+
+
+def test_what_the_pacs_tells_does_not_hide_what_the_header_tells():
+    someone = replace(an_image(), patient=replace(an_image().patient, local_id=SOMEONE))
+    image = replace(a_known_image(), header=someone, answer=an_image(), pacs="PACS")
+
+    decision = decide(a_snapshot(images=(image,)))
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == "patient_differs"
+
+
+def test_an_answer_that_tells_less_than_the_header_takes_nothing_away():
+    header = an_image(frames=30, study_id="S1")
+    image = replace(a_known_image(), header=header, answer=an_image(), pacs="PACS")
+
+    decision = decide(a_snapshot(images=(image,)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.series[0].instances[0].frames == 30
+    assert decision.content.study_id == "S1"
+
+
+def test_images_that_did_not_fit_when_fetched_are_settled_by_a_later_report_only():
+    found = Disagreement(code=DisagreementCode.PATIENT_DIFFERS, reason="told")
+    after = a_snapshot(news=3, disagreement=NumberedDisagreement(news=3, found=found))
+    before = a_snapshot(disagreement=NumberedDisagreement(news=1, found=found))
+
+    decision = decide(after)
+
+    assert isinstance(decision, SetAside)
+    assert decision.code == "patient_differs"
+    assert isinstance(decide(before), Publish)
+
+
+def test_a_rejection_note_is_no_image_of_the_study():
+    note = a_known_image(2, sop_class=Uid(KEY_OBJECTS), title_code="113001", modality="KO")
+    selection = a_known_image(3, sop_class=Uid(KEY_OBJECTS), title_code="113000", modality="KO")
+
+    decision = decide(a_snapshot(images=(a_known_image(1), note, selection)))
+
+    assert isinstance(decision, Publish)
+    assert [one.number for one in decision.content.series[0].instances] == ["1", "3"]
+
+
+def test_a_study_of_key_objects_alone_is_withheld():
+    selection = a_known_image(1, sop_class=Uid(KEY_OBJECTS), modality="KO")
+
+    assert isinstance(decide(a_snapshot(images=(selection,))), Withhold)

@@ -1,0 +1,167 @@
+"""Where studies stand: which are due, what was decided about each, and what became of it.
+
+A study is due by its news, or at a time. Whoever looks at it has it alone, under a lease; what is
+then decided names the news that was known, and is void if more has come since.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from gateway.storage.database import Dialect, Param, Row, Transaction
+from gateway.storage.queries import load_queries
+from indexer.contract.identifiers import Uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueStudy:
+    """A study that is this worker's to look at, until its lease ends."""
+
+    study: Uid
+    news: int
+    """Number of its last news when it was claimed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a study stands, beside what is known of it."""
+
+    state: str
+    revision: int
+    fingerprint: str
+    looks: int
+    """Looks since the last news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What was decided about a study when its news had reached `news`."""
+
+    study: Uid
+    news: int
+    known_revision: int
+    state: str
+    code: str = ""
+    reason: str = ""
+    due_at_ms: int | None = None
+    revision: int
+    fingerprint: str
+    left_out: int = 0
+    waiting_since_ms: int | None = None
+    ask_again: bool = False
+    """Whether the PACS's answer is to be forgotten, so that the next look asks again."""
+
+
+class Standings:
+    """Repository of where studies stand."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._sql = load_queries("gateway.catalogue", "standings.sql", dialect)
+
+    async def of(self, tx: Transaction, study: Uid) -> Standing | None:
+        """Where the study stands; None if nothing is known of it."""
+        rows = await tx.fetch(self._sql["standing"], study=study)
+        if not rows:
+            return None
+        row = rows[0]
+        return Standing(
+            state=cast(str, row["state"]),
+            revision=cast(int, row["revision"]),
+            fingerprint=cast(str, row["fingerprint"]),
+            looks=cast(int, row["looks"]),
+        )
+
+    async def claim_due(
+        self, tx: Transaction, *, now_ms: int, lease_ms: int, count_max: int
+    ) -> list[DueStudy]:
+        """Studies to look at now, the longest due first; nobody else gets them during the lease."""
+        rows = await tx.fetch(
+            self._sql["claim_due"],
+            now_ms=now_ms,
+            lease_end_ms=now_ms + lease_ms,
+            count_max=count_max,
+        )
+        return [
+            DueStudy(study=Uid(cast(str, row["study_uid"])), news=cast(int, row["news"]))
+            for row in rows
+        ]
+
+    async def release(self, tx: Transaction, study: Uid) -> None:
+        """The look is over: if the study is due, it may be claimed at once."""
+        await tx.fetch(self._sql["release"], study=study)
+
+    async def release_claims(self, tx: Transaction) -> None:
+        """End all leases: whoever held one is dead."""
+        await tx.fetch(self._sql["release_claims"])
+
+    async def make_due(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
+        """Have the study looked at now, although there is no news of it."""
+        await tx.fetch(self._sql["make_due"], study=study, now_ms=now_ms)
+
+    async def next_due_at_ms(self, tx: Transaction) -> int | None:
+        """When the next study is to be looked at, if any is."""
+        [row] = await tx.fetch(self._sql["next_due"])
+        return cast("int | None", row["due_at_ms"])
+
+    async def conclude(self, tx: Transaction, conclusion: Conclusion, *, now_ms: int) -> bool:
+        """Write down what was decided; False if news came since, which makes it void."""
+        told: dict[str, Param] = {
+            "study": conclusion.study,
+            "news": conclusion.news,
+            "known_revision": conclusion.known_revision,
+            "state": conclusion.state,
+            "code": conclusion.code,
+            "reason": conclusion.reason,
+            "due_at_ms": conclusion.due_at_ms,
+            "revision": conclusion.revision,
+            "fingerprint": conclusion.fingerprint,
+            "left_out": conclusion.left_out,
+            "waiting_since_ms": conclusion.waiting_since_ms,
+            "ask_again": int(conclusion.ask_again),
+        }
+        return bool(await tx.fetch(self._sql["conclude"], now_ms=now_ms, **told))
+
+    async def fail(
+        self, tx: Transaction, due: DueStudy, *, code: str, reason: str, now_ms: int
+    ) -> None:
+        """Have a person look at a study that no look decides about, if it has no news since."""
+        await tx.fetch(
+            self._sql["fail"],
+            study=due.study,
+            news=due.news,
+            code=code,
+            reason=reason,
+            now_ms=now_ms,
+        )
+
+    async def mark(
+        self,
+        tx: Transaction,
+        study: Uid,
+        *,
+        revision: int,
+        state: str,
+        now_ms: int,
+        code: str = "",
+        reason: str = "",
+    ) -> None:
+        """Tell what became of a queued revision, if it is still the latest."""
+        await tx.fetch(
+            self._sql["mark"],
+            study=study,
+            revision=revision,
+            state=state,
+            code=code,
+            reason=reason,
+            now_ms=now_ms,
+        )
+
+    async def page(
+        self, tx: Transaction, *, state: str | None, count_max: int, offset: int
+    ) -> list[Row]:
+        """Where studies stand, the latest change first; for operators."""
+        return await tx.fetch(self._sql["page"], state=state, count_max=count_max, offset=offset)
+
+    async def count_by_state(self, tx: Transaction) -> dict[str, int]:
+        """How many studies stand where."""
+        rows = await tx.fetch(self._sql["count_by_state"])
+        return {cast(str, row["state"]): cast(int, row["studies"]) for row in rows}
