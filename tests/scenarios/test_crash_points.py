@@ -6,68 +6,27 @@ unique id for each of its revisions.
 
 import asyncio
 import shutil
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from simulators.imaging_centre.dimse import Unanswered
 from simulators.imaging_centre.ris import NotAcknowledged, build_message
 from tests.scenarios.conftest import Doors
+from tests.scenarios.crashes import (
+    again,
+    is_an_answer,
+    is_published_once,
+    left_behind,
+    nothing_written,
+    says,
+    seen,
+)
 from tests.scenarios.proxy import Hold, Way, open_proxy
 from tests.support.programs import HOST, free_port
-from tests.support.world import RealProgram, Study, World, until
-
-SAID_BY_DIMSE = b"\x04"  # P-DATA-TF, PS3.8 §9.3.1: the answer to a message, not to an association
-
-
-def is_an_answer(chunk: bytes) -> bool:
-    return chunk.startswith(SAID_BY_DIMSE)
-
-
-async def again(*programs: RealProgram) -> None:
-    """Start those that were killed."""
-    for program in programs:
-        await asyncio.to_thread(program.start)
-
-
-def says(program: RealProgram, event: str) -> bool:
-    return event in program.log
-
-
-async def seen(sign: Callable[[], bool]) -> None:
-    """Wait for a sign that lasts, with hardly a pause: what comes next is to be interrupted."""
-
-    async def ask() -> bool:
-        return sign()
-
-    await until(ask, every_s=0.001)
-
-
-async def is_published_once(world: World, study: Study, revisions: int = 1) -> None:
-    """The index has one entry for each revision, the last alone current, and the study comes."""
-    await world.published(study, revisions)
-    entries = await world.entries(study.examination.patient)
-    submissions = await world.submissions(study)
-
-    statuses = sorted(entry.status for entry in entries)
-    assert statuses == ["current", *["superseded"] * (revisions - 1)]
-    assert len({entry.unique_id for entry in entries}) == revisions
-    assert all(study.uid in entry.references for entry in entries)
-    assert [row["revision"] for row in submissions] == list(range(1, revisions + 1))
-    assert {row["state"] for row in submissions} == {"sent"}
-    assert await world.fetch(study) == study.digests
-
-
-def left_behind(world: World, study: Study) -> list[tuple[int, str]]:
-    """Revisions of the study, with their state, in the database of a gateway that is dead."""
-    path = world.data_dir / "gateway.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        asked = "SELECT revision, state FROM submissions WHERE study_uid = ? ORDER BY revision"
-        return database.execute(asked, [study.uid]).fetchall()
+from tests.support.world import Study, until
 
 
 async def test_the_gateway_dies_once_it_has_acknowledged_an_instance(doors: Doors) -> None:
@@ -222,14 +181,6 @@ async def test_programs_die_once_the_index_holds_the_pointer_and_before_the_gate
     await is_published_once(world, study)
 
 
-@contextmanager
-def nothing_written(folder: Path) -> Iterator[None]:
-    """Keep the gateway from writing, as a backup does, for less time than it gives up after."""
-    with closing(sqlite3.connect(folder / "gateway.sqlite", isolation_level=None)) as backup:
-        backup.execute("BEGIN IMMEDIATE")
-        yield
-
-
 async def test_the_gateway_dies_once_it_knows_and_before_it_writes_that_down(doors: Doors) -> None:
     world, study = doors.world, doors.world.a_study()
     await world.push(study)
@@ -284,8 +235,31 @@ async def test_a_revision_replaces_one_whose_answer_was_lost(doors: Doors) -> No
     await doors.index.listen()
     await again(world.gateway)
 
-    assert left == [(1, "waiting"), (2, "waiting")]
+    assert left == [(1, "stopping"), (2, "waiting")]
     await is_published_once(world, study, revisions=2)
+
+
+async def test_a_revision_follows_one_that_never_reached_the_index(doors: Doors) -> None:
+    world, study = doors.world, doors.world.a_study("MR")
+    await world.push(study, study.files[:1])
+
+    sent = doors.index.hold(Way.REQUEST)
+    await world.report(study)
+    await sent.begun()
+    await doors.index.refuse()
+    sent.go()
+    await world.push(study, study.files[1:])
+    await world.is_at(study, 2)
+    world.gateway.kill()
+    await doors.index.listen()
+    await again(world.gateway)
+    await world.published(study, revision=2)
+
+    [entry] = await world.entries(study.examination.patient)
+    submissions = await world.submissions(study)
+    assert entry.status == "current"
+    assert [row["state"] for row in submissions] == ["dropped", "sent"]
+    assert await world.fetch(study) == study.digests
 
 
 async def test_the_gateway_dies_within_an_instance_that_is_then_sent_again(doors: Doors) -> None:

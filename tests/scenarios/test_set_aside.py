@@ -60,8 +60,9 @@ def on_another_accession(study: Study) -> Report:
 
 
 def on_another_patient(study: Study) -> Report:
-    examination = replace(study.examination, patient=STRANGER)
-    return a_report(Study(examination=examination, files=study.files))
+    patient = study.examination.patient
+    changes = [(patient.ins, STRANGER.ins), (patient.local_id, STRANGER.local_id)]
+    return a_report(study, message=changes, cda=changes)
 
 
 def on_an_identity_that_is_not_validated(study: Study) -> Report:

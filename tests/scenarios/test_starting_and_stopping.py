@@ -12,10 +12,11 @@ from pynetdicom.presentation import build_context
 from simulators.imaging_centre.dimse import VERIFICATION, Unanswered, associate
 from simulators.viewers.scripted import AS_STORED
 from tests.scenarios.conftest import Doors
+from tests.scenarios.crashes import is_an_answer, is_published_once
 from tests.scenarios.proxy import Way, open_proxy
-from tests.scenarios.test_crash_points import is_an_answer, is_published_once
 from tests.support.programs import HOST, free_port
-from tests.support.world import WITHIN_S, RealProgram, World
+from tests.support.real_program import RealProgram
+from tests.support.world import WITHIN_S, World
 
 A_FEW_SECONDS = 4.0
 BEFORE_IT_IS_KILLED_S = 10.0
@@ -141,9 +142,9 @@ async def test_a_second_program_on_a_folder_in_use_is_refused(doors: Doors, tmp_
                 "GATEWAY_HTTP_PORT": "0",
                 "GATEWAY_DICOM_PORT": "0",
                 "GATEWAY_MLLP_PORT": "0",
-                "LOG": str(tmp_path / "gateway.log"),
             },
             port=free_port(),
+            log=tmp_path / "gateway.log",
         ),
         RealProgram(
             "second index",
@@ -151,9 +152,9 @@ async def test_a_second_program_on_a_folder_in_use_is_refused(doors: Doors, tmp_
             {
                 "INDEX_DATA_DIR": str(world.index_dir),
                 "INDEX_HTTP_PORT": "0",
-                "LOG": str(tmp_path / "index.log"),
             },
             port=free_port(),
+            log=tmp_path / "index.log",
         ),
     ]
 

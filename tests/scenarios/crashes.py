@@ -1,0 +1,66 @@
+"""What tests need that kill programs: to start them again, and to look what is left."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.support.real_program import RealProgram
+from tests.support.world import Study, World, until
+
+SAID_BY_DIMSE = b"\x04"  # P-DATA-TF, PS3.8 §9.3.1: the answer to a message, not to an association
+
+
+def is_an_answer(chunk: bytes) -> bool:
+    return chunk.startswith(SAID_BY_DIMSE)
+
+
+async def again(*programs: RealProgram) -> None:
+    """Start those that were killed."""
+    for program in programs:
+        await asyncio.to_thread(program.start)
+
+
+def says(program: RealProgram, event: str) -> bool:
+    return event in program.log
+
+
+async def seen(sign: Callable[[], bool]) -> None:
+    """Wait for a sign that lasts, with hardly a pause: what comes next is to be interrupted."""
+
+    async def ask() -> bool:
+        return sign()
+
+    await until(ask, every_s=0.001)
+
+
+async def is_published_once(world: World, study: Study, revisions: int = 1) -> None:
+    """The index has one entry for each revision, the last alone current, and the study comes."""
+    await world.published(study, revisions)
+    entries = await world.entries(study.examination.patient)
+    submissions = await world.submissions(study)
+
+    statuses = sorted(entry.status for entry in entries)
+    assert statuses == ["current", *["superseded"] * (revisions - 1)]
+    assert len({entry.unique_id for entry in entries}) == revisions
+    assert all(study.uid in entry.references for entry in entries)
+    assert [row["revision"] for row in submissions] == list(range(1, revisions + 1))
+    assert {row["state"] for row in submissions} == {"sent"}
+    assert await world.fetch(study) == study.digests
+
+
+def left_behind(world: World, study: Study) -> list[tuple[int, str]]:
+    """Revisions of the study, with their state, in the database of a gateway that is dead."""
+    path = world.data_dir / "gateway.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        asked = "SELECT revision, state FROM submissions WHERE study_uid = ? ORDER BY revision"
+        return database.execute(asked, [study.uid]).fetchall()
+
+
+@contextmanager
+def nothing_written(folder: Path) -> Iterator[None]:
+    """Keep the gateway from writing, as a backup does, for less time than it gives up after."""
+    with closing(sqlite3.connect(folder / "gateway.sqlite", isolation_level=None)) as backup:
+        backup.execute("BEGIN IMMEDIATE")
+        yield

@@ -1,0 +1,56 @@
+"""No sender is told success before what it sent is durable."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from simulators.imaging_centre.dimse import Unanswered
+from simulators.imaging_centre.ris import NotAcknowledged
+from tests.scenarios.conftest import Doors
+from tests.scenarios.crashes import again, is_published_once, nothing_written
+from tests.scenarios.proxy import Way, open_proxy
+from tests.support.programs import free_port
+from tests.support.world import Study, World
+
+ROUNDS = 20
+"""Requests that the gateway answers meanwhile: time enough for one that does not wait."""
+
+Tell = Callable[[World, Study, int], Coroutine[None, None, None]]
+
+
+async def push(world: World, study: Study, port: int) -> None:
+    await world.push(study, port=port)
+
+
+async def report(world: World, study: Study, port: int) -> None:
+    await world.report(study, port=port)
+
+
+@pytest.mark.parametrize("tell, unheard", [(push, Unanswered), (report, NotAcknowledged)])
+async def test_what_is_not_yet_written_is_not_yet_acknowledged(
+    doors: Doors, tell: Tell, unheard: type[Exception]
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    if tell is report:
+        await world.push(study)
+    port, target = free_port(), world.dicom_port if tell is push else world.mllp_port
+
+    async with open_proxy(port, target) as sender:
+        with nothing_written(world.data_dir):
+            sent = sender.hold(Way.REQUEST)
+            telling = asyncio.create_task(tell(world, study, port))
+            await sent.begun()
+            sent.go()
+            await sent.passed()
+            for _ in range(ROUNDS):
+                await world.get("/health/live")
+            world.gateway.kill()
+        with pytest.raises(unheard):
+            await telling
+    await again(world.gateway)
+    if tell is push:
+        await world.push(study)
+    await world.report(study)
+
+    await is_published_once(world, study)
