@@ -8,8 +8,7 @@ import json
 import logging
 import sys
 import time
-import warnings
-from typing import Final, TextIO
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -35,6 +34,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        if record.name == "py.warnings":  # a library's words may quote a value: its place is told
+            told["event"], told["place"] = "warned", record.getMessage().partition(": ")[0]
         told |= {name: one for name, one in vars(record).items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[0] is not None:
             told["error"] = record.exc_info[0].__name__
@@ -60,24 +61,11 @@ def configure_logging(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    warnings.showwarning = _log_warning
+    logging.captureWarnings(True)
     # Both quote what peers sent: uvicorn logs addresses, pynetdicom whole associations.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("pynetdicom", "pydicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _log_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Of a library's warning, its kind and place: pydicom's quote the values they are about."""
-    place = f"{filename.rsplit('/', 1)[-1]}:{lineno}"
-    log.warning("warned", extra={"kind": category.__name__, "place": place})
 
 
 class Metrics:

@@ -52,7 +52,8 @@ ORDER BY study_uid, series_uid, instance_uid LIMIT :count_max OFFSET :offset;
 -- query: count_studies
 -- Up to :count_max, for a search of everything would else read everything.
 SELECT count(*) AS matches
-FROM (SELECT DISTINCT study_uid FROM instances WHERE gone = 0 AND /* filter */ LIMIT :count_max) AS found;
+FROM (SELECT DISTINCT study_uid FROM instances WHERE gone = 0 AND /* filter */
+      LIMIT :count_max) AS found;
 
 -- query: count_series
 SELECT count(*) AS matches

@@ -164,7 +164,10 @@ def _service_start(content: PointerContent, centre: Centre) -> datetime | None:
     if content.started_at is not None:
         return _utc(content.started_at)
     wall = values.wall_clock(content.study_date, content.study_time)
-    return None if wall is None else _utc(wall.replace(tzinfo=centre.time_zone))
+    try:
+        return None if wall is None else _utc(wall.replace(tzinfo=centre.time_zone))
+    except OverflowError:  # 00010101, a dummy date, has no UTC east of Greenwich
+        return None
 
 
 def _organisation(content: PointerContent, centre: Centre) -> Organisation:

@@ -49,7 +49,8 @@ CREATE TABLE instances (
     PRIMARY KEY (study_uid, instance_uid)
 ) WITHOUT ROWID;
 
-CREATE INDEX instances_by_series ON instances (study_uid, series_uid);
+CREATE INDEX instances_by_series ON instances (series_uid, study_uid);
+CREATE INDEX instances_by_uid ON instances (instance_uid);
 CREATE INDEX instances_by_patient ON instances (patient_id, study_uid);
 CREATE INDEX instances_by_accession ON instances (accession, study_uid) WHERE accession <> '';
 CREATE INDEX instances_by_object ON instances (object_key) WHERE object_key IS NOT NULL;

@@ -118,7 +118,8 @@ def _pid(patient: Patient) -> str:
         f"PID|||{patient.ins}^^^ASIP-SANTE-INS-NIR&{patient.ins_oid}&ISO^INS^^~"
         f"{_escape(patient.local_id)}^^^AUT-AFFECTATION&{patient.local_id_issuer}&ISO^PI||"
         f"{name}^{given}^{_escape(' '.join(patient.given_names))}^^^^L~{name}^^^^^^D||"
-        f"{patient.birth_date}|{patient.sex}|||^^^^^^BDL^^{patient.birth_place}||||||||||||C||||||||"
+        f"{patient.birth_date}|{patient.sex}|||^^^^^^BDL^^{patient.birth_place}||||||||||||C"
+        "||||||||"
         "N|VALI"
     )
 

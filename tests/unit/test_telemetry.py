@@ -28,3 +28,13 @@ def test_an_exception_is_told_by_its_kind_and_place_and_not_by_its_text():
 
     assert "DUPONT" not in text
     assert json.loads(text)["error"] == "ValueError"
+
+
+def test_a_library_s_warning_is_told_by_its_place_and_not_by_its_words():
+    warning = "values.py:12: UserWarning: invalid value 'DUPONT^JEAN'"
+    record = logging.LogRecord("py.warnings", logging.WARNING, "f.py", 1, "%s", (warning,), None)
+
+    line = json.loads(JsonLines().format(record))
+
+    assert (line["event"], line["place"]) == ("warned", "values.py:12")
+    assert "DUPONT" not in json.dumps(line)

@@ -178,6 +178,7 @@ async def test_what_is_not_held_is_not_found(
 async def test_a_body_that_is_no_submission_is_refused_with_its_reason(
     index_url: str,
     session: aiohttp.ClientSession,
+    *,
     body: bytes,
     media_type: str,
     status: int,

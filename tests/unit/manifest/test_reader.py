@@ -74,7 +74,8 @@ def test_what_was_written_is_read() -> None:
                 modality="CT",
                 number="1",
                 description="Axial été",
-                retrieve_url=f"https://gateway.example/box/dicom-web/studies/{STUDY}/series/{STUDY}.1",
+                retrieve_url="https://gateway.example/box/dicom-web"
+                f"/studies/{STUDY}/series/{STUDY}.1",
                 location_uid=LOCATION,
                 ae_title="DRIMBOX",
                 instances=tuple(

@@ -90,7 +90,9 @@ def test_a_report_on_something_else_differs_in_that_alone() -> None:
         study = "v:documentationOf/v:serviceEvent/v:id"
 
         assert told.control_id != right.control_id
-        assert cda_of(told.text).find(study, V3).get("root") == EXAMINATION.study_uid  # type: ignore[union-attr]
+        named = cda_of(told.text).find(study, V3)
+        assert named is not None
+        assert named.get("root") == EXAMINATION.study_uid
 
 
 def test_delimiters_in_a_text_are_escaped() -> None:
