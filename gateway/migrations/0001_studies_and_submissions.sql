@@ -101,6 +101,8 @@ CREATE TABLE submissions (
     attempts         INTEGER NOT NULL DEFAULT 0,
     due_at_ms        BIGINT  NOT NULL,
     leased_until_ms  BIGINT,                           -- whoever sends it has until then
+    sent_at_ms       BIGINT,                           -- when it may last have reached the index
+    sent_before_ms   BIGINT,                           -- the same, before the attempt under way
     content          BLOB    NOT NULL,
     document         BLOB    NOT NULL,
     index_entry_id   TEXT    NOT NULL DEFAULT '',      -- what the index calls the entry, once sent

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LEASE_MS: Final = 120_000
 """Longer than the index client waits for an answer, so that nobody sends beside a slow one."""
 
+ARRIVAL_MS: Final = 60_000
+"""A request that nobody waits for any longer has reached the index by then, or never will."""
+
 TOGETHER: Final = 16
 """Submissions on the wire at once; those of one study still go one after the other."""
 
@@ -74,7 +77,7 @@ class Dispatcher:
             submission = claim.submission()
             held = await self._resolve(claim, submission)
         except IndexUnavailable as error:
-            await self._postpone(claim, asked_s=error.retry_after_s)
+            await self._postpone(claim, error)
         except SubmissionRejected as error:
             await self._finish(claim, "set_aside", code=error.code)
         except UnreadableRecord:
@@ -88,26 +91,39 @@ class Dispatcher:
     async def _resolve(self, claim: Claim, submission: Submission) -> str | None:
         """What the index calls the entry; None if it must not be sent and the index has it not."""
         if claim.is_stopping:
-            return await self._held(submission)
+            return await self._stopped(claim, submission)
         try:
             return (await self._index.submit(submission)).entry_id
         except SubmissionRejected:
             # An earlier attempt may have been held and its answer lost. A refusal of the repeat,
             # for whatever reason, must not make us forget that entry.
-            held = await self._held(submission) if claim.attempts > 1 else None
+            held = await self._held(submission) if claim.sent_at_ms is not None else None
             if held is None:
                 raise
             return held
+
+    async def _stopped(self, claim: Claim, submission: Submission) -> str | None:
+        if claim.sent_at_ms is None:
+            return None
+        held = await self._held(submission)
+        still_s = (claim.sent_at_ms + ARRIVAL_MS - self._clock()) / 1000
+        if held is None and still_s > 0:
+            raise IndexUnavailable("what was sent may still arrive", retry_after_s=still_s)
+        return held
 
     async def _held(self, submission: Submission) -> str | None:
         entry = await self._index.find_by_unique_id(submission.entry.unique_id)
         same = entry is not None and entry.sha1 == submission.entry.sha1
         return entry.entry_id if same and entry is not None else None
 
-    async def _postpone(self, claim: Claim, *, asked_s: float | None) -> None:
-        wait_s = retry_delay_s(claim.attempts, asked_s=asked_s, draw=self._draw())
+    async def _postpone(self, claim: Claim, error: IndexUnavailable) -> None:
+        wait_s = retry_delay_s(claim.attempts, asked_s=error.retry_after_s, draw=self._draw())
         due_at_ms = self._clock() + int(wait_s * 1000)
-        await self._database.write(lambda tx: self._outbox.postpone(tx, claim, due_at_ms=due_at_ms))
+        await self._database.write(
+            lambda tx: self._outbox.postpone(
+                tx, claim, due_at_ms=due_at_ms, never_sent=error.never_sent
+            )
+        )
         log.warning("submission_postponed", extra=_fields(claim) | {"wait_s": round(wait_s, 1)})
 
     async def _finish(

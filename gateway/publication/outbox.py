@@ -27,6 +27,8 @@ class Claim:
     """Attempts made, this one included."""
     is_stopping: bool
     """It must not be sent; what is wanted is whether the index has it."""
+    sent_at_ms: int | None
+    """When an earlier attempt may have reached the index; None if none can have."""
     replaces: str | None
     content: bytes
     document: bytes
@@ -117,13 +119,20 @@ class Outbox:
         )
         return bool(finished)
 
-    async def postpone(self, tx: Transaction, claim: Claim, *, due_at_ms: int) -> None:
-        """Try again later; without effect if the claim is void."""
+    async def postpone(
+        self, tx: Transaction, claim: Claim, *, due_at_ms: int, never_sent: bool
+    ) -> None:
+        """Try again later; without effect if the claim is void.
+
+        Args:
+            never_sent: nothing of this attempt can have reached the index.
+        """
         await tx.fetch(
             self._sql["postpone"],
             submission_id=claim.submission_id,
             attempts=claim.attempts,
             due_at_ms=due_at_ms,
+            never_sent=int(never_sent),
         )
 
     async def latest_state(self, tx: Transaction, study: Uid) -> str | None:
@@ -157,6 +166,7 @@ def _claim(row: Row) -> Claim:
         revision=cast(int, row["revision"]),
         attempts=cast(int, row["attempts"]),
         is_stopping=row["state"] == "stopping",
+        sent_at_ms=cast("int | None", row["sent_before_ms"]),
         replaces=cast("str | None", row["replaces"]),
         content=cast(bytes, row["content"]),
         document=cast(bytes, row["document"]),

@@ -1,13 +1,13 @@
 -- query: drop_unsent
 -- An older revision that was never sent has nothing to tell once a newer one is there.
 UPDATE submissions SET state = 'dropped', finished_at_ms = :now_ms
-WHERE study_uid = :study AND state = 'waiting' AND attempts = 0;
+WHERE study_uid = :study AND state = 'waiting' AND sent_at_ms IS NULL;
 
 -- query: stop
 -- What may no longer be published is not sent; what may be in the index already is asked for.
 UPDATE submissions SET
-    state = CASE attempts WHEN 0 THEN 'dropped' ELSE 'stopping' END,
-    finished_at_ms = CASE attempts WHEN 0 THEN :now_ms END
+    state = CASE WHEN sent_at_ms IS NULL THEN 'dropped' ELSE 'stopping' END,
+    finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN :now_ms END
 WHERE study_uid = :study AND state = 'waiting';
 
 -- query: enqueue
@@ -20,7 +20,9 @@ VALUES (:submission_id, :study, :revision, :patient_key, 'waiting', :now_ms,
 -- A claim is a lease: a submission whose worker died may be claimed again after :lease_end_ms. Of
 -- one study only the oldest unfinished revision may go: what became of it decides what the next
 -- replaces.
-UPDATE submissions SET attempts = attempts + 1, leased_until_ms = :lease_end_ms
+UPDATE submissions SET attempts = attempts + 1, leased_until_ms = :lease_end_ms,
+    sent_at_ms = CASE state WHEN 'waiting' THEN :now_ms ELSE sent_at_ms END,
+    sent_before_ms = sent_at_ms
 WHERE submission_id IN (
     SELECT submission_id FROM submissions AS candidate
     WHERE state IN ('waiting', 'stopping') AND due_at_ms <= :now_ms
@@ -30,7 +32,7 @@ WHERE submission_id IN (
                         AND older.state IN ('waiting', 'stopping')
                         AND older.revision < candidate.revision)
     ORDER BY due_at_ms, submission_id LIMIT :count_max)
-RETURNING submission_id, study_uid, revision, state, attempts, content, document,
+RETURNING submission_id, study_uid, revision, state, attempts, sent_before_ms, content, document,
     (SELECT index_entry_id FROM submissions AS sent
      WHERE sent.study_uid = submissions.study_uid AND sent.state = 'sent'
        AND sent.patient_key = submissions.patient_key
@@ -57,7 +59,9 @@ WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND at
 RETURNING study_uid;
 
 -- query: postpone
-UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL
+-- An attempt that did not even reach the index leaves what was known before it.
+UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL,
+    sent_at_ms = CASE :never_sent WHEN 1 THEN sent_before_ms ELSE sent_at_ms END
 WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts;
 
 -- query: latest
@@ -67,7 +71,7 @@ SELECT state FROM submissions WHERE study_uid = :study ORDER BY revision DESC LI
 -- The patient in whose record the index has the study, or may have it.
 SELECT patient_key FROM submissions
 WHERE study_uid = :study
-  AND (state IN ('sent', 'stopping') OR (state = 'waiting' AND attempts > 0))
+  AND (state IN ('sent', 'stopping') OR (state = 'waiting' AND sent_at_ms IS NOT NULL))
 ORDER BY revision DESC LIMIT 1;
 
 -- query: page

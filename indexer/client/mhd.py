@@ -203,7 +203,8 @@ class MhdIndex:
             raise IndexUnavailable("the index did not answer in time") from error
         except aiohttp.ClientError as error:
             raise IndexUnavailable(
-                f"the index cannot be reached: {type(error).__name__}"
+                f"the index cannot be reached: {type(error).__name__}",
+                never_sent=isinstance(error, aiohttp.ClientConnectorError),
             ) from error
 
 

@@ -24,11 +24,19 @@ class IndexFault(ContractError):
 
 
 class IndexUnavailable(IndexFault):
-    """The index does not answer now, or what became of a submission is unknown."""
+    """The index does not answer now, or what became of a submission is unknown.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    Args:
+        retry_after_s: seconds that the index asks to wait.
+        never_sent: nothing of the request can have reached the index.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, never_sent: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.never_sent = never_sent
 
 
 class SubmissionRejected(IndexFault):

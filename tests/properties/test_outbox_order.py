@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from gateway.model.report import Visibility
+from gateway.publication.dispatcher import ARRIVAL_MS
 from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import stores_in
 from tests.support.publishing import Bench
@@ -20,6 +21,7 @@ STEPS = st.lists(
         st.tuples(st.just("send"), st.sampled_from([None, *Fault])),
         st.tuples(st.just("die"), st.booleans()),
         st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.just("arrive"), st.none()),
         st.tuples(st.just("pass"), st.sampled_from([500, 5_000, 200_000])),
     ),
     max_size=25,
@@ -46,10 +48,14 @@ async def test_revisions_arrive_in_order_and_once(tmp_path_factory, steps):
                 index.faults.clear()
             elif step == "die":
                 await die(bench, index, after_sending=detail)
+            elif step == "arrive":
+                index.arrive()
             elif step == "restart":
                 await restart(bench)
             else:
                 stores.clock.now_ms += detail
+                if detail > ARRIVAL_MS:
+                    index.arrive()  # nothing is longer on its way
         await drain(bench, index, revisions + 1)
         sent = await stores.database.read(
             lambda tx: stores.outbox.page(tx, count_max=1000, offset=0)
@@ -96,6 +102,7 @@ async def restart(bench: Bench) -> None:
 
 async def drain(bench: Bench, index: IndexInMemory, number: int) -> None:
     """One more revision, and everything goes well from now on."""
+    index.arrive()
     await revise(bench, number)
     for _turn in range(200):
         bench.stores.clock.now_ms += 10_000

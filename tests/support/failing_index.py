@@ -1,6 +1,7 @@
 """An index in memory that keeps the contract's rules, and fails when it is told to."""
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from uuid import NAMESPACE_OID, uuid5
@@ -15,6 +16,8 @@ class Fault(StrEnum):
 
     UNREACHABLE = "unreachable"
     ANSWER_LOST = "answer_lost"
+    DELAYED = "delayed"
+    """It arrives only after its sender has given up."""
     REFUSED = "refused"
 
 
@@ -25,17 +28,27 @@ class IndexInMemory:
         self.held: list[Submission] = []
         self.faults: deque[Fault | None] = deque()
         self.current: str | None = None
+        self.on_the_wire: list[Submission] = []
 
     async def submit(self, submission: Submission) -> Receipt:
         fault = self.faults.popleft() if self.faults else None
         if fault is Fault.UNREACHABLE:
-            raise IndexUnavailable("told to be unreachable")
+            raise IndexUnavailable("told to be unreachable", never_sent=True)
+        if fault is Fault.DELAYED:
+            self.on_the_wire.append(submission)
+            raise IndexUnavailable("told not to answer yet")
         if fault is Fault.REFUSED:
             raise SubmissionRejected("told to refuse", code="told")
         receipt = self._hold(submission)
         if fault is Fault.ANSWER_LOST:
             raise IndexUnavailable("told to lose the answer")
         return receipt
+
+    def arrive(self) -> None:
+        """What was delayed arrives; what it may not do is refused, to nobody's ears."""
+        while self.on_the_wire:
+            with suppress(SubmissionRejected):
+                self._hold(self.on_the_wire.pop(0))
 
     def _hold(self, submission: Submission) -> Receipt:
         entry_id = _entry_id(submission.entry.unique_id)

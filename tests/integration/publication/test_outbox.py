@@ -47,7 +47,7 @@ async def test_the_late_word_of_a_worker_whose_lease_ended_is_void(bench, stores
     outbox, write = stores.outbox, stores.database.write
 
     if late_word == "postponed":
-        await write(lambda tx: outbox.postpone(tx, dead, due_at_ms=0))
+        await write(lambda tx: outbox.postpone(tx, dead, due_at_ms=0, never_sent=True))
     else:
         assert not await write(lambda tx: outbox.finish(tx, dead, late_word, now_ms=0))
 

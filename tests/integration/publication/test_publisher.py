@@ -362,3 +362,26 @@ async def test_news_that_comes_while_the_pacs_is_asked_is_looked_at_next(pacs_be
 
     assert await states(pacs_bench) == ("published", "")
     assert [code.code for code in index.held[-1].entry.confidentiality][1:] == ["INVISIBLE_PATIENT"]
+
+
+async def test_what_was_sent_and_stopped_may_still_arrive_and_is_then_replaced(bench, index):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    index.faults.append(Fault.DELAYED)
+    await bench.send()
+    await bench.tell_report(message_digest="m2", status="P")
+    await bench.look()
+    await bench.tell_report(message_digest="m3", visibility=HIDDEN)
+    await bench.look()
+
+    bench.stores.clock.now_ms += 30_000
+    await bench.send()
+    index.arrive()
+    bench.stores.clock.now_ms += 30_000
+    while await bench.send() or await bench.look():
+        pass
+
+    assert [submission.replaces is None for submission in index.held] == [True, False]
+    assert await states(bench) == ("published", "")

@@ -162,7 +162,7 @@ def test_the_images_tell_when_the_exam_began_where_the_report_does_not(
 
 
 def test_a_dummy_date_that_has_no_utc_tells_no_beginning() -> None:
-    dummy = replace(CONTENT, started_at=None, study_date="00010101", study_time="")
+    dummy = replace(CONTENT, started_at=None, study_date="00010101", study_time="000000")
 
     assert an_entry(dummy).service_start is None
 
