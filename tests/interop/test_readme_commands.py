@@ -1,0 +1,150 @@
+"""The commands of the README that connect a PACS, a RIS and a viewer, run as they stand there.
+
+Only ports and the dots that a reader fills in are replaced.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulators.synthetic.examination import make_examination
+from simulators.synthetic.studies import save_study
+from tests.interop.wire import asked
+from tests.support.peers import peer
+from tests.support.programs import Gateway, a_gateway, an_index, free_port
+
+ROOT = Path(__file__).parents[2]
+EXAMINATION = make_examination(77, 1, "CR")
+
+
+def block(containing: str) -> str:
+    """The one fenced block of the README that holds this text."""
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    [found] = [one for one in blocks if containing in one]
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp
+    with an_index(folder("index")) as index:
+        settings = {"GATEWAY_INDEX_URL": index.url}
+        with a_gateway(folder("gateway"), settings=settings) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the reader is: with an image of their own."""
+    here = tmp_path_factory.mktemp("reader")
+    shutil.copy(save_study(EXAMINATION, here / "study")[0], here / "image.dcm")
+    return here
+
+
+def run(commands: str, gateway: Gateway, folder: Path) -> str:
+    """What the commands told; each of them must succeed."""
+    ports = {"8080": gateway.http, "11112": gateway.dicom, "2575": gateway.mllp}
+    for default, port in ports.items():
+        commands = re.sub(rf"\b{default}\b", str(port), commands)
+    done = subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_pacs_checks_the_line_and_sends_an_image(gateway: Gateway, folder: Path) -> None:
+    peer("echoscu")
+
+    run(block("echoscu"), gateway, folder)
+
+    [study] = asked(gateway.http, "/api/studies").json["studies"]
+    assert (study["study_uid"], study["instances"]) == (EXAMINATION.study_uid, 1)
+
+
+def test_a_ris_is_told_why_its_message_is_refused(gateway: Gateway, folder: Path) -> None:
+    told = run(block("/dev/tcp"), gateway, folder)
+
+    assert "MSA|AE|1|only reports are taken" in told
+
+
+def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
+    peer("storescu")
+    send_image(gateway, folder)
+    filled = block("/api/pointers/search").replace(
+        '"ins": "…"', f'"ins": "{EXAMINATION.patient.ins}"'
+    )
+    filled = filled.replace("studies/…", f"studies/{EXAMINATION.study_uid}")
+    [series] = asked(gateway.http, f"/dicom-web/studies/{EXAMINATION.study_uid}/series").json
+    filled = filled.replace("series/…", f"series/{series['0020000E']['Value'][0]}")
+
+    told = run(filled, gateway, folder)
+
+    assert told == '{"pointers":[]}'
+    assert b"DICM" in (folder / "series.multipart").read_bytes()[:4096]
+
+
+def test_a_program_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
+    peer("storescu")
+    send_image(gateway, folder)
+    script = block("DICOMwebClient").replace("8080", str(gateway.http))
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "1 instances\n"
+
+
+def test_the_programs_start_as_written(tmp_path: Path) -> None:
+    """With free ports and folders of the test; the shell ends them with itself."""
+    ports = {name: str(free_port()) for name in ("HTTP_PORT", "DICOM_PORT", "MLLP_PORT")}
+    settings = {f"GATEWAY_{name}": port for name, port in ports.items()}
+    settings |= {"INDEX_HTTP_PORT": str(free_port()), "INDEX_DATA_DIR": str(tmp_path / "index")}
+    settings["GATEWAY_DATA_DIR"] = str(tmp_path / "gateway")
+    commands = block("drim-index serve").replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    program = subprocess.Popen(
+        ["bash", "-c", f"trap 'kill 0' TERM; {{ {commands} }} 2>&1 & wait"],
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert program.stdout is not None
+    try:
+        for line in program.stdout:
+            if '"event": "listening"' in line:
+                break
+        ready = asked(int(ports["HTTP_PORT"]), "/health/ready")
+        assert ready.json == {"ready": True, "failed": []}
+    finally:
+        program.terminate()
+        program.wait(30)
+        program.stdout.close()
+
+
+def test_the_settings_for_a_pacs_are_settings() -> None:
+    read = "from gateway.settings import load_settings as l; print(l(None).pacs[0].ae_title)"
+    commands = f"{block('export GATEWAY_PACS')}\n{sys.executable} -c '{read}'"
+
+    done = subprocess.run(
+        ["bash", "-c", commands], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "PACS\n"
+
+
+def send_image(gateway: Gateway, folder: Path) -> None:
+    """As the PACS test does, for a test that runs alone."""
+    run(block("echoscu"), gateway, folder)
