@@ -6,6 +6,7 @@ aborted, which frees the thread.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
+
+if sys.platform == "linux":
+    from socket import TCP_QUICKACK
 
 T = TypeVar("T")
 
@@ -246,11 +250,16 @@ class PynetdicomRequestor:
 
 
 class _Connection(AssociationSocket):
-    """pynetdicom's connection, with a limit on the PDU that is read at once."""
+    """pynetdicom's connection: it acknowledges at once, and reads no PDU beyond a limit."""
 
     def recv(self, nr_bytes: int) -> bytearray:
         if nr_bytes > PDU_BYTES_MAX:
             raise OSError(EMSGSIZE, "the PDU is too long")  # taken as a connection that closed
+        if sys.platform == "linux":
+            # A peer with Nagle's algorithm holds the second PDU of an answer until we acknowledge
+            # the first, 40 ms later. The kernel forgets the wish, so it is told each time.
+            assert self.socket is not None
+            self.socket.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)
         return super().recv(nr_bytes)
 
 
