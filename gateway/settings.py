@@ -43,7 +43,7 @@ class PacsSettings(BaseModel):
     """Its AE title; it may also associate with the gateway under it."""
     host: str
     port: Port
-    retrieve: Annotated[str, Field(pattern="^c-move$")] = "c-move"
+    retrieve: Annotated[str, Field(pattern="(?i)^c-move$")] = "c-move"
     """How instances are pulled from it."""
     patient_id_issuer: OidText = ""
     """OID of who gives its patient ids, where its data sets name nobody."""
