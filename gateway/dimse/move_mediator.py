@@ -133,6 +133,8 @@ class MoveMediator:
         self._moves_max = moves_max
         self._waiting_max = waiting_max
         self._moves: dict[int, _Move] = {}
+        self._names_moves: set[str] = set()
+        """AE titles of the PACSs that were seen to name the move behind an instance."""
 
     @asynccontextmanager
     async def move(
@@ -179,13 +181,24 @@ class MoveMediator:
         while no such move is in flight was asked for and is no longer wanted: it is refused.
         """
         is_ours = request.originator_ae == self._ae_title
-        if request.originator_message_id is None:
+        if request.originator_message_id is not None:
+            self._learn(request)
+            move = await self._find_by_message_id(request, is_ours)
+        elif is_ours or request.peer.calling_ae not in self._names_moves:
             move = await self._find_by_study(request)
-        else:
-            move = self._find_by_message_id(request, is_ours)
+        else:  # the PACS sends it of its own accord, maybe while the same study is pulled
+            move = None
         if move is not None:
+            # Not durable here, for the consumer may leave before it takes it. Nothing is lost by
+            # that: the PACS was asked for a copy and keeps its own.
             return await move.arrivals.take(request)
         return StoreStatus.OUT_OF_RESOURCES if is_ours else None
+
+    def _learn(self, request: StoreRequest) -> None:
+        # Only of whom we ask: the titles of strangers would be without end.
+        title = request.peer.calling_ae
+        if any(move.pacs_ae == title for move in self._moves.values()):
+            self._names_moves.add(title)
 
     def _allot_message_id(self) -> int:
         # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
@@ -211,12 +224,18 @@ class MoveMediator:
         else:
             move.arrivals.finish(outcome)
 
-    def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
+    async def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
         move = self._moves.get(request.originator_message_id or 0)
-        # Some PACSs name themselves as the originator, or nobody.
-        if move is None or is_ours or request.peer.calling_ae == move.pacs_ae:
+        if move is None or is_ours:
             return move
-        return None
+        # Some PACSs name themselves as the originator, or nobody. A workstation that is named had
+        # the instance moved to us, and may have used the same number.
+        title = request.peer.calling_ae
+        if move.pacs_ae != title or request.originator_ae not in (None, "", title):
+            return None
+        found = await asyncio.to_thread(_find_study_and_series, request)
+        covered = found is not None and move.covers(*found, request.sop_instance)
+        return move if covered else None
 
     async def _find_by_study(self, request: StoreRequest) -> _Move | None:
         # A PACS may leave out the Move Originator Message ID (optional, PS3.7 §9.1.1.1).
@@ -230,6 +249,8 @@ class MoveMediator:
             # Two moves may ask for one study: each is given its own copy of every instance.
             instance = request.sop_instance
             if move.covers(*found, instance) and instance not in move.matched:
+                if not move.matched:
+                    log.info("move_matched_by_study", extra={"pacs": move.pacs_ae})
                 move.matched.add(instance)
                 return move
         return None

@@ -225,6 +225,49 @@ async def test_an_instance_that_nobody_moves_for_us_is_intakes(
     assert [request.sop_instance for request in gateway.receiver.stored] == ["1.2.4.4.1"]
 
 
+@pytest.mark.parametrize(
+    "originator, study",
+    [("WORKSTATION", STUDY), ("WORKSTATION", "1.2.4"), ("PACS", "1.2.4"), (None, "1.2.4")],
+)
+async def test_an_instance_moved_for_another_under_our_message_id_is_intakes(
+    gateway: Gateway, originator: str | None, study: str
+) -> None:
+    gateway.pacs.waits = Event()
+
+    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+        [message_id] = gateway.mediator._moves
+        named = {"originator_aet": originator, "originator_id": message_id}
+        pushed = an_instance(1, study=study)
+        status = await asyncio.to_thread(push, gateway.pacs.destination_port, pushed, **named)
+
+    assert status == 0
+    assert [request.sop_instance for request in gateway.receiver.stored] == [f"{study}.4.1"]
+
+
+async def test_news_of_a_study_that_is_pulled_is_intakes_once_the_pacs_names_its_moves(
+    gateway: Gateway,
+) -> None:
+    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        first = taken(await anext(arrivals))
+        status = await asyncio.to_thread(push, gateway.pacs.destination_port, an_instance(9))
+        rest = [taken(arrival) async for arrival in arrivals]
+
+    assert status == 0
+    assert [request.sop_instance for request in gateway.receiver.stored] == instances(9)
+    assert [first, *rest] == instances(1, 2, 3, 4, 5)
+
+
+async def test_a_pacs_whose_moves_are_told_by_their_study_alone_is_logged(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.pacs.ae.says = NAMES_NOBODY
+    caplog.set_level("INFO", logger="gateway.dimse.move_mediator")
+
+    await gateway.moved()
+
+    assert [record.message for record in caplog.records] == ["move_matched_by_study"]
+
+
 async def test_one_move_too_many_is_refused(gateway: Gateway) -> None:
     with pytest.raises(Unavailable) as caught:
         async with (
