@@ -21,9 +21,7 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
 from gateway.dimse.statuses import RejectReason
-
-IMPLEMENTATION_CLASS_UID = "2.25.200860529448821098608012751775781465886"
-IMPLEMENTATION_VERSION = "DRIM_GATEWAY"  # at most 16 characters, PS3.7 Annex D.3.3.2.3
+from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 UserInformation = (  # what pynetdicom takes; we answer some of them
     MaximumLengthNotification
@@ -39,7 +37,14 @@ UserInformation = (  # what pynetdicom takes; we answer some of them
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
 INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
-STORAGE = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
+# Storage classes of earlier editions (PS3.4 Annex B), in which archives hold old exams.
+_RETIRED_STORAGE = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.{suffix}"
+    for suffix in "3 5 6 8 9 9.1 10 11 12.3 77.1 77.2 88.1 88.2 88.3 88.4 129".split()
+)
+STORAGE = _RETIRED_STORAGE | {
+    str(context.abstract_syntax) for context in AllStoragePresentationContexts
+}
 
 _UNCOMPRESSED = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"))
 # Retired JPEG processes, which archives still hold (PS3.5-2004 §10).

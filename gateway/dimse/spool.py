@@ -13,7 +13,7 @@ from struct import Struct
 from threading import Lock
 from typing import Protocol
 
-from gateway.dimse.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 log = logging.getLogger(__name__)
 

@@ -25,14 +25,13 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 from gateway.manifest import values
 from gateway.manifest.centre import Centre
 from gateway.manifest.description import write_description
+from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from gateway.model.pointer import ListedInstance, ListedSeries, PointerContent
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import INS_NIA, INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, Ins, Uid
 
 SERIES_NUMBER: Final = "59"  # as in every sample; high enough to come after the images
-IMPLEMENTATION_CLASS: Final = "2.25.200860529448821098608012751775781465886"
-IMPLEMENTATION_VERSION: Final = "DRIM_GATEWAY"
 
 _ISSUERS: Final = {
     INS_NIR: "ASIP-SANTE-INS-NIR",
@@ -327,7 +326,7 @@ def _file(document: Dataset, sop_instance: Uid) -> bytes:
     meta.MediaStorageSOPClassUID = UID(KEY_OBJECTS)
     meta.MediaStorageSOPInstanceUID = UID(sop_instance)
     meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION
     document.file_meta = meta
     buffer = io.BytesIO()

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import UID
 
 from gateway.dimse.commands import (
     Command,
@@ -151,6 +153,23 @@ def test_a_peer_that_announces_no_room_is_given_some() -> None:
 
     assert isinstance(agreement, Agreement)
     assert agreement.peer_pdu_bytes_max == 128
+
+
+RETIRED = [
+    uid
+    for uid in map(UID, UID_dictionary)
+    if uid.startswith("1.2.840.10008.5.1.4.1.1.") and uid.is_retired and uid.name
+]
+
+
+@pytest.mark.parametrize("sop_class", RETIRED, ids=lambda uid: uid.name)
+def test_a_retired_storage_class_is_accepted_for_archives_hold_it(sop_class: UID) -> None:
+    request = associate_rq(contexts=((sop_class, ("1.2.840.10008.1.2",)),))
+
+    agreement = negotiate(*decode_request(request[6:]), pdu_bytes_announced=16384)
+
+    assert isinstance(agreement, Agreement)
+    assert [context.abstract_syntax for context in agreement.contexts.values()] == [sop_class]
 
 
 def test_an_item_that_is_not_known_is_left_out() -> None:
