@@ -49,6 +49,8 @@ class DimseServer:
         self._executor = ThreadPoolExecutor(SPOOL_THREADS, thread_name_prefix="dimse-spool")
         self._ids = count(1)
         self._providers: dict[asyncio.Task[None], Provider | None] = {}
+        self._handshakes: dict[asyncio.Task[None], float] = {}
+        """Since when each connection has not associated, on the loop's clock; the oldest first."""
         self._refusals = 0
         self._is_closing = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -121,17 +123,31 @@ class DimseServer:
             return
         writer.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         layer = UpperLayer(reader, writer, self._limits)
-        if len(self._providers) >= self._limits.associations_max:
+        if len(self._providers) >= self._limits.associations_max and not self._make_room():
             self._refusals += 1
             self._tasks.create_task(self._refuse(layer))
             return
         address = str(writer.get_extra_info("peername")[0])
         task = self._tasks.create_task(self._serve(layer, address))
         self._providers[task] = None
+        self._handshakes[task] = asyncio.get_running_loop().time()
         task.add_done_callback(self._forget)
 
+    def _make_room(self) -> bool:
+        """End the oldest silent connection: a few from one address must not keep all others out."""
+        silent_by = asyncio.get_running_loop().time() - self._limits.handshake_room_s
+        for task, since in self._handshakes.items():
+            if since > silent_by:
+                return False
+            log.warning("silent_connection_ended", extra={"associations": len(self._providers)})
+            task.cancel()
+            self._forget(task)
+            return True
+        return False
+
     def _forget(self, task: asyncio.Task[None]) -> None:
-        del self._providers[task]
+        self._providers.pop(task, None)
+        self._handshakes.pop(task, None)
 
     async def _refuse(self, layer: UpperLayer) -> None:
         log.warning("association_refused", extra={"associations": len(self._providers)})
@@ -191,6 +207,7 @@ class DimseServer:
         task = asyncio.current_task()
         assert task is not None
         self._providers[task] = provider
+        del self._handshakes[task]
         while not self._is_closing.is_set():
             await provider.serve_one()
         layer.abort_at_once(AbortReason.SERVICE_USER)

@@ -13,7 +13,8 @@ class DimseLimits:
     """Ceilings of the acceptor. Bytes, seconds and counts, as each name says."""
 
     associations_max: int = 64
-    """Connections served at once; one more is refused before anything is read from it."""
+    """Connections served at once; one more is refused before anything is read from it, unless one
+    of them is silent (`handshake_room_s`)."""
 
     pdu_bytes_announced: int = 256 * 1024
     """Maximum length that we announce (PS3.8 Annex D.1)."""
@@ -36,6 +37,9 @@ class DimseLimits:
 
     handshake_s: float = 15.0
     """From the connection to the end of the association request: ARTIM of PS3.8 §9.1.4."""
+
+    handshake_room_s: float = 1.0
+    """When all places are taken, a connection that has not associated by then gives up its own."""
 
     idle_s: float = 600.0
     """Without a PDU on an established association."""

@@ -15,6 +15,7 @@ from tests.integration.dimse.raw_peer import (
     DATA,
     EXPLICIT,
     REJECT,
+    RELEASE_RP,
     RELEASE_RQ,
     VERIFICATION,
     RawPeer,
@@ -149,5 +150,31 @@ async def test_one_association_too_many_is_refused_before_it_is_read(receiver: R
             await (await open_peers.enter_async_context(connect(port))).associate()
         third = await open_peers.enter_async_context(connect(port))
         kind, payload = await third.read_pdu()
+
+    assert (kind, tuple(payload[1:])) == (REJECT, RejectReason.LOCAL_LIMIT_EXCEEDED.value)
+
+
+async def test_silent_connections_give_their_places_to_who_has_something_to_say(
+    receiver: Receiver,
+) -> None:
+    port = await receiver.listen(limits=DimseLimits(associations_max=2, handshake_room_s=0))
+
+    async with connect(port) as established:
+        await established.associate()
+        async with connect(port) as silent, connect(port) as third:
+            await third.associate()
+            ended = await silent.read_pdu()
+        await established.send(pdu(RELEASE_RQ, bytes(4)))
+
+        assert ended == (ABORT, BY_USER)
+        assert await established.read_pdu() == (RELEASE_RP, bytes(4))
+
+
+async def test_a_handshake_that_is_under_way_keeps_its_place(receiver: Receiver) -> None:
+    port = await receiver.listen(limits=DimseLimits(associations_max=1))
+
+    async with connect(port) as first, connect(port) as second:
+        kind, payload = await second.read_pdu()
+        await first.associate()
 
     assert (kind, tuple(payload[1:])) == (REJECT, RejectReason.LOCAL_LIMIT_EXCEEDED.value)
