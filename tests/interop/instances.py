@@ -105,8 +105,7 @@ class Instance:
     @cached_property
     def digest(self) -> str:
         """See `digest_of`: the same for the same data set in another native transfer syntax."""
-        with _unknown_kept():
-            return digest_of(BytesIO(self.part10))
+        return digest_of(BytesIO(self.part10))
 
     @cached_property
     def values(self) -> dict[BaseTag, object]:

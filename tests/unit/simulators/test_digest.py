@@ -35,6 +35,26 @@ def test_it_is_the_same_in_every_native_syntax(syntax: UID) -> None:
     assert digest_of(written(other, syntax)) == digest_of(written(native))
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_it_reads_what_a_writer_did_not_know_as_little_endian(nested: bool) -> None:
+    """PS3.5 §6.2.2, whatever the file's order of bytes; the private dictionary knows a SL here."""
+
+    def with_an_unknown(native: Dataset) -> Dataset:
+        ds = Dataset()
+        ds.add_new(0x00190010, "LO", "GEMS_ACQU_01")
+        ds.add_new(0x00191002, "UN", b"\x90\x03\x00\x00")
+        if nested:
+            native.ProcedureCodeSequence = Sequence([ds])
+        else:
+            native.update(ds)
+        del native.PixelData
+        return native
+
+    little, big = with_an_unknown(an_instance()), with_an_unknown(an_instance())
+
+    assert digest_of(written(big, ExplicitVRBigEndian)) == digest_of(written(little))
+
+
 def test_it_does_not_see_the_identity_that_a_gateway_adds() -> None:
     coerced = an_instance()
     national = Dataset()
