@@ -33,8 +33,6 @@ REFUSED = {
     "dicom/pydicom-data/JLSL_RGB_ILV2.dcm": NO_STUDY,
     "dicom/pydicom-data/JLSN_RGB_ILV0.dcm": NO_STUDY,
     "dicom/pydicom-data/bad_sequence.dcm": HASHED,
-    "dicom/pydicom-data/color-pl.dcm": NOT_OFFERED,  # Ultrasound Image Storage, retired in 1993
-    "dicom/pydicom-data/color-px.dcm": NOT_OFFERED,
     "dicom/pylibjpeg-data/JPEGLosslessSV1/JPEGLosslessP14SV1_1s_1f_u_16_16.dcm": NO_STUDY,
     "pydicom/JPEGLSNearLossless_08.dcm": NO_STUDY,
     "pydicom/JPEGLSNearLossless_16.dcm": NO_STUDY,
