@@ -46,7 +46,7 @@ class Studies:
             self._sql["known_instance"], study=news.study, instance=image.instance
         )
         before = known[0] if known else None
-        if before is not None and before["sha256"] == stored.sha256:
+        if before is not None and before["sha256"] == stored.sha256 and not before["gone"]:
             return False
         if before is not None and before["object_key"] is not None:
             key = cast(str, before["object_key"])

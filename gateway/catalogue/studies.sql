@@ -19,7 +19,7 @@ UPDATE studies SET disagreed_by = news, disagreed_code = :code, disagreed_reason
 WHERE study_uid = :study;
 
 -- query: known_instance
-SELECT header, answer, object_key, sha256, pacs FROM instances
+SELECT header, answer, object_key, sha256, pacs, gone FROM instances
 WHERE study_uid = :study AND instance_uid = :instance;
 
 -- query: store_instance

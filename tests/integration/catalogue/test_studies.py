@@ -147,13 +147,16 @@ async def test_what_the_pacs_no_longer_tells_is_gone(stores):
     assert after.pacs_asked_after == 2
 
 
-async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_pushed_again(stores):
-    await tell_instance(stores, 1, key="a")
+@pytest.mark.parametrize("sha256", ["as before", "corrected"])
+async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_pushed_again(stores, sha256):
+    await tell_instance(stores, 1, key="a", sha256="as before")
     await tell_answer(stores, an_image(1), an_image(2), asked_after=1)
     await tell_answer(stores, an_image(2), asked_after=2)
-    await tell_instance(stores, 1, key="b")
+    is_news = await tell_instance(stores, 1, key="b", sha256=sha256)
 
+    assert is_news
     assert len((await stores.snapshot()).images) == 2
+    assert await discarded(stores) == ["a"]
 
 
 async def test_an_answer_to_an_older_question_is_void(stores):
