@@ -16,6 +16,7 @@ from simulators.imaging_centre.dimse import Unanswered
 from simulators.imaging_centre.ris import NotAcknowledged, build_message
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import (
+    a_minute_passes,
     again,
     is_an_answer,
     is_published_once,
@@ -251,12 +252,15 @@ async def test_a_revision_follows_one_that_never_reached_the_index(doors: Doors)
     await world.push(study, study.files[1:])
     await world.is_at(study, 2)
     world.gateway.kill()
+    left = left_behind(world, study)
+    a_minute_passes(world)
     await doors.index.listen()
     await again(world.gateway)
     await world.published(study, revision=2)
 
     [entry] = await world.entries(study.examination.patient)
     submissions = await world.submissions(study)
+    assert left == [(1, "stopping"), (2, "waiting")]
     assert entry.status == "current"
     assert [row["state"] for row in submissions] == ["dropped", "sent"]
     assert await world.fetch(study) == study.digests
