@@ -143,9 +143,9 @@ class Standings:
         now_ms: int,
         code: str = "",
         reason: str = "",
-    ) -> None:
-        """Tell what became of a queued revision, if it is still the latest."""
-        await tx.fetch(
+    ) -> bool:
+        """Tell what became of a queued revision; False if it is not queued, or not the latest."""
+        marked = await tx.fetch(
             self._sql["mark"],
             study=study,
             revision=revision,
@@ -154,6 +154,7 @@ class Standings:
             reason=reason,
             now_ms=now_ms,
         )
+        return bool(marked)
 
     async def page(
         self, tx: Transaction, *, state: str | None, count_max: int, offset: int

@@ -43,7 +43,8 @@ WHERE study_uid = :study AND news = :news;
 -- query: mark
 -- What became of the latest revision at the index.
 UPDATE studies SET since_ms = :now_ms, state = :state, code = :code, reason = :reason
-WHERE study_uid = :study AND revision = :revision AND state = 'queued';
+WHERE study_uid = :study AND revision = :revision AND state = 'queued'
+RETURNING study_uid;
 
 -- query: page
 SELECT study_uid, state, code, reason, since_ms, revision, left_out,

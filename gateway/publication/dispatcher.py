@@ -129,32 +129,33 @@ class Dispatcher:
     async def _finish(
         self, claim: Claim, state: str, *, index_entry_id: str = "", code: str = ""
     ) -> None:
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> bool:
             now_ms = self._clock()
             if not await self._outbox.finish(
                 tx, claim, state, now_ms=now_ms, index_entry_id=index_entry_id, code=code
             ):
-                return
-            if claim.is_stopping:  # what may follow it can be decided now
+                return False
+            if not await self._tell_study(tx, claim, state, code, now_ms=now_ms):
+                # The study stands elsewhere by now: what may follow this can at last be decided.
                 await self._standings.make_due(tx, claim.study, now_ms=now_ms)
-            elif state == "sent":
-                await self._standings.mark(
-                    tx, claim.study, revision=claim.revision, state="published", now_ms=now_ms
-                )
-            else:
-                await self._standings.mark(
-                    tx,
-                    claim.study,
-                    revision=claim.revision,
-                    state="set_aside",
-                    code=SetAsideCode.SUBMISSION_REJECTED,
-                    reason=f"the index refused the pointer ({code}): "
-                    "mend the cause, then send the report again",
-                    now_ms=now_ms,
-                )
+            return True
 
-        await self._database.write(work)
-        log.info("submission_finished", extra=_fields(claim) | {"state": state, "code": code})
+        if await self._database.write(work):
+            log.info("submission_finished", extra=_fields(claim) | {"state": state, "code": code})
+
+    async def _tell_study(
+        self, tx: Transaction, claim: Claim, state: str, code: str, *, now_ms: int
+    ) -> bool:
+        """Tell the study what became of its revision; False if it does not stand there any more."""
+        if state == "dropped":
+            return False
+        told = {"state": "published"}
+        if state == "set_aside":
+            reason = f"the pointer was refused ({code}): mend the cause, then send the report again"
+            told = {"state": state, "code": SetAsideCode.SUBMISSION_REJECTED, "reason": reason}
+        return await self._standings.mark(
+            tx, claim.study, revision=claim.revision, now_ms=now_ms, **told
+        )
 
 
 def _fields(claim: Claim) -> dict[str, object]:

@@ -303,6 +303,30 @@ async def test_another_patients_pointer_is_never_replaced(bench, index):
     assert len(index.held) == 1
 
 
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.UNREACHABLE])
+async def test_a_pointer_that_another_patients_was_in_the_way_of_goes_once_that_is_refused(
+    bench, index, fault
+):
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    [under_way] = await bench.dispatcher.claim(1)
+    other = a_patient(ins=OTHER_INS)
+    await bench.tell_report(message_digest="m2", version=2, patient=other, announced=other)
+    await bench.look()
+    assert await states(bench) == ("set_aside", "published_for_another")
+
+    index.faults.append(fault)
+    await bench.dispatcher.send(under_way)
+    bench.stores.clock.now_ms += 10_000
+    while await bench.send() or await bench.look():
+        pass
+
+    assert await states(bench) == ("published", "")
+    assert [submission.entry.patient for submission in index.held] == [OTHER_INS]
+
+
 async def test_a_study_that_cannot_be_described_is_set_aside_and_others_go_on(
     bench, index, monkeypatch
 ):
