@@ -16,8 +16,8 @@ from gateway.model.study import (
     NumberedReport,
     StudySnapshot,
     effective_reports,
+    has_unclear_withdrawal,
     strictest_visibility,
-    unclear_withdrawals,
 )
 from indexer.contract.document import Identifier
 
@@ -140,7 +140,7 @@ def _unsettled(snapshot: StudySnapshot, effective: list[NumberedReport]) -> Deci
     validated = [one.report for one in effective if one.report.validated]
     if not validated:
         return Wait(code=WaitFor.VALIDATION)
-    if unclear_withdrawals(snapshot.reports):
+    if has_unclear_withdrawal(snapshot.reports, effective):
         return SetAside(
             code=SetAsideCode.WITHDRAWAL_UNCLEAR,
             reason="a report was withdrawn (OBX-11 D) under an id that none came under: "
@@ -157,10 +157,10 @@ def _unsettled(snapshot: StudySnapshot, effective: list[NumberedReport]) -> Deci
 def _objection(naming: list[Report], policy: PublicationPolicy) -> Decision | None:
     """What speaks against publishing, from the reports alone; the last of them governs."""
     report = naming[-1]
-    if policy.honour_destdmp and not report.for_dmp:
+    if policy.honour_destdmp and not all(one.for_dmp for one in naming):
         return Withhold(
             code=WithheldCode.NOT_FOR_DMP,
-            reason="the report's sender asks that nothing goes to the DMP (DESTDMP N)",
+            reason="a report's sender asks that nothing goes to the DMP (DESTDMP N)",
         )
     if report.identity_status != IDENTITY_VALIDATED:
         return SetAside(

@@ -5,7 +5,7 @@ nor on how often it was repeated. Where a later word replaces an earlier one, th
 of a report decide, and of an image the number of the news that brought it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -106,17 +106,20 @@ def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]
     return sorted(kept, key=_across_documents)
 
 
-def unclear_withdrawals(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
-    """Withdrawals of which it is not known what they withdraw: no other message bears their id."""
-    told = list(reports)
-    ids = [numbered.report.document_id for numbered in told]
-    return [
-        numbered
-        for numbered in told
-        if numbered.report.status == WITHDRAWN
-        and ids.count(numbered.report.document_id) == 1
-        and not numbered.report.replaces
-    ]
+def has_unclear_withdrawal(
+    reports: Iterable[NumberedReport], effective: Sequence[NumberedReport]
+) -> bool:
+    """Whether one of those in force withdraws a report of which it is not known which it is.
+
+    It is known where the withdrawal names a parent, and where what it outdid bore its id or was a
+    lower version in its set.
+    """
+    outdone = [numbered.report for numbered in reports if numbered not in effective]
+    withdrawals = [one.report for one in effective if one.report.status == WITHDRAWN]
+    return any(
+        not withdrawal.replaces and not any(_withdraws(withdrawal, other) for other in outdone)
+        for withdrawal in withdrawals
+    )
 
 
 def strictest_visibility(reports: Iterable[Report]) -> frozenset[Visibility]:
@@ -125,6 +128,12 @@ def strictest_visibility(reports: Iterable[Report]) -> frozenset[Visibility]:
     for report in reports:
         hidden |= report.visibility
     return hidden
+
+
+def _withdraws(withdrawal: Report, other: Report) -> bool:
+    if other.document_id == withdrawal.document_id:
+        return True
+    return other.set_id == withdrawal.set_id and other.version < withdrawal.version
 
 
 def _within_document(numbered: NumberedReport) -> tuple[int, datetime, int]:

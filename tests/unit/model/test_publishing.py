@@ -250,6 +250,7 @@ def test_two_reports_say_the_same_in_either_order():
         ({"patient": a_patient(ins=OTHER_INS), "announced": a_patient(ins=OTHER_INS)},
          "reports_differ"),
         ({"accessions": ()}, "accession_differs"),
+        ({"for_dmp": False}, "not_for_dmp"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("objecting_is_last", [True, False])
@@ -260,7 +261,7 @@ def test_every_report_on_the_study_may_object(told, code, objecting_is_last):
 
     decision = decide(a_snapshot(reports=with_reports(*reports)))
 
-    assert isinstance(decision, SetAside)
+    assert isinstance(decision, SetAside | Withhold)
     assert decision.code == code
 
 
@@ -282,6 +283,28 @@ def test_a_withdrawal_under_an_unknown_id_beside_a_report_is_set_aside():
 
     assert isinstance(decision, SetAside)
     assert decision.code == "withdrawal_unclear"
+
+
+@pytest.mark.parametrize("parents", [("d2",), ("d1", "d2")])
+def test_an_unclear_withdrawal_is_settled_by_a_report_that_replaces_it(parents):
+    final = a_report(document_id="d1")
+    withdrawal = a_report(document_id="d2", status="D")
+    replacement = a_report(document_id="d3", replaces=parents)
+
+    reports = with_reports(final, withdrawal, replacement)
+
+    assert isinstance(decide(a_snapshot(reports=reports)), Publish)
+
+
+@pytest.mark.parametrize("withdrawn_ids, is_clear", [(["d1"], True), (["d1", "d2"], False)])
+def test_a_later_version_withdraws_the_one_report_of_its_set(withdrawn_ids, is_clear):
+    told = [a_report(document_id=one, set_id="s") for one in withdrawn_ids]
+    withdrawal = a_report(document_id="d3", set_id="s", version=2, status="D")
+    of_another = a_report(document_id="d4", set_id="another")
+
+    decision = decide(a_snapshot(reports=with_reports(*told, withdrawal, of_another)))
+
+    assert isinstance(decision, Publish if is_clear else SetAside)
 
 
 def test_a_withdrawn_report_does_not_silence_another_on_the_study():
