@@ -11,10 +11,15 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 CONNECTIONS_MAX = 512
 BACKLOG_MAX = 512
 IDLE_S_MAX = 30
+HEAD_BYTES_MAX = 64 * 1024
+"""Of a request's first line and headers; a piece of the socket's own buffer comes on top."""
+HEAD_S_MAX = 30
+"""From the connection, or a request's first byte, to the end of its head."""
 STOP_S_MAX = 4
 """Seconds that answers under way have to finish once the program is told to stop. With those that
 messages under way have after them, less than the 10 s after which container runtimes kill."""
@@ -25,6 +30,56 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the program: uvicorn raises them again before our files are closed."""
         yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's own, with the limits that it lacks: it would hold whatever comes before the blank
+    line of anyone, for ever, and the application could not refuse it."""
+
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        timer = self._head_timer
+        super().data_received(data)
+        if timer is None or self._head_timer is not timer:
+            return  # this piece holds the end of a head, or the start of the next
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self.transport.abort()
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_S_MAX, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        answered: RequestResponseCycle | None = self.cycle  # None before the first request
+        if answered is None or answered.response_complete:
+            self.transport.abort()
+        else:  # nothing may have been read since: the answer to the request before comes first
+            self._await_head()
+
+    def _end_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -61,6 +116,7 @@ async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) 
     """Answer requests until `stop` is set, then finish those under way."""
     config = uvicorn.Config(
         app,
+        http=_Protocol,
         lifespan="off",
         ws="none",
         log_config=None,
