@@ -38,7 +38,7 @@ from indexer.contract.identifiers import Uid
 log = logging.getLogger(__name__)
 
 LEASE_MS: Final = 120_000
-"""Longer than a PACS may take to answer what it holds of one study."""
+"""How long a look that died keeps its study from the next."""
 
 TOGETHER: Final = 8
 """Studies looked at side by side; each may wait for the PACS."""
@@ -94,6 +94,7 @@ class Publisher:
         self._clock = clock
         self._draw = draw
         self._on_enqueued = on_enqueued
+        self._in_hand: set[Uid] = set()
         self.worker = DueWorker(
             "publisher",
             claim=self.claim,
@@ -106,23 +107,30 @@ class Publisher:
     async def claim(self, count_max: int) -> list[DueStudy]:
         """Studies that are this publisher's to look at now."""
         now_ms = self._clock()
-        return await self._database.write(
+        due = await self._database.write(
             lambda tx: self._standings.claim_due(
                 tx, now_ms=now_ms, lease_ms=LEASE_MS, count_max=count_max
             )
         )
+        # A PACS may take longer than the lease. A second look beside the first would be decided on
+        # what the PACS told last, which need not be what it was asked last.
+        return [one for one in due if one.study not in self._in_hand]
 
     async def look(self, due: DueStudy) -> None:
         """Decide about one study from what is known of it now, and write down what was decided."""
+        self._in_hand.add(due.study)
         try:
             await self._look(due.study)
-        except Unavailable:  # the disk or the database: the study stays due
+        except Unavailable:
+            # The disk or the database. The study stays due and under its lease: to look again at
+            # once would keep both busy for as long as they fail.
             raise
         except Exception:
             log.exception("look_failed")
             await self._database.write(lambda tx: self._fail(tx, due))
         finally:
-            await self._database.write(lambda tx: self._standings.release(tx, due.study))
+            self._in_hand.discard(due.study)
+        await self._database.write(lambda tx: self._standings.release(tx, due.study))
 
     async def _look(self, study: Uid) -> None:
         snapshot, standing, decision = await self._decide(study)
@@ -170,14 +178,14 @@ class Publisher:
     def _waiting(self, snapshot: StudySnapshot, standing: Standing, wait: Wait) -> Conclusion:
         """What waits for images asks the PACS again, ever more seldom, until it is given up."""
         now_ms = self._clock()
-        due_at_ms, since_ms = wait.until_ms, None
+        due_at_ms, since_ms = wait.until_ms, snapshot.waiting_since_ms
         asks = wait.code is WaitFor.PACS or (wait.code is WaitFor.IMAGES and self._policy.has_pacs)
         if asks:
             delay_s = retry_delay_s(standing.looks + 1, asked_s=None, draw=self._draw())
             again_at_ms = now_ms + int(delay_s * 1000)
             due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
-        if wait.code is WaitFor.IMAGES:
-            since_ms = now_ms if snapshot.waiting_since_ms is None else snapshot.waiting_since_ms
+        if wait.code is WaitFor.IMAGES and since_ms is None:
+            since_ms = now_ms
         waiting = _conclusion(snapshot, standing, state="waiting", code=wait.code)
         return replace(waiting, due_at_ms=due_at_ms, waiting_since_ms=since_ms, ask_again=asks)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StorageUnavailable
 from gateway.model.report import Visibility
+from gateway.publication.publisher import LEASE_MS
 from indexer.contract.identifiers import Ins
 from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import Stores, stores_in
@@ -249,6 +251,53 @@ async def test_a_silent_pacs_delays_a_study_and_never_sets_it_aside(pacs_bench, 
     await pacs_bench.send()
 
     assert len(index.held) == 1
+
+
+async def test_a_pacs_that_fails_now_and_then_does_not_put_off_the_end_of_the_wait(pacs_bench):
+    await pacs_bench.tell_report()
+
+    while (await states(pacs_bench))[0] == "waiting":
+        assert pacs_bench.stores.clock.now_ms <= 2 * WITH_PACS.images_wait_ms
+        await pacs_bench.look()
+        pacs_bench.pacs.is_silent = not pacs_bench.pacs.is_silent
+        pacs_bench.stores.clock.now_ms += WITH_PACS.images_wait_ms // 4
+
+    assert await states(pacs_bench) == ("set_aside", "images_missing")
+
+
+async def test_nobody_looks_at_a_study_beside_a_look_that_outlasts_its_lease(pacs_bench):
+    beside = []
+
+    async def claim_again() -> None:
+        pacs_bench.stores.clock.now_ms += 10 * LEASE_MS
+        beside.extend(await pacs_bench.publisher.claim(1))
+
+    pacs_bench.pacs.while_asked = claim_again
+    pacs_bench.pacs.images = (an_image(),)
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+
+    assert beside == []
+    assert await states(pacs_bench) == ("queued", "")
+
+
+async def test_a_full_disk_is_not_tried_again_at_once(bench, monkeypatch):
+    async def full(*_args, **_told) -> None:
+        raise StorageUnavailable("told to be full")
+
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    monkeypatch.setattr(bench.stores.outbox, "enqueue", full)
+    [due] = await bench.publisher.claim(1)
+    with pytest.raises(StorageUnavailable):
+        await bench.publisher.look(due)
+    monkeypatch.undo()
+
+    assert await bench.look() == []
+    bench.stores.clock.now_ms += LEASE_MS
+    await bench.look()
+    assert await states(bench) == ("queued", "")
 
 
 OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
