@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 from tests.support.peers import peer
-from tests.support.programs import HOST, NO_DELAY
+from tests.support.program import HOST
+from tests.support.programs import NO_DELAY
 
 ENDS_WITHIN_S = 60
 

@@ -30,7 +30,7 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 
 from simulators.digest import digest_of
-from tests.support.programs import HOST
+from tests.support.program import HOST
 
 # Files go out as their bytes are, in the transfer syntax that their meta information names.
 pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True

@@ -12,7 +12,8 @@ from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.studies import save_study
 from tests.interop.instances import Instance
 from tests.interop.wire import asked
-from tests.support.programs import Gateway, Program
+from tests.support.program import Program
+from tests.support.programs import Gateway
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ def secrets_in(text: str) -> list[str]:
 
 def assert_names_nobody(program: Program) -> None:
     """The program's log holds no patient, number or UID of any study that was made."""
-    assert secrets_in(program.told) == []
+    assert secrets_in(program.log) == []
 
 
 def until(ask: Callable[[], T]) -> T:

@@ -10,7 +10,8 @@ import pytest
 from tests.interop import dcmtk
 from tests.interop.studies import a_study, assert_names_nobody
 from tests.interop.wire import END, START, asked, segment, told
-from tests.support.programs import HOST, Gateway, Index, a_gateway, an_index
+from tests.support.program import HOST
+from tests.support.programs import Gateway, Index, a_gateway, an_index
 from tests.support.reports import a_report
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")

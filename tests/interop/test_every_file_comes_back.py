@@ -237,7 +237,7 @@ def test_the_log_names_no_patient_and_no_instance(
     names = ("PatientName", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     secrets = {str(one.header.get(name, "")) for one in corpus.values() for name in names}
 
-    log = gateway.program.told
+    log = gateway.program.log
 
     # Shorter ones, such as "ID1", are in any log.
     assert [one for one in secrets if len(one) > 5 and one in log] == []

@@ -54,7 +54,7 @@ def test_no_log_metric_or_refusal_names_anyone(
     assert_names_nobody(quiet_gateway.program)
     assert_names_nobody(quiet_index.program)
     # A line that is no event of ours was written by a library, in words of its own.
-    assert all(json.loads(line) for line in quiet_gateway.program.told.splitlines())
+    assert all(json.loads(line) for line in quiet_gateway.program.log.splitlines())
 
 
 def associate(gateway: Gateway, right: Study, wrong: Study) -> None:

@@ -18,15 +18,8 @@ from tests.interop import dcmtk
 from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import AS_STORED, INSTANCES, asked, segment, told
-from tests.support.programs import (
-    HOST,
-    Gateway,
-    Index,
-    Orthanc,
-    a_gateway,
-    an_orthanc,
-    free_port,
-)
+from tests.support.program import HOST
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
 
 INSTANCE_AVAILABILITY = UID("1.2.840.10008.5.1.4.33")
 

@@ -9,7 +9,8 @@ import pytest
 from tests.interop.studies import a_study, standing, until
 from tests.interop.wire import END, START, asked, heard, segment, told
 from tests.support.peers import shared_data
-from tests.support.programs import HOST, Gateway
+from tests.support.program import HOST
+from tests.support.programs import Gateway
 from tests.support.reports import INS, STUDY, a_report
 
 LINE_BREAK = "line 6 is no segment: is there a line break inside a field?"
@@ -168,6 +169,6 @@ def test_the_log_quotes_none_of_these_messages(open_gateway: Gateway) -> None:
     people = [INS, STUDY, "EXEMPLE", "CAMILLE", "LOC900", "ACC1", "TESTEUR"]
     uids = [row["study_uid"] for row in studies(open_gateway)]
 
-    log = open_gateway.program.told
+    log = open_gateway.program.log
 
     assert [one for one in people + uids if one in log] == []

@@ -7,7 +7,7 @@ from email.message import Message
 from http.client import HTTPConnection
 from typing import Any
 
-from tests.support.programs import HOST
+from tests.support.program import HOST
 
 ANSWER_WITHIN_S = 60.0
 START, END = b"\x0b", b"\x1c\r"  # HL7 2.5 appendix C §C.4.3

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.support.real_program import RealProgram
+from tests.support.program import Program
 from tests.support.world import Study, World, until
 
 SAID_BY_DIMSE = b"\x04"  # P-DATA-TF, PS3.8 §9.3.1: the answer to a message, not to an association
@@ -16,13 +16,13 @@ def is_an_answer(chunk: bytes) -> bool:
     return chunk.startswith(SAID_BY_DIMSE)
 
 
-async def again(*programs: RealProgram) -> None:
+async def again(*programs: Program) -> None:
     """Start those that were killed."""
     for program in programs:
         await asyncio.to_thread(program.start)
 
 
-def says(program: RealProgram, event: str) -> bool:
+def says(program: Program, event: str) -> bool:
     return event in program.log
 
 

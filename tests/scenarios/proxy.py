@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 
-from tests.support.programs import HOST
+from tests.support.program import HOST
 from tests.support.world import WITHIN_S
 
 CHUNK_BYTES = 64 * 1024

@@ -26,7 +26,8 @@ from tests.scenarios.crashes import (
     seen,
 )
 from tests.scenarios.proxy import Hold, Way, open_proxy
-from tests.support.programs import HOST, free_port
+from tests.support.program import HOST
+from tests.support.programs import free_port
 from tests.support.world import Study, until
 
 

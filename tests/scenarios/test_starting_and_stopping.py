@@ -14,8 +14,8 @@ from simulators.viewers.scripted import AS_STORED
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import is_an_answer, is_published_once
 from tests.scenarios.proxy import Way, open_proxy
-from tests.support.programs import HOST, free_port
-from tests.support.real_program import RealProgram
+from tests.support.program import HOST, Program
+from tests.support.programs import free_port, serving
 from tests.support.world import WITHIN_S, World
 
 A_FEW_SECONDS = 4.0
@@ -123,7 +123,7 @@ async def view(world: World, study_uid: str) -> bytes:
         return await response.read()
 
 
-async def ended(program: RealProgram) -> int:
+async def ended(program: Program) -> int:
     """Start a program that must not stay, and give its exit code."""
     try:
         return await asyncio.to_thread(program.launch().wait, WITHIN_S)
@@ -134,9 +134,8 @@ async def ended(program: RealProgram) -> int:
 async def test_a_second_program_on_a_folder_in_use_is_refused(doors: Doors, tmp_path: Path) -> None:
     world, study = doors.world, doors.world.a_study()
     seconds = [
-        RealProgram(
-            "second gateway",
-            "gateway",
+        Program(
+            serving("gateway"),
             {
                 "GATEWAY_DATA_DIR": str(world.data_dir),
                 "GATEWAY_HTTP_PORT": "0",
@@ -146,9 +145,8 @@ async def test_a_second_program_on_a_folder_in_use_is_refused(doors: Doors, tmp_
             port=free_port(),
             log=tmp_path / "gateway.log",
         ),
-        RealProgram(
-            "second index",
-            "indexer.server",
+        Program(
+            serving("indexer.server"),
             {
                 "INDEX_DATA_DIR": str(world.index_dir),
                 "INDEX_HTTP_PORT": "0",

@@ -25,8 +25,8 @@ from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER, Patient
 from simulators.synthetic.studies import save_study
 from simulators.viewers.scripted import ScriptedViewer
-from tests.support.programs import HOST, free_port
-from tests.support.real_program import POLL_EVERY_S, RealProgram
+from tests.support.program import HOST, POLL_EVERY_S, Program
+from tests.support.programs import free_port, serving
 
 T = TypeVar("T")
 
@@ -92,9 +92,8 @@ class World:
         )
         destinations = {"DRIMBOX": self.gateway_address}
         self.pacs = Pacs("PACS", archive, destinations=destinations, notifier=notifier)
-        self.index = RealProgram(
-            "index",
-            "indexer.server",
+        self.index = Program(
+            serving("indexer.server"),
             {
                 "INDEX_HTTP_PORT": str(self.index_port),
                 "INDEX_DATA_DIR": str(self.index_dir),
@@ -103,8 +102,8 @@ class World:
             log=folder / "index.log",
         )
         gateway = self._settings_of_gateway(http)
-        self.gateway = RealProgram(
-            "gateway", "gateway", {**gateway, **settings}, port=http, log=folder / "gateway.log"
+        self.gateway = Program(
+            serving("gateway"), {**gateway, **settings}, port=http, log=folder / "gateway.log"
         )
 
     def _settings_of_gateway(self, http: int) -> dict[str, str]:

@@ -1,33 +1,43 @@
-"""The gateway or the index as a process that a test kills, stops and starts again."""
+"""A real program beside a test: it is started, killed or stopped, and started again."""
 
 import os
 import resource
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from tests.support.programs import HOST
-
+HOST = "127.0.0.1"
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
 POLL_EVERY_S = 0.02
-_TAIL_LINES = 25
+TAIL_LINES = 25
 
 
-class RealProgram:
-    """A program that can be killed, or stopped, and started again."""
+class Program:
+    """A child process that answers HTTP, and its log; it is named after that.
+
+    Args:
+        settings: of its environment.
+        port: where it is asked whether it is ready.
+        ready_at: the path that is answered 200 once it is.
+    """
 
     def __init__(
-        self, name: str, module: str, settings: Mapping[str, str], *, port: int, log: Path
+        self,
+        command: Sequence[str],
+        settings: Mapping[str, str],
+        *,
+        log: Path,
+        port: int,
+        ready_at: str = "/health/ready",
     ) -> None:
-        self.name, self._module = name, module
-        self._settings, self._port = settings, port
+        self.name = log.stem
+        self._command, self._settings = command, settings
+        self._log, self._log_start_bytes = log, 0
+        self._port, self._ready_at = port, ready_at
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = log
-        self._log_start_bytes = 0
 
     @property
     def is_running(self) -> bool:
@@ -36,14 +46,19 @@ class RealProgram:
 
     @property
     def log(self) -> str:
-        """All that it wrote since its last start."""
+        """All that it wrote to its standard output and error since its last start."""
         with self._log.open("rb") as log:
             log.seek(self._log_start_bytes)
             return log.read().decode(errors="replace")
 
+    def tail(self) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.splitlines()[-TAIL_LINES:])
+
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process and do not wait for it."""
         assert not self.is_running, "it runs already"
+        # Settings of a gateway on this machine are none of the test's.
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -52,19 +67,13 @@ class RealProgram:
         with self._log.open("ab") as log:
             self._log_start_bytes = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, "serve", "--open-access"],
+                self._command,
                 env={**inherited, **self._settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         return self._process
-
-    def limit_files(self, bytes_max: int) -> None:
-        """Let no file grow beyond this, from now on: for it the disk is full there."""
-        assert self._process is not None, "it never ran"
-        limits = (bytes_max, resource.RLIM_INFINITY)
-        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
 
     def start(self) -> None:
         """Start it and return once it is ready.
@@ -74,10 +83,16 @@ class RealProgram:
         """
         process = self.launch()
         given_up_at = time.monotonic() + START_WITHIN_S
-        while not _answers(self._port, "/health/ready"):
-            assert process.poll() is None, f"{self.name} ended:\n{self._tail()}"
-            assert time.monotonic() < given_up_at, f"{self.name} is not ready:\n{self._tail()}"
+        while not self._is_ready():
+            assert process.poll() is None, f"{self.name} ended:\n{self.tail()}"
+            assert time.monotonic() < given_up_at, f"{self.name} is not ready:\n{self.tail()}"
             time.sleep(POLL_EVERY_S)
+
+    def limit_files(self, bytes_max: int) -> None:
+        """Let no file grow beyond this, from now on: for it the disk is full there."""
+        assert self._process is not None, "it never ran"
+        limits = (bytes_max, resource.RLIM_INFINITY)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
 
     def kill(self) -> None:
         """SIGKILL: nothing of it runs any more on return."""
@@ -100,16 +115,12 @@ class RealProgram:
         if self.is_running:
             self.kill()
 
-    def _tail(self) -> str:
-        return "\n".join(self.log.splitlines()[-_TAIL_LINES:])
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    def _is_ready(self) -> bool:
+        connection = HTTPConnection(HOST, self._port, timeout=5)
+        try:
+            connection.request("GET", self._ready_at)
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
