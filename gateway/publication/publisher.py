@@ -193,39 +193,39 @@ class Publisher:
         self, snapshot: StudySnapshot, standing: Standing, decision: Publish
     ) -> None:
         fingerprint = await asyncio.to_thread(decision.content.fingerprint)
-        queued = replace(
-            _conclusion(snapshot, standing, state="queued"), left_out=decision.left_out
-        )
+        before = _conclusion(snapshot, standing, state="queued")
+        before = replace(before, left_out=decision.left_out)
         if fingerprint == standing.fingerprint and await self._database.write(
-            lambda tx: self._stay(tx, queued)
+            lambda tx: self._stay(tx, before)
         ):
             return
         revision = standing.revision + 1
         submission = await asyncio.to_thread(self._submission, decision, revision, self._clock())
-        queued = replace(queued, revision=revision, fingerprint=fingerprint)
-        if await self._database.write(lambda tx: self._enqueue(tx, queued, submission)):
+        queued = replace(before, revision=revision, fingerprint=fingerprint)
+        if await self._database.write(lambda tx: self._enqueue(tx, before, queued, submission)):
             log.info("revision_enqueued", extra={"revision": revision})
             self._on_enqueued()
 
-    async def _stay(self, tx: Transaction, queued: Conclusion) -> bool:
+    async def _stay(self, tx: Transaction, before: Conclusion) -> bool:
         """The latest revision says it all; False if it did not go, so that it goes again."""
-        latest = await self._outbox.latest_state(tx, queued.study)
+        latest = await self._outbox.latest_state(tx, before.study)
         if latest not in {"sent", "waiting"}:
             return False
         state = "published" if latest == "sent" else "queued"
-        await self._standings.conclude(tx, replace(queued, state=state), now_ms=self._clock())
+        await self._standings.conclude(tx, replace(before, state=state), now_ms=self._clock())
         return True
 
-    async def _enqueue(self, tx: Transaction, queued: Conclusion, submission: Submission) -> bool:
+    async def _enqueue(
+        self, tx: Transaction, before: Conclusion, queued: Conclusion, submission: Submission
+    ) -> bool:
         now_ms = self._clock()
         if await self._outbox.is_for_another(tx, queued.study, submission.entry.patient):
             # The index replaces within one patient's record only.
             set_aside = replace(
-                queued,
+                before,  # its fingerprint is that of what is out, which the next look asks for
                 state="set_aside",
                 code=SetAsideCode.PUBLISHED_FOR_ANOTHER,
                 reason="the study is published for another patient: withdraw that pointer first",
-                revision=queued.known_revision,
             )
             await self._conclude_and_stop(tx, set_aside)
             return False
