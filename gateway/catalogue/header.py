@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
-from pydicom import Dataset, config, dcmread
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom import Dataset, config
+from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -18,6 +18,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from gateway.catalogue.metered import MeteredFile
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
 from gateway.model.sop_classes import KEY_OBJECTS
@@ -34,7 +35,8 @@ INFLATED_BYTES_MAX: Final = 32 * 2**20
 gigabytes."""
 
 _PREFIX_BYTES: Final = 128 + 4 + 12  # preamble, "DICM" and the group length element (PS3.10 §7.1)
-_PIXEL_DATA: Final = 0x7FE00008  # the first of the elements that hold pixels
+_META_GROUP: Final = b"\2\0"
+_PIXELS: Final = range(0x7FE00008, 0x7FE00011)  # elements that hold pixels
 _PIXEL_HEAD_BYTES: Final = 12  # their tag, VR and length
 
 # The web forbids these (PS3.18 §8.7.3.5.2), so they leave in another transfer syntax. One that is
@@ -73,23 +75,43 @@ def read_header(path: Path) -> Header:
     try:
         ds = _read(path)
         return Header(study=uid(ds, "StudyInstanceUID"), image=describe(read_texts(ds)))
-    except (InvalidRequest, OSError):
+    except InvalidRequest:
         raise
     except InvalidValue as error:
         raise InvalidRequest(f"the instance's {error}") from None
-    except Exception:  # pydicom raises whatever its parts raise on bytes that are no data set
+    except Exception as error:  # pydicom raises whatever its parts raise on bytes that are none
+        # Also an OSError of its own making, which has no number: that one is not the disk's.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise InvalidRequest("the data set cannot be read") from None
 
 
 def _read(path: Path) -> Dataset:
-    meta = read_file_meta_info(path)
-    if meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
-        return _read_deflated(path, _PREFIX_BYTES + int(meta.FileMetaInformationGroupLength))
     with path.open("rb") as file:
-        ds = dcmread(file, stop_before_pixels=True, specific_tags=_READ)
-        if meta.TransferSyntaxUID in _WRITTEN_ANEW and _is_cut_short(file, ds):
+        syntax = _transfer_syntax(file)
+        is_deflated = syntax == DeflatedExplicitVRLittleEndian
+        ds = read_dataset(
+            cast(BinaryIO, MeteredFile(_inflated(file) if is_deflated else file)),
+            is_implicit_VR=syntax == ImplicitVRLittleEndian,
+            is_little_endian=syntax != ExplicitVRBigEndian,
+            stop_when=lambda tag, _vr, _length: tag in _PIXELS,
+            specific_tags=[Tag(keyword) for keyword in _READ],
+        )
+        if syntax in _WRITTEN_ANEW and _is_cut_short(file, ds):
             raise InvalidRequest("the data set is cut short")
     return ds
+
+
+def _transfer_syntax(file: BinaryIO) -> str:
+    """That of group 0002, after which the file is left; what a peer sent begins there."""
+    prefix = file.read(_PREFIX_BYTES)
+    group = file.read(int.from_bytes(prefix[-4:], "little"))
+    meta = read_dataset(BytesIO(group), is_implicit_VR=False, is_little_endian=True)
+    data_set_at = file.tell()
+    if file.read(2) == _META_GROUP:  # whoever reads the file would take it for ours
+        raise InvalidRequest("the data set begins with file meta information")
+    file.seek(data_set_at)
+    return str(meta.TransferSyntaxUID)
 
 
 def _is_cut_short(file: BinaryIO, ds: Dataset) -> bool:
@@ -104,19 +126,11 @@ def _is_cut_short(file: BinaryIO, ds: Dataset) -> bool:
     return ends_at > os.fstat(file.fileno()).st_size
 
 
-def _read_deflated(path: Path, offset: int) -> Dataset:
-    """The same of a deflated data set (PS3.5 §A.5); pydicom would inflate all of it at once."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        deflated = file.read(INFLATED_BYTES_MAX)
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, INFLATED_BYTES_MAX)
-    return read_dataset(
-        BytesIO(inflated),
-        is_implicit_VR=False,
-        is_little_endian=True,
-        stop_when=lambda tag, _vr, _length: tag >= _PIXEL_DATA,
-        specific_tags=[Tag(keyword) for keyword in _READ],
-    )
+def _inflated(file: BinaryIO) -> BinaryIO:
+    """The start of a deflated data set (PS3.5 §A.5); pydicom would inflate all of it at once."""
+    deflated = file.read(INFLATED_BYTES_MAX)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    return BytesIO(inflater.decompress(deflated, INFLATED_BYTES_MAX))
 
 
 def read_texts(ds: Dataset) -> dict[str, str]:

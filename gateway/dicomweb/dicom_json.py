@@ -19,6 +19,8 @@ from pydicom.datadict import dictionary_VR
 JsonDataSet = dict[str, dict[str, Any]]
 
 NESTING_MAX: Final = 64  # sequences within each other
+PARTS_MAX: Final = 1_000_000
+"""Elements, items and values: a few bytes each in the data set, a few hundred each in memory."""
 
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
@@ -71,6 +73,7 @@ class _Reader:
     def __init__(self, source: bytes) -> None:
         self._source = source
         self._at = 0
+        self._parts = 0
 
     def data_set(self) -> JsonDataSet:
         return self._elements([], depth=0)
@@ -98,6 +101,7 @@ class _Reader:
                 encodings = _python_encodings(value)
                 # What is written here is UTF-8 (PS3.18 Annex F).
                 value = b"ISO_IR 192" if value.strip(b" \0") else b""
+            self._count(1 + value.count(b"\\"))
             told[f"{tag:08X}"] = _attribute(vr, value, encodings)
         if depth:
             raise ValueError("an item does not end")
@@ -107,9 +111,15 @@ class _Reader:
         items = []
         while self._tag() == _ITEM:
             self._at += 4
+            self._count(1)
             items.append(self._elements(encodings, depth=depth + 1))
         self._at += 4
         return items
+
+    def _count(self, parts: int) -> None:
+        self._parts += parts
+        if self._parts > PARTS_MAX:
+            raise ValueError(f"it has more than {PARTS_MAX} parts")
 
     def _tag(self) -> int:
         group, number = struct.unpack_from("<HH", self._source, self._at)

@@ -26,6 +26,11 @@ _US = Struct("<H")
 _UL = Struct("<I")
 
 NO_DATA_SET = 0x0101
+ITEMS_MAX = 200_000
+"""Items of all sequences of a notification: eight bytes each in it, a kilobyte each in memory."""
+
+_ITEM_TAGS = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"  # little and big endian, PS3.5 §7.5
+
 ERROR_COMMENT_LENGTH_MAX = 64  # characters of an LO, PS3.5 §6.2
 
 
@@ -103,8 +108,11 @@ class NCreateRequest:
         """The attributes, decoded.
 
         Raises:
-            InvalidRequest: the bytes are no data set of this transfer syntax.
+            InvalidRequest: the bytes are no data set of this transfer syntax, or one of more than
+                `ITEMS_MAX` items.
         """
+        if sum(self.encoded.count(tag) for tag in _ITEM_TAGS) > ITEMS_MAX:
+            raise InvalidRequest(f"the data set has more than {ITEMS_MAX} items")
         syntax = UID(self.transfer_syntax)
         try:
             decoded = dsutils.decode(

@@ -14,6 +14,7 @@ from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
 NESTING_MAX: Final = 64  # sequences within each other
 _SWAP_BYTES: Final = 2**20  # swapped at a time
+_CREATOR_BYTES_MAX: Final = 64  # of a private creator, an LO
 
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
@@ -147,7 +148,8 @@ class Reencoder:
         elif tag == _LUT_DESCRIPTOR and len(value) >= 2:
             level.lut_entries = self._u16.unpack_from(value)[0]
         elif group & 1 and 0x10 <= element <= 0xFF:
-            level.creators[group << 8 | element] = bytes(value).decode("latin-1").rstrip(" \0")
+            name = bytes(value[:_CREATOR_BYTES_MAX]).decode("latin-1").rstrip(" \0")
+            level.creators[group << 8 | element] = name
 
     def _sequence(self, tag: int, length: int, at: int, level: _Level) -> int:
         if level.depth >= NESTING_MAX:

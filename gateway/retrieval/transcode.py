@@ -131,14 +131,14 @@ def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:
 def _inflate(source: memoryview, target: BinaryIO, size_bytes_max: int) -> None:
     """Inflate a data set (PS3.5 §A.5), of which a few kilobytes can hold gigabytes."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    deflated = bytes(source)
+    pieces = (source[at : at + _INFLATE_BYTES] for at in range(0, len(source), _INFLATE_BYTES))
     size_bytes = 0
     while not inflater.eof:
+        deflated = inflater.unconsumed_tail or next(pieces, b"")
         try:
             inflated = inflater.decompress(deflated, _INFLATE_BYTES)
         except zlib.error as error:
             raise NotNative("the data set is not deflated") from error
-        deflated = inflater.unconsumed_tail
         if not deflated and not inflated:
             raise NotNative("the deflated data set is cut short")
         size_bytes += len(inflated)

@@ -9,7 +9,7 @@ from pydicom import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
-from gateway.dicomweb.dicom_json import NESTING_MAX, element, write_json
+from gateway.dicomweb.dicom_json import NESTING_MAX, PARTS_MAX, element, write_json
 
 ITEM = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
 ITEM_END = b"\xfe\xff\x0d\xe0\0\0\0\0"
@@ -142,3 +142,19 @@ def _explicit(ds: Dataset) -> bytes:
     file.is_little_endian, file.is_implicit_VR = True, False
     write_dataset(file, ds)
     return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"".join(
+            an_element("PN", b"a\\" * 32_000, struct.pack("<HH", 9, 0x1000 + number))
+            for number in range(PARTS_MAX // 32_000 + 1)
+        ),
+        SEQUENCE + (ITEM + ITEM_END) * (PARTS_MAX + 1) + SEQUENCE_END,
+    ],
+    ids=["values", "items"],
+)
+def test_a_data_set_of_too_many_parts_is_refused(source: bytes) -> None:
+    with pytest.raises(ValueError, match="parts"):
+        write_json(source)

@@ -14,8 +14,11 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 
 from gateway.dimse.commands import (
+    ITEMS_MAX,
     Command,
     Element,
+    NCreateRequest,
+    Peer,
     decode_command,
     encode_answer,
 )
@@ -34,6 +37,8 @@ from gateway.dimse.pdus import (
 from gateway.dimse.spool import NoRoom, SpoolFile, file_header
 from gateway.dimse.statuses import RejectReason
 from gateway.dimse.upper_layer import AssociationEnded, UpperLayer
+from gateway.errors import InvalidRequest
+from indexer.contract.identifiers import Uid
 from tests.integration.dimse.raw_peer import associate_rq, item, store_rq
 
 REQUEST = associate_rq()[6:]
@@ -223,3 +228,18 @@ async def test_a_disk_that_refuses_is_no_room(tmp_path: Path) -> None:
 
         with pytest.raises(NoRoom):
             await file.finish()
+
+
+def test_a_notification_of_too_many_items_is_refused_before_they_fill_the_memory() -> None:
+    item_, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+    sequence = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff"
+    request = NCreateRequest(
+        peer=Peer(calling_ae="PACS", called_ae="DRIMBOX", address="127.0.0.1"),
+        sop_class=Uid("1.2.840.10008.5.1.4.33"),
+        sop_instance=Uid("1.2.3"),
+        transfer_syntax=Uid("1.2.840.10008.1.2.1"),
+        encoded=sequence + item_ * (ITEMS_MAX + 1) + end,
+    )
+
+    with pytest.raises(InvalidRequest, match="items"):
+        request.data_set()
