@@ -8,7 +8,6 @@ import typer
 
 app = typer.Typer(
     name="drim-gateway",
-    help="A centre's imaging gateway: publishes pointers to studies, and serves the studies.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -16,7 +15,7 @@ app = typer.Typer(
 
 @app.callback()
 def main() -> None:
-    """Settings are environment variables GATEWAY_…, or a TOML file (docs/operations.md)."""
+    """A centre's imaging gateway: publishes pointers to studies, and serves the studies."""
 
 
 @app.command()
@@ -34,6 +33,9 @@ def serve(
     ] = None,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
+
+    Settings are variables GATEWAY_… of the environment, or keys of a TOML file.
+    The environment wins. They are listed in docs/operations.md.
 
     Exits 2 if a setting is bad, and 1 if the gateway cannot start.
     """
@@ -54,6 +56,11 @@ def serve(
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(run(settings, open_access=open_access))
-    except (GatewayError, MigrationRefused, OSError) as error:
+    except OSError as error:
+        # Only what concerns a file names one; the rest is an address that cannot be had.
+        remedy = "GATEWAY_DATA_DIR" if error.filename else "GATEWAY_BIND and GATEWAY_…_PORT"
+        typer.echo(f"drim-gateway: {error}; see {remedy} in docs/operations.md", err=True)
+        raise typer.Exit(1) from None
+    except (GatewayError, MigrationRefused) as error:
         typer.echo(f"drim-gateway: {error}", err=True)
         raise typer.Exit(1) from None

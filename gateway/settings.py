@@ -13,13 +13,16 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -158,8 +161,8 @@ def load_settings(config: Path | None) -> Settings:
     """The settings of the file and the environment.
 
     Raises:
-        ValueError: a value is bad, or a name in the environment is no setting (pydantic lets a
-            misspelt one pass).
+        ValueError: a value is bad, the file cannot be read, or a name is no setting (of the
+            environment pydantic lets a misspelt one pass). The message quotes no value.
     """
     names = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(
@@ -167,7 +170,23 @@ def load_settings(config: Path | None) -> Settings:
     )
     if unknown:
         raise ValueError(f"no such setting: {', '.join(unknown)} (see docs/operations.md)")
-    return Settings(**_read_toml(config))
+    told = _read_toml(config)
+    try:
+        return Settings(**told)
+    except ValidationError as error:
+        raise ValueError("; ".join(map(_fault, error.errors()))) from None
+    except SettingsError as error:
+        raise ValueError(f"{error}: a list is JSON there (see docs/operations.md)") from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    fault = (
+        "no such setting"
+        if error["type"] == "extra_forbidden"
+        else error["msg"].removeprefix("Value error, ")
+    )
+    return f"{name}: {fault}" if name else fault
 
 
 def _read_toml(config: Path | None) -> dict[str, Any]:
@@ -175,7 +194,10 @@ def _read_toml(config: Path | None) -> dict[str, Any]:
         return {}
     if not config.is_file():
         raise ValueError(f"there is no configuration file {config}")
-    return TomlConfigSettingsSource(Settings, toml_file=config)()
+    try:
+        return TomlConfigSettingsSource(Settings, toml_file=config)()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read {config}: {error}") from None
 
 
 def check_open_access(settings: Settings) -> None:

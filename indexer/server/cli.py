@@ -16,8 +16,8 @@ from indexer.server.app import opened_index
 from indexer.server.settings import IndexSettings, SettingsRefused, load_settings
 
 app = typer.Typer(
-    help="A mock of the DMP: an index of pointers over FHIR MHD.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -30,13 +30,20 @@ def main() -> None:
 @app.command("serve")
 def serve_index(
     open_access: Annotated[
-        bool, typer.Option("--open-access", help="Take any caller; loopback only.")
+        bool,
+        typer.Option("--open-access", help="Let everyone in, on loopback only. Without it 401."),
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file of settings; the environment wins.")
+        Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Exits 2 if the settings, or the folder, do not allow it."""
+    """Run the index until SIGTERM or Ctrl-C.
+
+    Settings are variables INDEX_… of the environment, or keys of a TOML file.
+    The environment wins. They are listed in docs/operations.md.
+
+    Exits 2 if a setting is bad, and 1 if the index cannot start.
+    """
     configure_logging()
     try:
         settings = load_settings(config)
@@ -45,11 +52,19 @@ def serve_index(
             runner.run(_serve(settings, policy))
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
-            typer.echo(f"{'.'.join(map(str, one['loc']))}: {one['msg']}", err=True)
-        raise typer.Exit(2) from error
-    except (SettingsRefused, MigrationRefused, Unavailable, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
+            typer.echo(f"drim-index: {'.'.join(map(str, one['loc']))}: {one['msg']}", err=True)
+        raise typer.Exit(2) from None
+    except SettingsRefused as error:
+        typer.echo(f"drim-index: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        # Only what concerns a file names one; the rest is an address that cannot be had.
+        remedy = "INDEX_DATA_DIR" if error.filename else "INDEX_BIND and INDEX_HTTP_PORT"
+        typer.echo(f"drim-index: {error}; see {remedy} in docs/operations.md", err=True)
+        raise typer.Exit(1) from None
+    except (MigrationRefused, Unavailable) as error:
+        typer.echo(f"drim-index: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _policy(settings: IndexSettings, *, open_access: bool) -> AccessPolicy:

@@ -57,7 +57,7 @@ def load_settings(config: Path | None) -> IndexSettings:
     known = {PREFIX + name.upper() for name in IndexSettings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingsRefused(f"no such setting: {', '.join(unknown)}; unset it")
+        raise SettingsRefused(f"no such setting: {', '.join(unknown)} (see docs/operations.md)")
     if config is None:
         return IndexSettings()
     try:

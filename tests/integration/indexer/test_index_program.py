@@ -130,7 +130,7 @@ async def test_a_second_one_does_not_start_on_the_same_folder(tmp_path: Path) ->
     async with running(tmp_path, *PROGRAM) as first:
         status, errors = await ended(await started(tmp_path, *PROGRAM))
 
-    assert status == 2
+    assert status == 1
     assert f"process {first.process.pid} uses" in errors
 
 
@@ -155,4 +155,4 @@ async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
 
         status, errors = await ended(process)
 
-    assert (status, "in use" in errors) == (2, True)
+    assert (status, "INDEX_HTTP_PORT" in errors) == (1, True)

@@ -74,9 +74,37 @@ def test_a_bad_value_stops_the_start(given, name: str, value: str):
         load_settings(None)
 
 
+@pytest.mark.parametrize(
+    "name, value, told",
+    [
+        ("HTTP_PORT", "secret", "http_port: Input should be a valid integer"),
+        ("PACS", '[{"title": "secret"}]', "pacs.0.title: no such setting"),
+        ("PACS", "secret", "a list is JSON there"),
+        ("TIME_ZONE", "secret", "time_zone: no such time zone"),
+    ],
+)
+def test_a_bad_value_is_told_by_its_name_and_not_quoted(given, name: str, value: str, told: str):
+    given(**{name: value})
+
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  the whole message is looked at
+        load_settings(None)
+
+    message = str(refused.value)
+    assert told in message
+    assert "secret" not in message
+
+
 def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path):
     with pytest.raises(ValueError, match="no configuration file"):
         load_settings(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path):
+    file = tmp_path / "gateway.toml"
+    file.write_text("pacs = [[[")
+
+    with pytest.raises(ValueError, match=r"cannot read .*gateway\.toml"):
+        load_settings(file)
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "192.0.2.1", "::"])
