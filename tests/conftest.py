@@ -1,6 +1,11 @@
-"""What holds for every test: properties that repeat, and a summary that names what did not run."""
+"""What holds for every test: properties that repeat, servers that end at once, and a summary that
+names what did not run."""
 
+import asyncio
+import socketserver
 from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -8,6 +13,17 @@ from hypothesis import settings
 # The same examples on every machine and in every run; two slow cores are no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_that_end_at_once() -> Iterator[None]:
+    """uvicorn looks every 100 ms whether it is to end, and pynetdicom's server every 500 ms; over
+    all tests that is most of a minute."""
+    hurried = SimpleNamespace(**{**vars(asyncio), "sleep": lambda s: asyncio.sleep(s / 20)})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("uvicorn.server.asyncio", hurried)
+        patched.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.02,))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
