@@ -95,7 +95,11 @@ def listen(address: str, port: int) -> socket.socket:
         OSError: the address or port cannot be had.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=BACKLOG_MAX)
+    listening = socket.create_server((address, port), family=family, backlog=BACKLOG_MAX)
+    # Connections inherit it. uvloop sets it for each, asyncio not on a socket that it did not make,
+    # and an answer would then wait 40 ms for the acknowledgement of its head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def url_of(listening: socket.socket) -> str:
