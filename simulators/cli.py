@@ -20,10 +20,14 @@ def demo(
         bool, typer.Option("--once", help="End when the story is over; else stay up.")
     ] = False,
     json: Annotated[
-        Path | None, typer.Option("--json", help="Write what came of it here.", metavar="FILE")
+        Path | None,
+        typer.Option("--json", help="Write what came of it here.", metavar="FILE", dir_okay=False),
     ] = None,
     studies: Annotated[
-        int | None, typer.Option("--studies", min=1, max=1000, help="How many studies.")
+        int | None,
+        typer.Option(
+            "--studies", min=1, max=1000, help="Studies that agree, 6 if not said; two disagree."
+        ),
     ] = None,
     from_folder: Annotated[
         Path | None,
@@ -37,7 +41,11 @@ def demo(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", help="Keep what the programs write here.", metavar="DIR"),
+        typer.Option(
+            "--data-dir",
+            help="Keep what the programs write here; else it goes with the demo.",
+            metavar="DIR",
+        ),
     ] = None,
     port_base: Annotated[
         int | None,
@@ -50,6 +58,8 @@ def demo(
     ] = None,
 ) -> None:
     """Have real programs carry studies from a centre to a viewer. Exits 0 only if all held."""
+    if json is not None and not json.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {json.parent}", param_hint="--json")
     # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
     from simulators.demo.performance import DemoOptions, run_demo
 

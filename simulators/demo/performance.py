@@ -50,8 +50,8 @@ def run_demo(options: DemoOptions) -> int:
             console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     except* asyncio.CancelledError:
         code = 130
-    if code == 1:
-        logs = data_dir / "logs"
+    logs = data_dir / "logs"  # not there if nothing was started
+    if code == 1 and logs.is_dir():
         console.print(f"The programs' logs are in {logs}", highlight=False, soft_wrap=True)
     elif own_folder:
         shutil.rmtree(data_dir, ignore_errors=True)

@@ -60,3 +60,12 @@ def test_an_empty_folder_is_no_demo(tmp_path: Path) -> None:
 
     assert played.returncode == 1
     assert "no study" in played.stdout
+    assert "logs" not in played.stdout
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_story(tmp_path: Path) -> None:
+    played = play("--json", str(tmp_path / "none" / "told.json"))
+
+    assert played.returncode == 2
+    assert "there is no folder" in played.stderr
+    assert played.stdout == ""
