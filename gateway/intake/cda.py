@@ -233,7 +233,7 @@ def _study_uids(event: Element) -> Iterator[Uid]:
 
 
 def _study(study: Uid, event: Element, time_zone: ZoneInfo) -> ReportedStudy:
-    acts, modalities, regions = [], [], []
+    acts, regions = [], []
     main = find_first(event, "v3:code")
     if (act := code_of(main)) is not None:
         acts.append(act)
@@ -242,11 +242,9 @@ def _study(study: Uid, event: Element, time_zone: ZoneInfo) -> ReportedStudy:
     for translation in [] if main is None else find_all(main, "v3:translation"):
         code = code_of(translation)
         qualifier = attribute(find_first(translation, "v3:qualifier/v3:name"), "code")
-        if code is None:
-            continue
-        if code.scheme == DICOM_CODES or qualifier == _MODALITY_QUALIFIER:
-            modalities.append(Code(code=code.code, scheme=DICOM_CODES, display=code.display))
-        elif code.scheme == SNOMED_CT or qualifier == _REGION_QUALIFIER or code.code in REGIONS:
+        if code is None or code.scheme == DICOM_CODES or qualifier == _MODALITY_QUALIFIER:
+            continue  # the images tell their modalities
+        if code.scheme == SNOMED_CT or qualifier == _REGION_QUALIFIER or code.code in REGIONS:
             regions.append(_region(code))
         else:
             acts.append(code)
@@ -255,7 +253,6 @@ def _study(study: Uid, event: Element, time_zone: ZoneInfo) -> ReportedStudy:
     return ReportedStudy(
         study=study,
         acts=_codes(acts),
-        modalities=_codes(modalities),
         regions=_codes(regions),
         started_at=time_of(low if low is not None else time, time_zone),
         ended_at=time_of(high, time_zone),
@@ -271,7 +268,6 @@ def _merged(one: ReportedStudy, other: ReportedStudy) -> ReportedStudy:
     return ReportedStudy(
         study=one.study,
         acts=_codes([*one.acts, *other.acts]),
-        modalities=_codes([*one.modalities, *other.modalities]),
         regions=_codes([*one.regions, *other.regions]),
         started_at=min(filter(None, (one.started_at, other.started_at)), default=None),
         ended_at=max(filter(None, (one.ended_at, other.ended_at)), default=None),

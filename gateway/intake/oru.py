@@ -25,7 +25,7 @@ from gateway.intake.values import (
     person_name,
     sex_letter,
 )
-from gateway.model.report import Report, ReportedPatient, Visibility
+from gateway.model.report import WITHDRAWN, Report, ReportedPatient, Visibility
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins
 
@@ -50,7 +50,6 @@ HARMLESS_FLAGS: Final = frozenset(
 HARMLESS_PREFIX: Final = "CORPSMAIL_"
 
 RESULT_STATUSES: Final = frozenset("CDFINOPRSUWX")  # OBX-11, HL7 table 0085
-WITHDRAWN: Final = "D"
 CANCEL: Final = "CA"  # ORC-1, HL7 table 0119
 
 _LOCAL_ID_TYPES = frozenset({"PI", "MR", ""})  # HL7 table 0203

@@ -50,7 +50,6 @@ class ReportedStudy:
 
     study: Uid
     acts: tuple[Code, ...] = ()
-    modalities: tuple[Code, ...] = ()
     regions: tuple[Code, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -52,6 +52,7 @@ class AsksPacs(Protocol):
 
         Raises:
             PacsUnavailable: it does not answer.
+            PacsAnswerUnreadable: it answers what cannot be understood.
         """
 
 

@@ -94,12 +94,11 @@ def test_accessions_and_orders_are_listed_each_for_itself() -> None:
     )
 
 
-def test_a_study_has_its_acts_modalities_regions_and_times() -> None:
+def test_a_study_has_its_acts_regions_and_times() -> None:
     [study] = read().studies
 
     assert study.study == STUDY
     assert [act.code for act in study.acts] == ["24727-0", "ACQH004"]
-    assert [one.code for one in study.modalities] == ["CT"]
     assert study.regions == (Code(code="774007", scheme=SNOMED, display="Tête et cou"),)
     assert study.started_at == datetime(2026, 1, 2, 9, 25, tzinfo=UTC)
     assert study.ended_at == datetime(2026, 1, 2, 10, 17, tzinfo=UTC)  # no offset: as in Paris
@@ -121,7 +120,6 @@ def test_acts_of_one_study_are_merged_in_the_order_of_the_document() -> None:
     assert [one.study for one in report.studies] == [STUDY, "1.2.250.1.999.1.2"]
     [study, _] = report.studies
     assert [act.code for act in study.acts] == ["24727-0", "ACQH004", "36235-0", "LCQH001"]
-    assert [one.code for one in study.modalities] == ["CT"]
     assert study.started_at == datetime(2026, 1, 2, 9, 25, tzinfo=UTC)
     assert study.ended_at == datetime(2026, 1, 2, 10, 45, tzinfo=UTC)
 
