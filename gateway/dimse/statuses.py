@@ -29,7 +29,6 @@ class StoreStatus(IntEnum):
 class RejectReason(Enum):
     """Result, source and diagnostic of an A-ASSOCIATE-RJ (PS3.8 §9.3.4)."""
 
-    NO_REASON = (1, 1, 1)
     APPLICATION_CONTEXT_NOT_SUPPORTED = (1, 1, 2)
     CALLING_AE_NOT_RECOGNISED = (1, 1, 3)
     CALLED_AE_NOT_RECOGNISED = (1, 1, 7)

@@ -47,8 +47,16 @@ class Request:
         Raises:
             InvalidRequest: a part of it is no UID.
         """
+        return Resource(**self.uids())
+
+    def uids(self) -> dict[str, Uid]:
+        """What the path names, by level; empty where it names no study.
+
+        Raises:
+            InvalidRequest: a part of it is no UID.
+        """
         try:
-            return Resource(**{level: Uid(text) for level, text in self.path.items()})
+            return {level: Uid(text) for level, text in self.path.items()}
         except InvalidValue as error:
             raise InvalidRequest(f"the address does not name a resource: {error}") from None
 

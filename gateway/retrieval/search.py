@@ -12,13 +12,12 @@ from starlette.types import Receive, Scope, Send
 from gateway.catalogue.search import COUNT_MAX, Match, SearchPage
 from gateway.dicomweb.dicom_json import JsonDataSet, element
 from gateway.dicomweb.qido import SearchLevel, SearchQuery, parse_query
-from gateway.errors import AccessDenied, InvalidRequest
+from gateway.errors import AccessDenied
 from gateway.model.access import AccessContext
 from gateway.model.image import ImageDescription
 from gateway.model.resource import Resource
 from gateway.retrieval.answering import Body, Request, read_request
 from gateway.security.policy import Policy
-from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
 _WARNING: Final = '299 drim-gateway "{}"'  # PS3.18 §8.3.4; the form is that of RFC 7234 §5.5
@@ -99,10 +98,7 @@ class SearchEndpoint:
         await body.write(content, more=False)
 
     def _query(self, request: Request) -> tuple[SearchQuery, Uid | None]:
-        try:
-            named = {level: Uid(text) for level, text in request.path.items()}
-        except InvalidValue as error:
-            raise InvalidRequest(f"the address does not name a resource: {error}") from None
+        named = request.uids()
         study, series = named.get("study"), named.get("series")
         parameters = request.query.multi_items()
         return parse_query(self._level, parameters, study=study, series=series), study

@@ -9,7 +9,6 @@ from indexer.contract.errors import InvalidValue
 UID_LENGTH_MAX = 64  # characters, PS3.5 §9.1
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 
-INS_LENGTH = 15  # 13 of the number, 2 of its key
 _INS = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{6}[0-9]{2}", re.ASCII)
 
 INS_NIR = "1.2.250.1.213.1.4.8"
