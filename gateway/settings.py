@@ -1,6 +1,7 @@
 """What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from uuid import NAMESPACE_URL, uuid5
@@ -17,7 +18,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -174,19 +174,17 @@ def load_settings(config: Path | None) -> Settings:
     try:
         return Settings(**told)
     except ValidationError as error:
-        raise ValueError("; ".join(map(_fault, error.errors()))) from None
+        raise ValueError("; ".join(_faults(error))) from None
     except SettingsError as error:
         raise ValueError(f"{error}: a list is JSON there (see docs/operations.md)") from None
 
 
-def _fault(error: ErrorDetails) -> str:
-    name = ".".join(map(str, error["loc"]))
-    fault = (
-        "no such setting"
-        if error["type"] == "extra_forbidden"
-        else error["msg"].removeprefix("Value error, ")
-    )
-    return f"{name}: {fault}" if name else fault
+def _faults(refused: ValidationError) -> Iterator[str]:
+    for error in refused.errors(include_input=False, include_url=False):
+        name = ".".join(map(str, error["loc"])) or "settings"
+        unknown = error["type"] == "extra_forbidden"
+        fault = "no such setting" if unknown else error["msg"].removeprefix("Value error, ")
+        yield f"{name}: {fault}"
 
 
 def _read_toml(config: Path | None) -> dict[str, Any]:

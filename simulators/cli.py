@@ -13,6 +13,12 @@ app = typer.Typer(
 )
 
 
+def _in_a_folder(file: Path | None) -> Path | None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}")
+    return file
+
+
 @app.command()
 def demo(
     *,
@@ -21,13 +27,13 @@ def demo(
     ] = False,
     json: Annotated[
         Path | None,
-        typer.Option("--json", help="Write what came of it here.", metavar="FILE", dir_okay=False),
+        typer.Option(
+            "--json", help="Write the outcome here.", metavar="FILE", callback=_in_a_folder
+        ),
     ] = None,
     studies: Annotated[
         int | None,
-        typer.Option(
-            "--studies", min=1, max=1000, help="Studies that agree, 6 if not said; two disagree."
-        ),
+        typer.Option("--studies", min=1, max=1000, help="How many, beside two that disagree."),
     ] = None,
     from_folder: Annotated[
         Path | None,
@@ -41,11 +47,7 @@ def demo(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(
-            "--data-dir",
-            help="Keep what the programs write here; else it goes with the demo.",
-            metavar="DIR",
-        ),
+        typer.Option("--data-dir", help="Keep what the programs write here.", metavar="DIR"),
     ] = None,
     port_base: Annotated[
         int | None,
@@ -58,8 +60,6 @@ def demo(
     ] = None,
 ) -> None:
     """Have real programs carry studies from a centre to a viewer. Exits 0 only if all held."""
-    if json is not None and not json.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {json.parent}", param_hint="--json")
     # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
     from simulators.demo.performance import DemoOptions, run_demo
 
