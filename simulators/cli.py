@@ -27,9 +27,7 @@ def demo(
     ] = False,
     json: Annotated[
         Path | None,
-        typer.Option(
-            "--json", help="Write the outcome here.", metavar="FILE", callback=_in_a_folder
-        ),
+        typer.Option("--json", help="Write the outcome.", metavar="FILE", callback=_in_a_folder),
     ] = None,
     studies: Annotated[
         int | None,
