@@ -13,28 +13,21 @@ from typing import Protocol
 from gateway.catalogue.header import Header, read_header
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import DimseRequestor
-from gateway.errors import Conflict, InvalidRequest, PacsUnavailable
+from gateway.errors import InvalidRequest, PacsUnavailable
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.files import FileReader, to_the_end
 from gateway.retrieval.instances import HeldInstance, InstanceStream
-from gateway.retrieval.store_source import KnownImages, give_stored
+from gateway.retrieval.store_source import ImagesDisagree, ReportedImages, give_stored
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
 
 
-class ImagesDisagree(Conflict):
-    """What the PACS sends does not fit the report: the study was set aside for a person."""
-
-
-class PulledStudies(KnownImages, Protocol):
+class PulledStudies(ReportedImages, Protocol):
     """What the catalogue tells and does about images that are pulled."""
-
-    async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
-        """What of the image does not fit the study's report."""
 
     async def set_aside(self, study: Uid, disagreement: Disagreement) -> None:
         """Have a person look at the study."""
@@ -104,10 +97,9 @@ class PacsSource:
                     finally:
                         await to_the_end(self._discard(arrival.spooled))
         remaining = [image for image in known if image.description.instance not in pull.came]
-        stored = [image.stored for image in remaining if image.stored is not None]
-        if len(stored) < len(remaining):
+        if any(image.stored is None for image in remaining):
             raise PacsUnavailable("the PACS sent fewer instances than it told of")
-        async for held in give_stored(stored, self._path):
+        async for held in give_stored(self._catalogue, resource.study, remaining, self._path):
             yield held
 
     def _requestor(self, title: str) -> DimseRequestor:

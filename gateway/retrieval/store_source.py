@@ -1,12 +1,23 @@
-"""The nearest source: what was pushed to this gateway and is kept in its own store."""
+"""The nearest source: what was pushed to this gateway and is kept in its own store.
+
+What is stored is compared with the study's report before it is given: another patient's instance
+may have come under a known UID since the pointer was published.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from gateway.model.image import KnownImage, StoredObject
+from gateway.errors import Conflict
+from gateway.model.agreement import Disagreement
+from gateway.model.image import ImageDescription, KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.instances import HeldInstance, InstanceStream
+from indexer.contract.identifiers import Uid
+
+
+class ImagesDisagree(Conflict):
+    """What would be given does not fit the study's report: a person must look first."""
 
 
 class KnownImages(Protocol):
@@ -16,33 +27,59 @@ class KnownImages(Protocol):
         """All that is known of the resource; [] if nothing is."""
 
 
+class ReportedImages(KnownImages, Protocol):
+    """What the catalogue tells of images that are about to be given."""
+
+    async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
+        """What of the image does not fit the study's report."""
+
+
 class StoreSource:
     """Gives a resource if every instance that is known of it is stored here.
 
     Args:
-        catalogue: knows the instances.
+        catalogue: knows the instances and their report.
         path: where an object's key leads.
     """
 
-    def __init__(self, catalogue: KnownImages, path: Callable[[str], Path]) -> None:
+    def __init__(self, catalogue: ReportedImages, path: Callable[[str], Path]) -> None:
         self._catalogue = catalogue
         self._path = path
 
     async def open(self, resource: Resource) -> InstanceStream | None:
-        """See `Source.open`."""
+        """See `Source.open`.
+
+        Raises:
+            ImagesDisagree: what is stored does not fit the study's report.
+        """
         known = await self._catalogue.images(resource)
         stored = [image.stored for image in known if image.stored is not None]
         if len(stored) < len(known):
             return None
         return await InstanceStream.begin(
-            give_stored(stored, self._path),
+            give_stored(self._catalogue, resource.study, known, self._path),
             foreseen=frozenset(one.transfer_syntax for one in stored),
         )
 
 
 async def give_stored(
-    objects: Iterable[StoredObject], path: Callable[[str], Path]
+    catalogue: ReportedImages,
+    study: Uid,
+    images: Iterable[KnownImage],
+    path: Callable[[str], Path],
 ) -> AsyncGenerator[HeldInstance]:
-    """The objects' files, in their order. They stay when the stream is done with them."""
-    for stored in objects:
-        yield HeldInstance(path=path(stored.key), transfer_syntax=stored.transfer_syntax)
+    """The files of stored images, in their order. They stay when the stream is done with them.
+
+    Raises:
+        ImagesDisagree: one of them does not fit the study's report; none is given.
+    """
+    given = [(image.header, image.stored) for image in images]
+    # Instances of a study name the same patient; the report is asked once, not for each.
+    headers = {(one.patient, one.accession): one for one, _ in given if one is not None}
+    for header in headers.values():
+        disagreement = await catalogue.disagreement(study, header)
+        if disagreement is not None:
+            raise ImagesDisagree(disagreement.reason)
+    for _, stored in given:
+        if stored is not None:
+            yield HeldInstance(path=path(stored.key), transfer_syntax=stored.transfer_syntax)

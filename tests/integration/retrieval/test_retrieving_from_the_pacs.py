@@ -139,6 +139,27 @@ async def test_nothing_of_another_patient_leaves(bench: Bench) -> None:
     assert bench.spooled == []
 
 
+@pytest.mark.parametrize("also_in_pacs", [False, True])
+async def test_nothing_of_another_patient_leaves_the_store(
+    bench: Bench, also_in_pacs: bool
+) -> None:
+    """It was pushed under the UID of an instance that is published."""
+    await bench.stores.database.write(
+        lambda tx: bench.stores.studies.report_received(tx, report_news(), now_ms=0)
+    )
+    if also_in_pacs:
+        await bench.hold_in_pacs(a_slice(1))
+    await bench.push(a_slice(2, PatientID="SOMEONE-ELSE"))
+
+    async with bench.get() as response:
+        if also_in_pacs:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
+        else:
+            assert response.status == 409
+            assert "SOMEONE-ELSE" not in await response.text()
+
+
 async def test_a_study_that_turns_into_another_patients_is_broken_off(bench: Bench) -> None:
     await bench.stores.database.write(
         lambda tx: bench.stores.studies.report_received(tx, report_news(), now_ms=0)
