@@ -6,40 +6,28 @@ aborted, which frees the thread.
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from errno import EMSGSIZE
-from queue import Queue
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
-from ssl import SSLContext
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pydicom import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.transport import AddressInformation, AssociationSocket
 
+from gateway.dimse.requestor import END, Messages, RequestorAE
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
 
-if sys.platform == "linux":
-    from socket import TCP_QUICKACK
-
 T = TypeVar("T")
-
-Message = tuple[int, Any] | tuple[None, None]  # a presentation context's id, and a primitive
-END: Message = (None, None)
 
 _VERIFICATION = "1.2.840.10008.1.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
-
-PDU_BYTES_MAX = 1024 * 1024  # that a PACS may send; it is told of 16 KiB
 
 SUCCESS = 0x0000
 PENDING = frozenset({0xFF00, 0xFF01})
@@ -219,7 +207,7 @@ class PynetdicomRequestor:
 
     @contextmanager
     def _associated(self, sop_class: str, answer_s: float, call: "_Call") -> Iterator[Association]:
-        ae = _Requestor(self._calling_ae)
+        ae = RequestorAE(self._calling_ae)
         ae.connection_timeout = self._timeouts.connect_s
         ae.acse_timeout = self._timeouts.association_s
         ae.dimse_timeout = answer_s
@@ -249,56 +237,6 @@ class PynetdicomRequestor:
             call.close(association)
 
 
-class _Connection(AssociationSocket):
-    """pynetdicom's connection: it acknowledges at once, and reads no PDU beyond a limit."""
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        if nr_bytes > PDU_BYTES_MAX:
-            raise OSError(EMSGSIZE, "the PDU is too long")  # taken as a connection that closed
-        if sys.platform == "linux":
-            # A peer with Nagle's algorithm holds the second PDU of an answer until we acknowledge
-            # the first, 40 ms later. The kernel forgets the wish, so it is told each time.
-            assert self.socket is not None
-            self.socket.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)
-        return super().recv(nr_bytes)
-
-
-class _Requestor(AE):
-    """pynetdicom's application entity, on connections of ours."""
-
-    def _create_socket(
-        self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[SSLContext, str] | None,
-    ) -> AssociationSocket:
-        return _Connection(assoc, address=address)
-
-
-class _Messages(Queue[Message]):
-    """What pynetdicom received, and then the end of the association, for whoever asks.
-
-    pynetdicom puts the end in once, and one of its threads may take it from under the thread that
-    waits for an answer, which would then wait out its time.
-    """
-
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)
-        self._is_over = False
-
-    def _qsize(self) -> int:
-        return super()._qsize() or self._is_over
-
-    def _put(self, item: Message) -> None:
-        if item == END:
-            self._is_over = True
-        else:
-            super()._put(item)
-
-    def _get(self) -> Message:
-        return super()._get() if super()._qsize() else END
-
-
 class _Call:
     """The association of one request, so that another thread can end it."""
 
@@ -316,7 +254,7 @@ class _Call:
         # Without it each request of ours waits for the peer's delayed acknowledgement, 40 ms.
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         connection.settimeout(stall_s)  # pynetdicom has none of its own within a PDU
-        association.dimse.msg_queue = _Messages()
+        association.dimse.msg_queue = Messages()
         with self._lock:
             self._association, self._socket = association, connection
             if self._is_cancelled:

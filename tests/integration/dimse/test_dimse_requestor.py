@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 from pydicom import Dataset
 
+from gateway.dimse import requestor as limits
 from gateway.dimse.scu import Find, PacsTimeouts, PynetdicomRequestor, QueryLevel
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
@@ -131,6 +132,27 @@ async def test_more_answers_than_are_taken_are_none(pool: ThreadPoolExecutor) ->
         pytest.raises(PacsAnswerUnreadable, match="more than 2"),
     ):
         await find(requestor(pacs.port, pool), answers_max=2)
+
+
+async def test_answers_longer_than_any_study_are_not_taken_in(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits.Connection, "_bytes_left", 20_000)
+    answers = [an_instance(n) for n in range(1000)]
+
+    with Pacs(instances=answers).running() as pacs, pytest.raises(PacsUnavailable):
+        await find(requestor(pacs.port, pool), answers_max=1000)
+
+
+async def test_answers_of_too_many_items_are_not_decoded(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ITEMS_MAX", 50)
+    answer = an_instance(1)
+    answer.OtherPatientIDsSequence = [Dataset() for _ in range(60)]
+
+    with Pacs(instances=[answer]).running() as pacs, pytest.raises(PacsUnavailable):
+        await find(requestor(pacs.port, pool))
 
 
 async def test_a_failure_status_is_told(pool: ThreadPoolExecutor) -> None:
