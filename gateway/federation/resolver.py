@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.errors import AccessDenied, InvalidRequest
 from gateway.manifest.document_entry import TYPE_CODE
-from gateway.manifest.reader import Manifest, read_manifest
+from gateway.manifest.reader import SIZE_BYTES_MAX, Manifest, read_manifest
 from gateway.model.access import AccessContext
 from gateway.security.policy import Policy
 from indexer.contract.document import DocumentEntry, DocumentQuery, ReferenceKind
@@ -57,15 +57,18 @@ class Resolver:
             raise AccessDenied(verdict.reason)
         entries = await self._index.find(DocumentQuery(patient=ins, type_code=TYPE_CODE.code))
         places = asyncio.Semaphore(MANIFESTS_AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._pointer(entry, places)) for entry in entries]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._pointer(entry, places)) for entry in entries]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return [pointer for task in tasks if (pointer := task.result()) is not None]
 
     async def _pointer(self, entry: DocumentEntry, places: asyncio.Semaphore) -> Pointer | None:
         """The pointer of an entry; None if it was replaced since the index named it."""
         async with places:
             try:
-                manifest = await asyncio.to_thread(read_manifest, await self._index.retrieve(entry))
+                manifest = await self._manifest(entry)
             except DocumentNotFound:
                 return None
             except InvalidRequest:
@@ -73,6 +76,11 @@ class Resolver:
                 log.warning("manifest_unreadable", extra={"entry": entry.entry_id})
                 return _pointer(entry, None)
         return _pointer(entry, manifest)
+
+    async def _manifest(self, entry: DocumentEntry) -> Manifest:
+        if entry.size_bytes > SIZE_BYTES_MAX:  # not even asked for: several are read at once
+            raise InvalidRequest(f"the manifest is larger than {SIZE_BYTES_MAX} bytes")
+        return await asyncio.to_thread(read_manifest, await self._index.retrieve(entry))
 
 
 def _pointer(entry: DocumentEntry, manifest: Manifest | None) -> Pointer:
