@@ -98,9 +98,7 @@ class RefuseAll:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address, or the name `localhost`, stays on this machine."""
-    if host == "localhost":
-        return True
+    """Whether it is an address of this machine alone; a name is none, wherever it leads today."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

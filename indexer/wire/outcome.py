@@ -1,5 +1,6 @@
 """Refusals, and the OperationOutcome that carries them (FHIR R4 §OperationOutcome)."""
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -7,7 +8,8 @@ from indexer.contract.errors import InvalidValue
 
 Json = dict[str, Any]
 
-ISSUE_CODE_LENGTH_MAX = 64  # characters; what a peer sends beyond is no issue type
+# It is logged, and shown to operators: a text of any other form could name a patient.
+_ISSUE_CODE = re.compile(r"[a-z-]{1,64}", re.ASCII)
 
 
 class IssueCode(StrEnum):
@@ -56,6 +58,6 @@ def read_outcome_code(resource: object) -> str | None:
     """The first issue's type; None if this is no OperationOutcome that says one."""
     match resource:
         case {"resourceType": "OperationOutcome", "issue": [{"code": str() as code}, *_]}:
-            return code if len(code) <= ISSUE_CODE_LENGTH_MAX else None
+            return code if _ISSUE_CODE.fullmatch(code) else None
         case _:
             return None

@@ -295,3 +295,17 @@ async def test_a_document_larger_than_is_taken_is_not_read(
 
     with pytest.raises(IndexUnavailable, match="larger"):
         await index.retrieve(scripted.entry())
+
+
+@pytest.mark.parametrize("code", ["DESMAUX Anne", "\x9b31m", "duplicate\n", "x" * 65, ""])
+async def test_a_word_of_the_index_that_is_no_code_is_not_repeated(
+    scripted: ScriptedIndex, index: MhdIndex, code: str
+) -> None:
+    outcome = operation_outcome(IssueCode.INVALID, "no")
+    outcome["issue"][0]["code"] = code
+    scripted.answer = json(outcome, 422)
+
+    with pytest.raises(SubmissionRejected) as refused:
+        await index.submit(a_submission())
+
+    assert refused.value.code == "http-422"
