@@ -33,6 +33,7 @@ ANSWER_S_MAX = 30.0
 ANSWER_BYTES_MAX = 16 * 2**20
 DOCUMENT_BYTES_MAX = 64 * 2**20
 PAGES_MAX = 100
+ENTRIES_MAX = 10_000  # of one patient; each takes some kilobytes, and a request for its document
 RETRY_AFTER_S_MAX = 24 * 3600.0
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
@@ -122,6 +123,8 @@ class MhdIndex:
             page, following = self._read_page(await self._get(self._within(following)))
             found += page
             pages += 1
+            if len(found) > ENTRIES_MAX:
+                raise IndexUnavailable(f"the index has more than {ENTRIES_MAX} entries")
         return found
 
     async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:

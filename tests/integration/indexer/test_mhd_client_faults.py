@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from indexer.client import mhd
 from indexer.client.mhd import PAGES_MAX, MhdIndex
 from indexer.contract.document import DocumentEntry, DocumentQuery
 from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
@@ -238,6 +239,18 @@ async def test_pages_without_end_are_not_read_for_ever(
         await index.find(OF_ANNE)
 
     assert len(scripted.asked) == PAGES_MAX
+
+
+async def test_more_entries_than_a_patient_has_are_not_gathered(
+    scripted: ScriptedIndex, index: MhdIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mhd, "ENTRIES_MAX", 5)
+    scripted.answer = json(page(a_match(1), a_match(2), following="DocumentReference?_after=1"))
+
+    with pytest.raises(IndexUnavailable, match="more than 5 entries"):
+        await index.find(OF_ANNE)
+
+    assert len(scripted.asked) == 3
 
 
 @pytest.mark.parametrize("content", [b"no JSON", b"{}", b'{"resourceType": "Patient"}'])
