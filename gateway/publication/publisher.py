@@ -226,7 +226,8 @@ class Publisher:
                 before,  # its fingerprint is that of what is out, which the next look asks for
                 state="set_aside",
                 code=SetAsideCode.PUBLISHED_FOR_ANOTHER,
-                reason="the study is published for another patient: withdraw that pointer first",
+                reason="the index has the study in another patient's record: "
+                "have that pointer taken out of it",
             )
             await self._conclude_and_stop(tx, set_aside)
             return False

@@ -101,3 +101,9 @@ class Bench:
         for claim in claims:
             await self.dispatcher.send(claim)
         return len(claims)
+
+
+async def states(bench: Bench) -> tuple[object, object]:
+    """Where the study stands: its state and code."""
+    standing = await bench.stores.standing()
+    return standing["state"], standing["code"]

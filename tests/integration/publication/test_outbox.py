@@ -1,10 +1,7 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.support.failing_index import IndexInMemory
-from tests.support.gateway_stores import Stores, stores_in
+from tests.support.gateway_stores import Stores
 from tests.support.publishing import Bench
 from tests.support.studies import POLICY
 
@@ -12,15 +9,9 @@ LEASE_MS = 120_000
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with stores_in(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bench(stores: Stores) -> Bench:
+async def bench(stores: Stores, index: IndexInMemory) -> Bench:
     """A study whose first revision is in the outbox, unsent."""
-    bench = Bench(stores, IndexInMemory())
+    bench = Bench(stores, index)
     await bench.tell_instance()
     await bench.tell_report()
     stores.clock.now_ms = POLICY.settle_ms
