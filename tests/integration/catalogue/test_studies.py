@@ -247,6 +247,19 @@ async def test_a_conclusion_is_void_once_news_has_come(stores):
     assert (await stores.standing())["state"] == "waiting"
 
 
+async def test_a_conclusion_is_void_once_another_revision_was_concluded(stores):
+    await tell_report(stores)
+    first = Conclusion(
+        study=STUDY, news=1, known_revision=0, state="queued", revision=1, fingerprint="f"
+    )
+
+    async def conclude(tx):
+        return await stores.standings.conclude(tx, first, now_ms=0)
+
+    assert await stores.database.write(conclude)
+    assert not await stores.database.write(conclude)
+
+
 _NEWS = st.lists(
     st.one_of(
         st.tuples(st.just("image"), st.integers(1, 4)),

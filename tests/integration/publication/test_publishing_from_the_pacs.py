@@ -101,6 +101,21 @@ async def test_nobody_looks_at_a_study_beside_a_look_that_outlasts_its_lease(pac
     assert await states(pacs_bench) == ("queued", "")
 
 
+async def test_news_that_comes_before_a_look_fails_is_looked_at_next(pacs_bench):
+    async def tell_and_fail() -> None:
+        pacs_bench.pacs.while_asked = None
+        await pacs_bench.tell_report(message_digest="m2")
+        raise RuntimeError("told to fail")
+
+    pacs_bench.pacs.images = (an_image(),)
+    pacs_bench.pacs.while_asked = tell_and_fail
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+    await pacs_bench.look()
+
+    assert await states(pacs_bench) == ("queued", "")
+
+
 async def test_an_answer_of_the_pacs_that_cannot_be_read_is_set_aside(pacs_bench):
     pacs_bench.pacs.is_unreadable = True
     await pacs_bench.tell_report()
