@@ -8,7 +8,7 @@ a byte of it leaves, for it may have changed since the pointer was published.
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.catalogue.header import Header, read_header
 from gateway.dimse.move_mediator import MoveMediator
@@ -24,6 +24,9 @@ from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
+
+PASSED_OVER_MAX: Final = 10_000
+"""Instances that one move may bring twice, or without having been asked for them."""
 
 
 class PulledStudies(ReportedImages, Protocol):
@@ -117,26 +120,36 @@ class _Pull:
         self._catalogue = catalogue
         # Instances of a study name the same patient; the report is asked once, not for each.
         self._agreed: set[tuple[ImagePatient, Identifier]] = set()
+        self._passed_over = 0
 
     async def wants(self, header: Header) -> bool:
         """Whether the instance was asked for and did not come before.
 
         Raises:
             ImagesDisagree: it does not fit the study's report.
+            PacsUnavailable: too many came that were not asked for.
         """
         image = header.image
-        asked, told = self._resource, (header.study, image.series, image.instance)
-        within = zip((asked.study, asked.series, asked.instance), told, strict=True)
-        if any(wanted not in (None, found) for wanted, found in within):
-            log.warning("instance_not_asked_for")  # some PACSs send more than the level asked
-            return False
-        if image.instance in self.came:
+        if not self._is_within(header) or image.instance in self.came:
+            self._pass_over()
             return False
         if (image.patient, image.accession) not in self._agreed:
             await self._ensure_agreement(image)
             self._agreed.add((image.patient, image.accession))
         self.came.add(image.instance)
         return True
+
+    def _is_within(self, header: Header) -> bool:
+        asked, told = self._resource, (header.study, header.image.series, header.image.instance)
+        within = zip((asked.study, asked.series, asked.instance), told, strict=True)
+        return all(wanted in (None, found) for wanted, found in within)
+
+    def _pass_over(self) -> None:
+        if not self._passed_over:
+            log.warning("instance_not_asked_for")  # some PACSs send more than the level asked
+        self._passed_over += 1
+        if self._passed_over > PASSED_OVER_MAX:
+            raise PacsUnavailable("the PACS goes on sending what it was not asked for")
 
     async def _ensure_agreement(self, image: ImageDescription) -> None:
         disagreement = await self._catalogue.disagreement(self._resource.study, image)

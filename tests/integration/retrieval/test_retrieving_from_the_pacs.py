@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
-from gateway.retrieval import answering
+from gateway.retrieval import answering, pacs_source
 from tests.support.retrieval import WAITING_MAX, Bench, a_slice, instances_of
 from tests.support.studies import SERIES, STUDY, report_news
 
@@ -91,6 +91,21 @@ async def test_a_pacs_that_sends_less_than_it_told_of_breaks_the_body_off(bench:
     async with bench.get() as response:
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
+
+
+async def test_a_pacs_that_goes_on_sending_the_same_is_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacs_source, "PASSED_OVER_MAX", 3)
+    await bench.hold_in_pacs(a_slice(1))
+    bench.pacs.files *= 20
+
+    async with bench.get() as response:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+
+    assert bench.pacs.sent < 20
+    assert bench.spooled == []
 
 
 async def test_a_client_that_goes_away_ends_the_move(bench: Bench) -> None:
