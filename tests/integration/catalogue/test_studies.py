@@ -159,6 +159,14 @@ async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_pushed_again(st
     assert await discarded(stores) == ["a"]
 
 
+async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_told_again(stores):
+    await tell_instance(stores, 1, key="a")
+    for asked_after, numbers in enumerate([(1, 2), (2,), (1, 2)], start=1):
+        await tell_answer(stores, *map(an_image, numbers), asked_after=asked_after)
+
+    assert len((await stores.snapshot()).images) == 2
+
+
 async def test_an_answer_to_an_older_question_is_void(stores):
     await tell_instance(stores, 1)
     await tell_answer(stores, an_image(1), an_image(2), asked_after=3)
