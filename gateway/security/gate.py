@@ -1,5 +1,6 @@
 """The gate before every route: who asks is settled before anything of the request is read."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,8 @@ FOR_THIS_MACHINE: Final = frozenset({"/metrics"})
 
 BODY_BYTES_MAX: Final = 64 * 1024
 """The longest request body; no door here takes more than a search form."""
+BODY_S_MAX: Final = 30.0
+"""For a body to come whole, from when it is first asked for."""
 
 
 class Gate:
@@ -59,13 +62,23 @@ def _is_public(scope: Scope) -> bool:
 
 def _bounded(receive: Receive) -> Receive:
     taken = 0
+    asked_at: float | None = None
+    whole = False
 
     async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, asked_at, whole
+        if whole:  # what comes now is that the client has gone, and may take as long as it likes
+            return await receive()
+        asked_at = asked_at or asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(asked_at + BODY_S_MAX):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
         taken += len(message.get("body", b""))
         if taken > BODY_BYTES_MAX:
             raise HTTPException(413)
+        whole = not message.get("more_body", False)
         return message
 
     return bounded
