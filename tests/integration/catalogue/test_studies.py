@@ -159,6 +159,14 @@ async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_pushed_again(st
     assert await discarded(stores) == ["a"]
 
 
+async def test_what_was_pushed_here_alone_stays_whatever_the_pacs_tells(stores):
+    await tell_instance(stores, 1)
+    await tell_answer(stores, an_image(2), asked_after=1)
+    await tell_answer(stores, asked_after=2)
+
+    assert [image.stored is not None for image in (await stores.snapshot()).images] == [True]
+
+
 async def test_an_image_that_the_pacs_deleted_is_back_when_it_is_told_again(stores):
     await tell_instance(stores, 1, key="a")
     for asked_after, numbers in enumerate([(1, 2), (2,), (1, 2)], start=1):

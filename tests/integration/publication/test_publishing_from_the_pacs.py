@@ -41,6 +41,22 @@ async def test_a_study_that_the_pacs_does_not_know_is_asked_for_again_then_set_a
     assert len(asked_at) < 20
 
 
+async def test_images_that_come_to_the_pacs_without_a_word_are_found_by_asking_again(
+    pacs_bench, index
+):
+    await pacs_bench.tell_report()
+    await pacs_bench.look()
+    assert await states(pacs_bench) == ("waiting", "images")
+
+    pacs_bench.pacs.images = (an_image(),)
+    pacs_bench.stores.clock.now_ms += 1000
+    await pacs_bench.look()
+    await pacs_bench.send()
+
+    assert pacs_bench.pacs.asked == 2
+    assert len(index.held) == 1
+
+
 async def test_a_study_that_was_given_up_is_published_once_its_images_come(pacs_bench, index):
     await pacs_bench.tell_report()
     await pacs_bench.look()
