@@ -122,9 +122,9 @@ class Standings:
 
     async def fail(
         self, tx: Transaction, due: DueStudy, *, code: str, reason: str, now_ms: int
-    ) -> None:
-        """Have a person look at a study that no look decides about, if it has no news since."""
-        await tx.fetch(
+    ) -> bool:
+        """Have a person look at a study that no look decides about; False if it has news since."""
+        failed = await tx.fetch(
             self._sql["fail"],
             study=due.study,
             news=due.news,
@@ -132,6 +132,7 @@ class Standings:
             reason=reason,
             now_ms=now_ms,
         )
+        return bool(failed)
 
     async def mark(
         self,

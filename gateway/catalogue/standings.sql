@@ -38,7 +38,8 @@ UPDATE studies SET due_at_ms = :now_ms WHERE study_uid = :study;
 -- A look that failed for a fault of ours would fail again: only news, or a person, helps.
 UPDATE studies SET since_ms = :now_ms, state = 'set_aside', code = :code, reason = :reason,
     due_at_ms = NULL
-WHERE study_uid = :study AND news = :news;
+WHERE study_uid = :study AND news = :news
+RETURNING study_uid;
 
 -- query: mark
 -- What became of the latest revision at the index.

@@ -254,14 +254,14 @@ class Publisher:
 
     async def _fail(self, tx: Transaction, due: DueStudy) -> None:
         now_ms = self._clock()
-        await self._outbox.stop(tx, due.study, now_ms=now_ms)
-        await self._standings.fail(
+        if await self._standings.fail(
             tx,
             due,
             code=SetAsideCode.CANNOT_BE_DESCRIBED,
             reason="the gateway could not describe the study; its log says where it failed",
             now_ms=now_ms,
-        )
+        ):
+            await self._outbox.stop(tx, due.study, now_ms=now_ms)
 
 
 def _conclusion(

@@ -276,6 +276,23 @@ async def test_a_study_that_cannot_be_described_is_set_aside_and_others_go_on(
     assert await states(bench) == ("published", "")
 
 
+async def test_nothing_goes_of_a_study_whose_news_cannot_be_described(bench, index, monkeypatch):
+    def fails(*_args) -> None:
+        raise RuntimeError("told to fail")
+
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    monkeypatch.setattr(bench.publisher, "_submission", fails)
+    await bench.tell_report(message_digest="m2", visibility=HIDDEN)
+    await bench.look()
+    await bench.send()
+
+    assert await states(bench) == ("set_aside", "cannot_be_described")
+    assert index.held == []
+
+
 async def test_a_submission_that_cannot_be_read_is_set_aside_and_others_go_on(bench, index):
     await bench.tell_instance()
     await bench.tell_report()
