@@ -106,5 +106,5 @@ async def test_whoever_breaks_off_leaves_nothing_behind(
 async def emptied(gateway: Gateway, *, files_max: int) -> None:
     """Return once no more is held; it takes a moment until the last to leave is let go of."""
     async with asyncio.timeout(WITHIN_S):
-        while (now := held_by(gateway)).spooled or now.files > files_max:  # noqa: ASYNC110, another process
+        while (now := held_by(gateway)).spooled or now.files > files_max:  # noqa: ASYNC110
             await asyncio.sleep(POLL_EVERY_S)
