@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 
 from gateway.errors import InvalidRequest
 
-READS_MAX: Final = 500_000
-"""An element takes one or two, an item one: some 5000 frames that are described one by one."""
+READS_MAX: Final = 1_000_000
+"""An element takes one or two, an item one: some 10,000 frames that are described one by one."""
 VALUES_BYTES_MAX: Final = 64 * 2**20
 """Of all that is read, which is what is asked for and what cannot be skipped."""
 
