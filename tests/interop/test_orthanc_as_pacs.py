@@ -202,3 +202,13 @@ def test_nothing_of_what_was_moved_stays(gateway: Gateway) -> None:
 
     assert store.is_dir()
     assert [path for path in store.rglob("*") if path.is_file()] == []
+
+
+def test_orthanc_listens_on_loopback_alone(orthanc: Orthanc) -> None:
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {one[1] for one in sockets if one[3] == "0A"}
+    ports = {f"{port:04X}" for port in (orthanc.http, orthanc.dicom)}
+    if f"00000000:{orthanc.dicom:04X}" in listening:
+        pytest.skip("the system allows nobody a network of their own")
+
+    assert {f"0100007F:{port}" for port in ports} <= listening

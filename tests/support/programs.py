@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from tests.support import confined as confined_program
 from tests.support.peers import peer
 from tests.support.program import HOST, Program
 
@@ -120,6 +121,10 @@ def a_gateway(
 def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> Iterator[Orthanc]:
     """An Orthanc, title ORTHANC, ready for associations.
 
+    Orthanc 1.10, and DCMTK beneath it, listen on every interface and cannot be told another. So it
+    runs where loopback is the only one (see `confined`). Where the system does not allow that, it
+    still refuses everyone but those in `modalities`, all of them on this machine.
+
     Args:
         modalities: AE title and port of whom it knows, by its own name for each.
     """
@@ -131,13 +136,12 @@ def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> It
                 "StorageDirectory": str(folder / "orthanc"),
                 "IndexDirectory": str(folder / "orthanc"),
                 "HttpPort": http,
-                "HttpBindAddresses": [HOST],
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
                 "DicomPort": dicom,
                 "DicomAet": "ORTHANC",
                 "DicomCheckCalledAet": True,
-                # It listens on every interface: nobody from elsewhere may do anything.
+                # Nobody from elsewhere may do anything.
                 "DicomAlwaysAllowEcho": False,
                 "DicomAlwaysAllowStore": False,
                 "DicomCheckModalityHost": True,
@@ -147,7 +151,9 @@ def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> It
             }
         )
     )
-    command = [str(peer("Orthanc")), str(configuration)]
+    ports_out = ",".join(str(port) for _title, port in modalities.values())
+    confined = [sys.executable, confined_program.__file__, f"{http},{dicom}", ports_out]
+    command = [*confined, str(peer("Orthanc")), str(configuration)]
     log = folder / "orthanc.log"
     program = Program(command, NO_DELAY, log=log, port=http, ready_at="/system")
     with _started(program):
