@@ -1,4 +1,4 @@
-"""Asks a PACS: C-ECHO, C-FIND and C-MOVE (PS3.4 Annex C) through pynetdicom's own association.
+"""Asks a PACS: C-FIND and C-MOVE (PS3.4 Annex C) through pynetdicom's own association.
 
 A move, or a whole conversation of queries, is one association on one thread of a bounded pool, and
 its result crosses to the loop once. A caller that is cancelled, or out of time, has its association
@@ -25,7 +25,6 @@ from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
 
-_VERIFICATION = "1.2.840.10008.1.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 
@@ -61,7 +60,7 @@ class PacsTimeouts:
     association_s: float = 30.0
     """To answer an association or a release request."""
     answer_s: float = 60.0
-    """To the first, or the next, answer of a C-ECHO or C-FIND."""
+    """To the first, or the next, answer of a C-FIND."""
     conversation_s: float = 100.0
     """For all the queries of one conversation, with the wait for a thread."""
     move_answer_s: float = 1800.0
@@ -97,9 +96,6 @@ class DimseRequestor(Protocol):
     @property
     def called_ae(self) -> str:
         """AE title of the PACS."""
-
-    async def echo(self) -> None:
-        """Verify that it answers (C-ECHO)."""
 
     async def converse(self, talk: Callable[[Find], T]) -> T:
         """Ask several queries on one association; what `talk` gives or raises comes back.
@@ -147,10 +143,6 @@ class PynetdicomRequestor:
         self._calling_ae = calling_ae
         self._executor = executor
         self._timeouts = timeouts or PacsTimeouts()
-
-    async def echo(self) -> None:
-        """Verify that it answers (see `DimseRequestor`)."""
-        await self._run(_VERIFICATION, self._timeouts.answer_s, _echo)
 
     async def converse(self, talk: Callable[[Find], T]) -> T:
         """Ask several queries on one association (see `DimseRequestor`)."""
@@ -290,11 +282,6 @@ def _build_identifier(level: QueryLevel, keys: Mapping[str, str | Sequence[Datas
     for keyword, value in keys.items():
         setattr(identifier, keyword, value)
     return identifier
-
-
-def _echo(association: Association) -> None:
-    status = association.send_c_echo()
-    _raise_unless(status.get("Status") == SUCCESS, "C-ECHO", status)
 
 
 def _find(association: Association, identifier: Dataset, answers_max: int) -> list[Dataset]:

@@ -109,9 +109,6 @@ class FakePacs:
     def called_ae(self) -> str:
         return PACS
 
-    async def echo(self) -> None:
-        raise NotImplementedError
-
     async def converse(self, talk: Callable[[Find], T]) -> T:
         raise NotImplementedError
 

@@ -66,11 +66,6 @@ async def answering(encoded: bytes) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_a_pacs_that_answers_is_verified(pool: ThreadPoolExecutor) -> None:
-    with Pacs().running() as pacs:
-        await requestor(pacs.port, pool).echo()
-
-
 async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
     with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
         found = await find(requestor(pacs.port, pool))
@@ -107,7 +102,7 @@ async def test_a_conversation_that_takes_too_long_frees_its_thread(
             await find(requestor(pacs.port, pool, timeouts))
 
         async with asyncio.timeout(5):
-            await requestor(other.port, pool).echo()
+            await find(requestor(other.port, pool))
 
 
 async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
@@ -168,7 +163,7 @@ async def test_a_pacs_that_does_not_listen_is_unavailable(pool: ThreadPoolExecut
         bound.bind(("127.0.0.1", 0))
 
         with pytest.raises(PacsUnavailable):
-            await requestor(bound.getsockname()[1], pool).echo()
+            await find(requestor(bound.getsockname()[1], pool))
 
 
 async def test_a_host_without_an_address_is_unavailable(pool: ThreadPoolExecutor) -> None:
@@ -177,7 +172,7 @@ async def test_a_host_without_an_address_is_unavailable(pool: ThreadPoolExecutor
     )
 
     with pytest.raises(PacsUnavailable):
-        await nowhere.echo()
+        await find(nowhere)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +191,7 @@ async def test_a_pacs_that_does_not_associate_is_unavailable(
 ) -> None:
     async with answering(answer) as port, asyncio.timeout(5):
         with pytest.raises(PacsUnavailable):
-            await requestor(port, pool, SHORT).echo()
+            await find(requestor(port, pool, SHORT))
 
 
 async def test_a_pacs_that_goes_silent_is_unavailable(pool: ThreadPoolExecutor) -> None:
@@ -222,7 +217,7 @@ async def test_a_cancelled_caller_frees_its_thread(pool: ThreadPoolExecutor) -> 
             await asking
 
         async with asyncio.timeout(5):  # the pool has one thread
-            await requestor(other.port, pool).echo()
+            await find(requestor(other.port, pool))
 
 
 async def test_a_caller_cancelled_while_associating_frees_its_thread(
@@ -230,12 +225,12 @@ async def test_a_caller_cancelled_while_associating_frees_its_thread(
 ) -> None:
     async with answering(b"") as port:
         with Pacs().running() as other:
-            asking = asyncio.create_task(requestor(port, pool).echo())
+            asking = asyncio.create_task(find(requestor(port, pool)))
             await asyncio.sleep(0.1)  # however far it has come by then
             asking.cancel()
 
             async with asyncio.timeout(5):
-                await requestor(other.port, pool).echo()
+                await find(requestor(other.port, pool))
 
 
 async def test_no_acknowledgement_is_waited_for_on_either_side(
@@ -251,7 +246,7 @@ async def test_no_acknowledgement_is_waited_for_on_either_side(
     monkeypatch.setattr(socket, "setsockopt", note)
 
     with Pacs().running() as pacs:
-        await requestor(pacs.port, pool).echo()
+        await find(requestor(pacs.port, pool))
 
     assert TCP_NODELAY in options
     if sys.platform == "linux":
