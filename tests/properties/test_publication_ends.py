@@ -15,7 +15,7 @@ from tests.support.publishing import Bench
 from tests.support.studies import INS, POLICY, a_patient
 
 ANOTHER = a_patient(ins=Ins(value="279035121518989", oid=INS.oid))
-REPORTS = {
+REPORTS: dict[str, dict[str, object]] = {
     "plain": {},
     "hidden": {"visibility": frozenset({Visibility.HIDDEN_FROM_PATIENT})},
     "preliminary": {"status": "P"},
