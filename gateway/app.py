@@ -121,7 +121,8 @@ def choose_policy(settings: Settings, *, open_access: bool) -> Policy:
     if open_access:
         return OpenAccess()
     titles = {pacs.ae_title for pacs in settings.pacs} | settings.calling_ae_titles
-    return RefuseAll(calling_ae_titles=frozenset(titles), hl7_senders=settings.hl7_senders)
+    senders = frozenset(str(address) for address in settings.hl7_senders)
+    return RefuseAll(calling_ae_titles=frozenset(titles), hl7_senders=senders)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyAddress,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -95,7 +96,7 @@ class Settings(BaseSettings):
     """The centre's PACS, asked in this order."""
     calling_ae_titles: frozenset[AeTitle] = frozenset()
     """AE titles that may associate, beside those of the PACS."""
-    hl7_senders: frozenset[str] = frozenset()
+    hl7_senders: frozenset[IPvAnyAddress] = frozenset()
     """Addresses that may send HL7 messages."""
     instance_mib_max: PositiveInt = 4096
     """Longest instance taken by C-STORE, in MiB."""
@@ -118,6 +119,14 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("no such time zone: name one as Europe/Paris") from None
         return name
+
+    @field_validator("index_url", "public_url")
+    @classmethod
+    def _absolute_address(cls, url: str) -> str:
+        scheme, _, rest = url.partition("://")
+        if url and (scheme not in {"http", "https"} or not rest):
+            raise ValueError("not an absolute http or https address")
+        return url
 
     @field_validator("ins_oids")
     @classmethod

@@ -110,8 +110,12 @@ class PacsDirectory:
         """
         held: dict[Uid, HeldByPacs] = {}
         for pacs, turnstile in self._pacs:
-            with turnstile.passed():
-                images = await pacs.describe(study)
+            try:
+                with turnstile.passed():
+                    images = await pacs.describe(study)
+            except PacsUnavailable as error:
+                told = f"{pacs.ae_title}: {error}"
+                raise PacsUnavailable(told, retry_after_s=error.retry_after_s) from error
             for image in images:
                 held.setdefault(image.instance, HeldByPacs(pacs=pacs.ae_title, image=image))
         return PacsAnswered(study=study, held=tuple(held.values()), asked_after=asked_after)

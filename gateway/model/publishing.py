@@ -86,6 +86,8 @@ class Wait:
 
     code: WaitFor
     until_ms: int | None = None
+    reason: str = ""
+    """For operators, where the code does not tell all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

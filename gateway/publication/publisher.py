@@ -138,9 +138,10 @@ class Publisher:
         if isinstance(decision, AskPacs):
             try:
                 answer = await self._pacs.describe(study, asked_after=snapshot.news)
-            except PacsUnavailable:
-                log.warning("pacs_not_asked", extra={"looks": standing.looks})
-                decision = Wait(code=WaitFor.PACS)
+            except PacsUnavailable as error:
+                reason = str(error)
+                log.warning("pacs_not_asked", extra={"looks": standing.looks, "reason": reason})
+                decision = Wait(code=WaitFor.PACS, reason=reason)
             except PacsAnswerUnreadable as error:
                 code = SetAsideCode.PACS_ANSWER_UNREADABLE
                 decision = SetAside(code=code, reason=str(error))
@@ -187,7 +188,8 @@ class Publisher:
             due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
         if wait.code is WaitFor.IMAGES and since_ms is None:
             since_ms = now_ms
-        waiting = _conclusion(snapshot, standing, state="waiting", code=wait.code)
+        told = {"code": wait.code, "reason": wait.reason}
+        waiting = _conclusion(snapshot, standing, state="waiting", **told)
         return replace(waiting, due_at_ms=due_at_ms, waiting_since_ms=since_ms, ask_again=asks)
 
     async def _publish(

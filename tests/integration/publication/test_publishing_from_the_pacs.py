@@ -79,6 +79,7 @@ async def test_a_silent_pacs_delays_a_study_and_never_sets_it_aside(pacs_bench, 
         pacs_bench.stores.clock.now_ms += 3_600_000
         await pacs_bench.look()
     assert await states(pacs_bench) == ("waiting", "pacs")
+    assert (await pacs_bench.stores.standing())["reason"] == "told to be silent"
 
     pacs_bench.pacs.is_silent = False
     pacs_bench.pacs.images = (an_image(),)
