@@ -2,7 +2,7 @@
 
 import sys
 from errno import EMSGSIZE
-from queue import Queue
+from queue import Empty, Queue
 from socket import IPPROTO_TCP
 from ssl import SSLContext
 from typing import Any
@@ -61,8 +61,21 @@ class Messages(Queue[Message]):
     pynetdicom puts the end in once, and one of its threads may take it from under the thread that
     waits for an answer, which would then wait out its time.
 
+    That thread also looks in without waiting, for requests, which a PACS has none of for us. It may
+    do so while another waits for an answer, and would throw the answer away; so it finds nothing.
+
     Answers of too many items end the association, too, before they are decoded.
     """
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Message:
+        """The next message, for who waits for it.
+
+        Raises:
+            Empty: in the time given, or at once where the caller does not wait.
+        """
+        if not block:
+            raise Empty
+        return super().get(timeout=timeout)
 
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)

@@ -2,7 +2,8 @@
 
 import socket
 from dataclasses import dataclass
-from typing import Self
+from queue import Empty, Queue
+from typing import Any, Self
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -54,7 +55,27 @@ def send_at_once(event: Event) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+class _Answers(Queue[Any]):
+    """Messages for the thread that waits for them, of a peer that sends answers alone.
+
+    pynetdicom pauses an association's own thread while another sends a request, yet not always in
+    time: it may look for requests once more, take the answer and throw it away. That look does not
+    wait, and here finds nothing.
+    """
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if not block:
+            raise Empty
+        return super().get(timeout=timeout)
+
+
+def keep_answers(event: Event) -> None:
+    """Let nobody but who asked take an answer off an association that we asked for."""
+    event.assoc.dimse.msg_queue = _Answers()
+
+
 SEND_AT_ONCE: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, send_at_once)]
+AS_REQUESTOR: list[EventHandlerType] = [*SEND_AT_ONCE, (evt.EVT_CONN_OPEN, keep_answers)]
 
 
 def associate(
@@ -73,7 +94,7 @@ def associate(
     entity.acse_timeout = entity.network_timeout = CONNECT_TIMEOUT_S
     entity.dimse_timeout = ANSWER_TIMEOUT_S
     association = entity.associate(
-        peer.host, peer.port, contexts, peer.ae_title, evt_handlers=SEND_AT_ONCE
+        peer.host, peer.port, contexts, peer.ae_title, evt_handlers=AS_REQUESTOR
     )
     if not association.is_established:
         raise Unanswered(f"{peer.ae_title} does not take an association")

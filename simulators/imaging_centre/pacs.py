@@ -17,6 +17,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 from simulators.imaging_centre.archive import Archive, InvalidQuery, StoredInstance
 from simulators.imaging_centre.dimse import (
     ANSWER_TIMEOUT_S,
+    AS_REQUESTOR,
     CONTEXTS_MAX,
     SEND_AT_ONCE,
     STUDY_ROOT_FIND,
@@ -139,7 +140,7 @@ class Pacs:
             return
         options = {
             "contexts": _contexts_for(instances),
-            "evt_handlers": SEND_AT_ONCE,
+            "evt_handlers": AS_REQUESTOR,
             "max_pdu": PDU_BYTES_MAX,
             "originator": event.assoc.requestor.ae_title,
         }

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from socket import IPPROTO_TCP, TCP_NODELAY
 
 from pydicom import Dataset, config, dcmread
 from pydicom.dataset import FileMetaDataset
@@ -25,11 +24,12 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pynetdicom import AE, evt
+from pynetdicom import AE
 from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 
 from simulators.digest import digest_of
+from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.support.program import HOST
 
 # Files go out as their bytes are, in the transfer syntax that their meta information names.
@@ -163,22 +163,13 @@ def associated(port: int, instances: Iterable[Instance]) -> Iterator[Association
     ae.dimse_timeout = ANSWER_WITHIN_S
     for one in sorted({(one.sop_class, one.transfer_syntax) for one in instances}):
         ae.add_requested_context(*one)
-    handlers: list[evt.EventHandlerType] = [(evt.EVT_CONN_OPEN, _without_delay)]
-    association = ae.associate(HOST, port, ae_title="DRIMBOX", evt_handlers=handlers)
+    association = ae.associate(HOST, port, ae_title="DRIMBOX", evt_handlers=AS_REQUESTOR)
     assert association.is_established
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
-
-
-def _without_delay(event: evt.Event) -> None:
-    """Each message would else wait for the acknowledgement of the one before, 40 ms."""
-    assert event.assoc.dul.socket is not None
-    connection = event.assoc.dul.socket.socket
-    assert connection is not None
-    connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
 
 def sent(association: Association, instance: Instance, folder: Path) -> str:

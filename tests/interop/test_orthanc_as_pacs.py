@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AE
 
+from simulators.imaging_centre.dimse import AS_REQUESTOR
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
 from tests.interop.instances import Instance
@@ -153,7 +154,7 @@ def announced(gateway: Gateway, study: Study) -> int:
     notification.ReferencedSeriesSequence = [series]
     ae = AE("ORTHANC")
     ae.add_requested_context(INSTANCE_AVAILABILITY)
-    association = ae.associate(HOST, gateway.dicom, ae_title="DRIMBOX")
+    association = ae.associate(HOST, gateway.dicom, ae_title="DRIMBOX", evt_handlers=AS_REQUESTOR)
     assert association.is_established
     status, _attributes = association.send_n_create(
         notification, INSTANCE_AVAILABILITY, generate_uid()

@@ -13,6 +13,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
+from simulators.imaging_centre.dimse import AS_REQUESTOR
+
 CT = UID("1.2.840.10008.5.1.4.1.1.2")
 MODELS = (
     "1.2.840.10008.1.1",
@@ -39,6 +41,7 @@ class _StoringAE(AE):
     says: dict[str, str | int | None] | None = None
 
     def associate(self, *args, **kwargs) -> Association:
+        kwargs["evt_handlers"] = AS_REQUESTOR
         association = super().associate(*args, **kwargs)
         send, says = association.send_c_store, self.says
         if says is not None:

@@ -30,6 +30,7 @@ from gateway.dimse.limits import DimseLimits
 from gateway.dimse.statuses import RejectReason
 from gateway.errors import AccessDenied, InvalidRequest, StorageUnavailable
 from indexer.contract.identifiers import Uid
+from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.raw_peer import REJECT, associate_rq, connect
 
@@ -59,7 +60,9 @@ def associated(port: int, *contexts: tuple[UID, list[UID]], **more) -> Iterator[
     ae = AE("MODALITY")
     for abstract_syntax, syntaxes in contexts:
         ae.add_requested_context(abstract_syntax, syntaxes)
-    association = ae.associate("127.0.0.1", port, ae_title="DRIMBOX", **more)
+    association = ae.associate(
+        "127.0.0.1", port, ae_title="DRIMBOX", evt_handlers=AS_REQUESTOR, **more
+    )
     try:
         yield association
     finally:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from queue import Empty
 from socket import TCP_NODELAY, socket
 from threading import Event
 
@@ -13,6 +14,7 @@ import pytest
 from pydicom import Dataset
 
 from gateway.dimse import requestor as limits
+from gateway.dimse.requestor import Messages
 from gateway.dimse.scu import Find, PacsTimeouts, PynetdicomRequestor, QueryLevel
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
@@ -64,6 +66,17 @@ async def answering(encoded: bytes) -> AsyncIterator[int]:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+def test_an_answer_waits_for_the_thread_that_waits_for_it() -> None:
+    """pynetdicom's own thread looks for requests, and would take it and throw it away."""
+    messages = Messages()
+    messages.put((1, "answer"))
+
+    with pytest.raises(Empty):
+        messages.get(block=False)
+
+    assert messages.get(timeout=1) == (1, "answer")
 
 
 async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:

@@ -16,6 +16,7 @@ from gateway.dimse.move_mediator import Arrivals, MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.errors import PacsUnavailable, Unavailable
 from indexer.contract.identifiers import Uid
+from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.pacs import CT, Pacs, an_instance
 
@@ -77,7 +78,7 @@ def push(port: int, instance: Dataset, **originator) -> int:
     """Store an instance from outside any move."""
     ae = AE("PACS")
     ae.add_requested_context(CT, [ExplicitVRLittleEndian])
-    association = ae.associate("127.0.0.1", port)
+    association = ae.associate("127.0.0.1", port, evt_handlers=AS_REQUESTOR)
     status = int(association.send_c_store(instance, **originator).Status)
     association.release()
     return status

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom.dimse_primitives import C_ECHO
 from pynetdicom.presentation import build_context
 
 from simulators.digest import digest_of
@@ -60,6 +61,17 @@ def test_it_answers_an_echo(pacs_address: DicomAddress) -> None:
 
     assert answer.Status == 0x0000
     assert nodelay
+
+
+def test_an_answer_waits_for_the_thread_that_waits_for_it(pacs_address: DicomAddress) -> None:
+    association = associate("MODALITE", pacs_address, [build_context(VERIFICATION)])
+    answer = C_ECHO()
+
+    association.dimse.msg_queue.put((1, answer))
+
+    assert association.dimse.get_msg(block=False) == (None, None)  # as its own thread looks in
+    assert association.dimse.get_msg(block=True) == (1, answer)
+    association.release()
 
 
 def test_a_study_is_found_with_its_counts(pacs_address: DicomAddress, a_study: Made) -> None:
