@@ -1,8 +1,12 @@
 """News of a study, whichever door it came in by."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from gateway.model.act import Act
 from gateway.model.image import ImageDescription, StoredObject
+from gateway.model.order import Order
+from gateway.model.patient import PatientWord
 from gateway.model.report import Report
 from indexer.contract.identifiers import Uid
 
@@ -18,9 +22,26 @@ class InstanceStored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyAnnounced:
-    """The PACS holds a whole study (Instance Availability Notification, RAD-49)."""
+    """Something about what the PACS holds of a study is new: it has to be asked (IAN, MPPS…)."""
 
     study: Uid
+    by: str = "ian"
+    """What told it, for the study's history: `ian`, `mpps`, `webhook`, `commitment` or `sweep`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstancesRejected:
+    """A rejection note (IOCM, RAD-66): these instances of the study must not be shown any more.
+
+    The note outlives them: it holds for what comes after it, too.
+    """
+
+    study: Uid
+    note: Uid
+    """SOP Instance UID of the note."""
+    code: str
+    """Its title (CID 7011): 113001, 113037, 113038 or 113039."""
+    instances: tuple[Uid, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +51,32 @@ class ReportReceived:
     message_digest: str
     """SHA-256 of the message, in hex: the same bytes again are no other word."""
     report: Report
+    said_at: datetime | None = None
+    """MSH-7, aware; None where it holds no time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReceived:
+    """The RIS sent an order, or a word about an exam that was ordered."""
+
+    message_digest: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientTold:
+    """The master patient index sent a word about a patient."""
+
+    message_digest: str
+    word: PatientWord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonActed:
+    """A person decided something about a study."""
+
+    study: Uid
+    act: Act
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

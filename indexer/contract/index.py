@@ -17,6 +17,14 @@ class Index(Protocol):
             SubmissionRejected: it refused, and would refuse again.
         """
 
+    async def withdraw(self, entry_id: str) -> None:
+        """Have the index show an entry to nobody any more; a repeat, or an unknown id, is success.
+
+        Raises:
+            IndexUnavailable: it does not answer, or what became of the request is unknown.
+            SubmissionRejected: it refused, and would refuse again.
+        """
+
     async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
         """Entries that match, newest first.
 

@@ -1,0 +1,45 @@
+"""Puts together what serves DICOMweb."""
+
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from gateway.app.parts import MIB, Parts
+from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.search import CatalogueSearch
+from gateway.retrieval.files import FileReader
+from gateway.retrieval.instances import Source
+from gateway.retrieval.pacs_source import PacsSource
+from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.routes import build_routes, build_search_routes
+from gateway.retrieval.search import Searcher
+from gateway.retrieval.store_source import StoreSource
+from gateway.retrieval.transcode import Transcoder
+
+
+def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]:
+    objects = parts.objects
+    catalogue = Catalogue(parts.database, parts.studies, clock=parts.clock, on_news=on_news)
+    transcoder = Transcoder(
+        objects.new_spool,
+        objects.discard_spool,
+        size_bytes_max=parts.settings.reencoded_mib_max * MIB,
+    )
+    parts.stack.callback(transcoder.close)
+    files = FileReader()
+    parts.stack.callback(files.close)
+    from_pacs = PacsSource(
+        catalogue,
+        parts.mediator,
+        parts.directory.requestors,
+        path=objects.path,
+        discard=objects.discard_spool,
+        files=files,
+    )
+    sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
+    retriever = Retriever(parts.policy, catalogue, sources)
+    searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
+    return [
+        *build_routes(parts.policy, retriever, transcoder, files),
+        *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
+    ]

@@ -1,0 +1,113 @@
+"""What the gateway is made of: storage, repositories, the PACS and the index, opened in order."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from gateway.catalogue.pacs import Pacs, PacsDirectory
+from gateway.catalogue.standings import Standings
+from gateway.catalogue.studies import Studies
+from gateway.clock import Clock
+from gateway.dimse.move_mediator import MoveMediator
+from gateway.dimse.scu import PynetdicomRequestor
+from gateway.manifest.centre import Centre
+from gateway.publication.outbox import Outbox
+from gateway.security.policy import Policy
+from gateway.settings import Settings
+from gateway.storage.database import Database
+from gateway.storage.lock import FolderLock
+from gateway.storage.migrations import migrate
+from gateway.storage.objects import ObjectStore
+from gateway.storage.sqlite import SqliteDatabase
+from indexer.client.mhd import MhdIndex
+from indexer.contract.index import Index
+
+MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the rest of the gateway is made of. The stack ends what was opened, last first."""
+
+    stack: AsyncExitStack
+    settings: Settings
+    policy: Policy
+    clock: Clock
+    database: Database
+    objects: ObjectStore
+    studies: Studies
+    standings: Standings
+    outbox: Outbox
+    directory: PacsDirectory
+    mediator: MoveMediator
+    index: Index
+
+
+async def open_parts(
+    stack: AsyncExitStack, settings: Settings, policy: Policy, clock: Clock
+) -> Parts:
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # First, for opening the store empties the spool of whoever else might use it.
+    stack.enter_context(FolderLock(settings.data_dir))
+    database = await SqliteDatabase.open(settings.data_dir / "gateway.sqlite")
+    stack.push_async_callback(database.close)
+    await migrate(database, "gateway.migrations")
+    objects = ObjectStore.open(settings.data_dir / "store")
+    stack.callback(objects.close)
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    return Parts(
+        stack=stack,
+        settings=settings,
+        policy=policy,
+        clock=clock,
+        database=database,
+        objects=objects,
+        studies=Studies(database.dialect),
+        standings=Standings(database.dialect),
+        outbox=Outbox(database.dialect),
+        directory=_pacs_directory(stack, settings),
+        mediator=MoveMediator(ae_title=settings.ae_title),
+        index=MhdIndex(settings.index_url, session),
+    )
+
+
+def _pacs_directory(stack: AsyncExitStack, settings: Settings) -> PacsDirectory:
+    threads = ThreadPoolExecutor(settings.pacs_requests_max, thread_name_prefix="pacs")
+    stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    return PacsDirectory(
+        [
+            Pacs(
+                requestor=PynetdicomRequestor(
+                    one.host,
+                    one.port,
+                    called_ae=one.ae_title,
+                    calling_ae=settings.ae_title,
+                    executor=threads,
+                ),
+                patient_id_issuer=one.patient_id_issuer,
+                accession_issuer=one.accession_issuer,
+            )
+            for one in settings.pacs
+        ]
+    )
+
+
+def centre_of(settings: Settings) -> Centre:
+    return Centre(
+        public_url=settings.base_url,
+        ae_title=settings.ae_title,
+        location_uid=settings.own_location_uid,
+        organisation_id=settings.organisation_id,
+        organisation_name=settings.organisation_name,
+        time_zone=ZoneInfo(settings.time_zone),
+        manufacturer="DRIM-M gateway",
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    """Of a setting."""
+    return int(seconds * 1000)

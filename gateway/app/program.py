@@ -1,0 +1,116 @@
+"""Runs a gateway: opens its parts and its doors, and ends them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import random
+
+from fastapi import FastAPI
+
+from gateway.app.consulting import dicomweb_routes
+from gateway.app.doors import listen_dicom, listen_mllp
+from gateway.app.parts import Parts, milliseconds, open_parts
+from gateway.app.publishing import build_publisher
+from gateway.catalogue.discards import Discards
+from gateway.clock import Clock, system_clock
+from gateway.federation.resolver import Resolver
+from gateway.intake.assembler import Assembler
+from gateway.lifecycle import Janitor, workers
+from gateway.publication.dispatcher import Dispatcher
+from gateway.security.policy import OpenAccess, Policy, RefuseAll
+from gateway.serving import listen, serve, stop_on_signals, url_of
+from gateway.settings import Settings
+from gateway.storage.database import Transaction
+from gateway.telemetry import configure_logging
+from gateway.web import build_web
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway that runs: what serves it over HTTP, and where it listens for the rest."""
+
+    http: FastAPI
+    dicom_port: int
+    mllp_port: int
+
+
+async def run(settings: Settings, *, open_access: bool) -> None:
+    """Run a gateway until SIGINT or SIGTERM.
+
+    Raises:
+        OSError: a port cannot be listened on, or the data folder cannot be used.
+        StorageUnavailable: another gateway uses the folder, or its database cannot be opened.
+        MigrationRefused: the database is of another program, or of a newer one.
+    """
+    configure_logging()
+    if open_access:
+        log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
+    policy = choose_policy(settings, open_access=open_access)
+    stop = stop_on_signals()
+    with listen(settings.bind, settings.http_port) as listening:
+        async with opened(settings, policy) as gateway:
+            ports = {"dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
+            log.info("listening", extra=ports | {"http": url_of(listening)})
+            await serve(gateway.http, listening, stop=stop)
+
+
+def choose_policy(settings: Settings, *, open_access: bool) -> Policy:
+    """Who is let in: everyone on this machine, or the configured machines of the centre."""
+    if open_access:
+        return OpenAccess()
+    titles = {pacs.ae_title for pacs in settings.pacs} | settings.calling_ae_titles
+    senders = frozenset(str(address) for address in settings.hl7_senders)
+    return RefuseAll(calling_ae_titles=frozenset(titles), hl7_senders=senders)
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, policy: Policy, *, clock: Clock = system_clock
+) -> AsyncIterator[Gateway]:
+    """A gateway at work but for HTTP, which its caller serves; ended on leaving."""
+    async with AsyncExitStack() as stack:
+        parts = await open_parts(stack, settings, policy, clock)
+        janitor = Janitor(
+            parts.database, Discards(parts.database.dialect), parts.objects, clock=clock
+        )
+        await janitor.sweep(older_than_s=0.0)  # nothing is under way yet
+        await _release_claims(parts)
+        dispatcher = Dispatcher(
+            parts.database, parts.outbox, parts.standings, parts.index, clock=clock, draw=random
+        )
+        publisher = build_publisher(parts, on_enqueued=dispatcher.worker.wake)
+        await stack.enter_async_context(
+            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run())
+        )
+        assembler = Assembler(
+            parts.database,
+            parts.studies,
+            parts.objects,
+            clock=clock,
+            settle_ms=milliseconds(settings.study_settle_s),
+            on_news=publisher.worker.wake,
+        )
+        dicom = await listen_dicom(parts, assembler)
+        mllp = await listen_mllp(parts, assembler)
+        http = build_web(
+            policy,
+            Resolver(policy, parts.index),
+            dicomweb_routes(parts, on_news=publisher.worker.wake),
+            database=parts.database,
+            standings=parts.standings,
+            outbox=parts.outbox,
+        )
+        yield Gateway(http=http, dicom_port=dicom.port, mllp_port=mllp.port)
+
+
+async def _release_claims(parts: Parts) -> None:
+    """The folder is ours alone, so whoever held a lease in it is dead."""
+
+    async def work(tx: Transaction) -> None:
+        await parts.standings.release_claims(tx)
+        await parts.outbox.release_claims(tx)
+
+    await parts.database.write(work)
