@@ -1,0 +1,86 @@
+"""Takes in an instance that was pushed to the gateway, whichever door it came in by.
+
+C-STORE and STOW-RS write what arrives as a Part 10 file with the gateway's own file meta
+information, and hand it over here. Once `take` returns, the sender may delete its copy. An
+instance that comes again changes nothing.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.catalogue.header import Header, read_header
+from gateway.errors import InvalidRequest
+from gateway.intake.assembler import Assembler
+from gateway.model.image import StoredObject
+from gateway.model.notification import InstanceStored
+from gateway.storage.objects import ObjectStore
+from indexer.contract.identifiers import Uid
+
+
+class Mismatch(InvalidRequest):
+    """The data set is not what its sender said that it would be."""
+
+
+class OtherClass(Mismatch):
+    """The data set is of another SOP class."""
+
+
+class OtherStudy(Mismatch):
+    """The data set is of another study."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledInstance:
+    """An instance that has arrived whole, and what its sender said of it before."""
+
+    path: Path
+    """A Part 10 file in the object store's spool, with the gateway's own file meta information."""
+    sop_class: Uid
+    instance: Uid
+    transfer_syntax: Uid
+    digest_sha256: str
+    """Of the data set as sent, without preamble and group 0002; lower-case hex."""
+    size_bytes: int
+    """Of the data set as sent; it is the last so many bytes of the file."""
+    study: Uid | None = None
+    """Where the sender named one."""
+
+
+class InstanceIntake:
+    """Makes pushed instances durable, and tells of them."""
+
+    def __init__(self, assembler: Assembler, objects: ObjectStore) -> None:
+        self._assembler = assembler
+        self._objects = objects
+
+    async def take(self, arrived: SpooledInstance) -> Header:
+        """Keep an instance; on return it is durable here, and its spooled path is void.
+
+        Raises:
+            InvalidRequest: it cannot be read, or, as a `Mismatch`, is not what its sender said.
+                The spooled file is still there.
+            StorageUnavailable: it could not be made durable; the sender must keep its copy.
+        """
+        header = await asyncio.to_thread(read_header, arrived.path)
+        _check(header, arrived)
+        key = await self._objects.keep(arrived.path)
+        stored = StoredObject(
+            key=key,
+            transfer_syntax=arrived.transfer_syntax,
+            size_bytes=arrived.size_bytes,
+            sha256=arrived.digest_sha256,
+        )
+        await self._assembler.instance_stored(
+            InstanceStored(study=header.study, image=header.image, stored=stored)
+        )
+        return header
+
+
+def _check(header: Header, arrived: SpooledInstance) -> None:
+    if header.image.instance != arrived.instance:
+        raise Mismatch("the data set is not the instance that its sender names")
+    if header.image.sop_class != arrived.sop_class:
+        raise OtherClass("the data set is not of the class that its sender names")
+    if arrived.study not in (None, header.study):
+        raise OtherStudy("the data set is not of the study that its sender names")
