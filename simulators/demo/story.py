@@ -11,8 +11,9 @@ from aiohttp import ClientError
 
 from simulators.demo.world import World
 from simulators.imaging_centre.dimse import Unanswered
+from simulators.imaging_centre.mllp import NotAcknowledged, send
 from simulators.imaging_centre.modality import MadeInstance, NotStored, look_at, send_study
-from simulators.imaging_centre.ris import NotAcknowledged, build_message, send_report
+from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import TIME_ZONE, Examination
 from simulators.viewers.admissible import ADMISSIBLE
 from simulators.viewers.index_search import (
@@ -128,7 +129,7 @@ async def _tell(world: World, case: Case) -> int:
 
 async def _send_report(world: World, case: Case) -> int:
     report = build_message(case.reported, sent_at=datetime.now(TIME_ZONE))
-    await send_report(report, world.gateway.host, world.ports.mllp)
+    await send(report, world.gateway.host, world.ports.mllp)
     return _now_ms()
 
 

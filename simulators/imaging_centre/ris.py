@@ -1,30 +1,35 @@
-"""A centre's RIS: sends the validated report of an examination to the gateway.
+"""A centre's RIS: the messages that bring a report, replace it, or take it back.
 
-The message is `ORU^R01` 2.5 as the French volet "Transmission d'un document CDA-R2 en HL7v2" lays
-it out, framed for MLLP and sent here without the help of any HL7 library.
+`ORU^R01` 2.5 and `MDM^T02`, `T10` and `T04` 2.6, as the French volet "Transmission d'un document
+CDA-R2 en HL7v2" lays them out.
 """
 
-import asyncio
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
+from enum import Enum
+from typing import Final
 
 from simulators.imaging_centre.cda import build_report
-from simulators.synthetic.examination import Examination
-from simulators.synthetic.identity import (
-    CENTRE,
-    RADIOLOGIST,
-    REFERRER,
-    Patient,
-    Professional,
+from simulators.imaging_centre.document import Document, first_version
+from simulators.imaging_centre.hl7 import (
+    VALIDATED,
+    Header,
+    build,
+    doctor,
+    escape,
+    pid,
+    sender,
+    visit,
 )
-from simulators.synthetic.uids import uid_of
+from simulators.imaging_centre.mllp import Message
+from simulators.synthetic.examination import Examination
+from simulators.synthetic.identity import REFERRER, Patient
 
-ANSWER_BYTES_MAX = 64 * 1024
-_START, _END = b"\x0b", b"\x1c\r"  # the MLLP frame, HL7 2.5 appendix C §4.3
 _KIND = "18748-4^CR d'imagerie médicale^LN"
-_PROFESSIONALS, _STRUCTURES = "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
+_PROFILE = "2.1^CISIS_CDA_HL7_V2"
+_STRUCTURES = "1.2.250.1.71.4.2.2"
+_OPERATOR = "OP1^TESTEUR^ANNE^^^^^^RIS&1.2.250.1.154&ISO^U^^^RI"
 
 # Where the document goes and who sees it; the values are those of a usual report, which the
 # patient reads once a doctor has announced it.
@@ -40,102 +45,117 @@ _FLAGS = (
     ("ACK_RECEPTION", "Accusé de réception", "N"),
     ("ACK_LECTURE_MSS", "Accusé de lecture", "N"),
 )
+FLAG_CODES: Final = frozenset(code for code, _label, _answer in _FLAGS)
+OTHER_SPELLINGS: Final = {
+    "INVISIBLE_REPRESENTANTS_LEGAUX": "INVISIBLE_REP_LEGAUX",
+    "INVISIBLE_REPRENSANTS_LEGAUX": "INVISIBLE_REP_LEGAUX",
+    "MODIF_CONFIDENTIALITYCODE": "MODIF_CONF_CODE",
+}
+"""What some senders write, by what the volet writes."""
+
+USUAL: Final[Mapping[str, str]] = {}
 
 
-class NotAcknowledged(Exception):
-    """The gateway did not answer, or answered something else than `AA`."""
+class Action(Enum):
+    """What a message does with its document: ORC-1, OBX-11, and the event of an MDM."""
+
+    NEW = ("NW", "F", "T02")
+    REPLACE = ("RO", "C", "T10")
+    DELETE = ("CA", "D", "T04")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A message ready to be sent."""
-
-    control_id: str
-    text: str
+def build_message(examination: Examination, *, sent_at: datetime) -> Message:
+    """The `ORU^R01` of a new report on the examination."""
+    return build_oru(first_version(examination), header=Header(sent_at=sent_at))
 
 
-def build_message(examination: Examination, *, sent_at: datetime) -> Report:
-    """The `ORU^R01` of a new report on the examination; every segment ends in CR."""
-    # 20 characters at most (MSH-10, HL7 2.5 §2.15.9.10); the same report is the same message.
-    told = f"{examination.study_uid}/{examination.accession}/{examination.patient.ins}"
-    control_id = uuid5(NAMESPACE_OID, told).hex[:20]
-    cda = build_report(examination, uid_of("report", told))
-    document = f"^TEXT^XML^Base64^{b64encode(cda).decode('ascii')}"
-    order = _escape(examination.order)
-    segments = [
-        f"MSH|^~\\&|RIS_SIM|{_escape(CENTRE.name)}|GATEWAY|{_escape(CENTRE.name)}|"
-        f"{sent_at:%Y%m%d%H%M%S}||ORU^R01^ORU_R01|{control_id}|P|2.5|||||FRA|UNICODE UTF-8|||"
-        "2.1^CISIS_CDA_HL7_V2",
-        _pid(examination.patient),
-        f"PV1|1|O|RADIO1||||||||||||||||{order}^^^AUT-AFFECTATION&{CENTRE.number}&M^VN^^"
-        f"{examination.started_at:%Y%m%d}",
-        "ORC|NW|",
-        f"OBR|1|{order}|{order}|{_KIND}||||||||||||{_doctor(REFERRER)}||{order}|||||||F|||||||"
-        f"{RADIOLOGIST.number}&{RADIOLOGIST.family}&{RADIOLOGIST.given}",
-        f"OBX|1|ED|{_KIND}||{document}||||||F|",
-        f"PRT||UC||SB^^participation|{_sender()}|||{_escape(CENTRE.name)}^^^^^ASIP-SANTE-ST&"
-        f"{_STRUCTURES}&ISO^FINEG^^^{CENTRE.number}",
-        *(
-            f"OBX|{number}|CE|{code}^{label}^MetaDMPMSS||{answer}^^expandedYes-NoIndicator||||||F|"
-            for number, (code, label, answer) in enumerate(_FLAGS, start=2)
-        ),
-    ]
-    return Report(control_id, "".join(f"{segment}\r" for segment in segments))
+def build_oru(
+    document: Document,
+    *,
+    header: Header,
+    action: Action | None = None,
+    flags: Mapping[str, str] = USUAL,
+    announced: Patient | None = None,
+    status: str = VALIDATED,
+) -> Message:
+    """The `ORU^R01` that brings, replaces or takes back the document.
 
-
-async def send_report(report: Report, host: str, port: int, *, within_s: float = 30.0) -> None:
-    """Send a report on a connection of its own and wait for its acknowledgement.
-
-    Raises:
-        NotAcknowledged: nobody answers in time, or the answer is not `AA` for this message.
+    Args:
+        action: what the document itself says unless it is named.
+        flags: answers that are not the usual ones, `Y` or `N`, by the code as it is spelt.
+        announced: the patient of PID, where the document's is another.
+        status: PID-32.
     """
-    try:
-        async with asyncio.timeout(within_s):
-            answer = await _exchange(report.text.encode(), host, port)
-    except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
-        raise NotAcknowledged("no acknowledgement came") from error
-    fields = [segment.split("|") for segment in answer.split("\r")]
-    acknowledged = next((field[1:3] for field in fields if field[0] == "MSA"), [])
-    if acknowledged != ["AA", report.control_id]:
-        raise NotAcknowledged(f"the report was not accepted: {' '.join(acknowledged[:1])}")
+    examination = document.examination
+    order, doctor_ = escape(examination.order), document.author
+    control, result, _event = _action(document, action).value
+    segments = [
+        pid(announced or document.patient, status=status),
+        visit(examination),
+        f"ORC|{control}|",
+        f"OBR|1|{order}|{order}|{_KIND}||||||||||||{doctor(REFERRER)}||{order}|||||||F|||||||"
+        f"{doctor_.number}&{escape(doctor_.family)}&{escape(doctor_.given)}",
+        f"OBX|1|ED|{_KIND}||^TEXT^XML^Base64^{_encoded(document)}||||||{result}|",
+        _participation(document),
+        *_flag_segments("CE", flags),
+    ]
+    return build(header, "ORU^R01^ORU_R01", "2.5", segments, profile=_PROFILE)
 
 
-async def _exchange(message: bytes, host: str, port: int) -> str:
-    reader, writer = await asyncio.open_connection(host, port, limit=ANSWER_BYTES_MAX)
-    try:
-        writer.write(_START + message + _END)
-        await writer.drain()
-        framed = await reader.readuntil(_END)
-    finally:
-        writer.close()
-        await writer.wait_closed()
-    return framed.removeprefix(_START).removesuffix(_END).decode()
+def build_mdm(
+    document: Document,
+    *,
+    header: Header,
+    action: Action | None = None,
+    flags: Mapping[str, str] = USUAL,
+    announced: Patient | None = None,
+    status: str = VALIDATED,
+) -> Message:
+    """The `MDM` that does with the document what `build_oru` does, by an event for each."""
+    written = f"{document.written_at:%Y%m%d%H%M%S}"
+    control, result, event = _action(document, action).value
+    segments = [
+        f"EVN||{written}|||{_OPERATOR}|{written}",
+        pid(announced or document.patient, status=status),
+        visit(document.examination),
+        f"ORC|{control}|",
+        f"OBR|1|||{_KIND}|",
+        f"TXA|1|18748-4|TEXT|{written[:12]}||||||||{document.document_id}|{document.replaces}"
+        f"||||AU|||||{document.author.number}",
+        f"OBX|1|ED|{_KIND}||^text^XML^Base64^{_encoded(document)}||||||{result}|",
+        _participation(document),
+        *_flag_segments("CWE", flags),
+    ]
+    return build(header, f"MDM^{event}^MDM_T02", "2.6", segments, profile=_PROFILE)
 
 
-def _pid(patient: Patient) -> str:
-    name, given = _escape(patient.birth_name), _escape(patient.given_names[0])
+def _action(document: Document, action: Action | None) -> Action:
+    return action or (Action.REPLACE if document.replaces else Action.NEW)
+
+
+def _encoded(document: Document) -> str:
+    return b64encode(build_report(document)).decode("ascii")
+
+
+def _participation(document: Document) -> str:
+    organisation = document.organisation
     return (
-        f"PID|||{patient.ins}^^^ASIP-SANTE-INS-NIR&{patient.ins_oid}&ISO^INS^^~"
-        f"{_escape(patient.local_id)}^^^AUT-AFFECTATION&{patient.local_id_issuer}&ISO^PI||"
-        f"{name}^{given}^{_escape(' '.join(patient.given_names))}^^^^L~{name}^^^^^^D||"
-        f"{patient.birth_date}|{patient.sex}|||^^^^^^BDL^^{patient.birth_place}||||||||||||C"
-        "||||||||"
-        "N|VALI"
+        f"PRT||UC||SB^^participation|{sender(document.author)}|||{escape(organisation.name)}^^^^^"
+        f"ASIP-SANTE-ST&{_STRUCTURES}&ISO^FINEG^^^{organisation.number}"
     )
 
 
-def _doctor(doctor: Professional) -> str:
-    return f"{doctor.number}^{doctor.family}^{doctor.given}^^^DR^^^^D^^^RPPS"
-
-
-def _sender() -> str:
-    return (
-        f"{RADIOLOGIST.number}^{RADIOLOGIST.family}^{RADIOLOGIST.given}^^^^^^ASIP-SANTE-PS&"
-        f"{_PROFESSIONALS}&ISO^D^^^RPPS"
-    )
-
-
-def _escape(text: str) -> str:
-    """The text without the delimiters' own meaning (HL7 2.5 §2.7)."""
-    escapes = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
-    return "".join(escapes.get(character, character) for character in text)
+def _flag_segments(value_type: str, flags: Mapping[str, str]) -> list[str]:
+    """One OBX per flag, in the order of the volet; a spelling of one's own stands in its place."""
+    spelt = {OTHER_SPELLINGS.get(code, code): code for code in flags}
+    if not spelt.keys() <= FLAG_CODES:
+        raise ValueError("no such flag")
+    rows = [
+        (spelt.get(code, code), label, flags.get(spelt.get(code, code), usual))
+        for code, label, usual in _FLAGS
+    ]
+    return [
+        f"OBX|{number}|{value_type}|{code}^{label}^MetaDMPMSS||{answer}^^expandedYes-NoIndicator"
+        "||||||F|"
+        for number, (code, label, answer) in enumerate(rows, start=2)
+    ]

@@ -5,7 +5,12 @@ from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from simulators.synthetic.identity import Patient, make_patient
+from simulators.synthetic.identity import (
+    ACCESSION_ISSUER,
+    ORDER_ISSUER,
+    Patient,
+    make_patient,
+)
 from simulators.synthetic.uids import uid_of
 
 TIME_ZONE = ZoneInfo("Europe/Paris")
@@ -21,6 +26,10 @@ class Act:
     region: str
     """SNOMED CT code of JDV_RegionAnatomique_CISIS."""
     region_label: str
+    ccam: str = ""
+    """Code of the act in the French classification; empty where the report leaves it out."""
+    modality: str = ""
+    """Code of the modality as the report writes it, where it is not that of the images."""
 
 
 _THORAX = {"region": "67734004", "region_label": "segment thoracique du tronc"}
@@ -65,11 +74,15 @@ class Examination:
     """Number that the requester gave to the order."""
     study_id: str
     started_at: datetime
+    accession_issuer: str = ACCESSION_ISSUER
+    order_issuer: str = ORDER_ISSUER
+    coded_act: Act | None = None
+    """The act in words of its own; None takes those usual for the modality."""
 
     @property
     def act(self) -> Act:
         """The act's codes; a modality that this centre has not counts as a CT."""
-        return ACTS.get(self.modality, ACTS["CT"])
+        return self.coded_act or ACTS.get(self.modality, ACTS["CT"])
 
 
 def make_examination(seed: int, number: int, modality: str) -> Examination:

@@ -4,7 +4,8 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-from simulators.imaging_centre.ris import Report, build_message
+from simulators.imaging_centre.mllp import Message
+from simulators.imaging_centre.ris import build_message
 from tests.support.reports import replaced
 from tests.support.world import Study
 
@@ -14,7 +15,9 @@ _SET_ID = re.compile(r'<setId root="([0-9.]+)"/>')
 Changes = Sequence[tuple[str, str]]
 
 
-def a_report(study: Study, *, version: int = 1, message: Changes = (), cda: Changes = ()) -> Report:
+def a_report(
+    study: Study, *, version: int = 1, message: Changes = (), cda: Changes = ()
+) -> Message:
     """A version of the study's report, with a document id of its own in their one set.
 
     Args:
@@ -37,7 +40,7 @@ def a_report(study: Study, *, version: int = 1, message: Changes = (), cda: Chan
         written = replaced(written, numbered.format(1), numbered.format(version))
     for old, new in cda:
         written = replaced(written, old, new)
-    return Report(control_id, text.replace(document, b64encode(written.encode()).decode()))
+    return Message(control_id, text.replace(document, b64encode(written.encode()).decode()))
 
 
 def flagged(code: str, answer: str, *, before: str = "N") -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from simulators.imaging_centre.dimse import Unanswered
-from simulators.imaging_centre.ris import NotAcknowledged
+from simulators.imaging_centre.mllp import NotAcknowledged
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import again, is_published_once, nothing_written
 from tests.scenarios.proxy import Way, open_proxy

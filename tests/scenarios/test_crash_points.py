@@ -13,7 +13,8 @@ from functools import partial
 import pytest
 
 from simulators.imaging_centre.dimse import Unanswered
-from simulators.imaging_centre.ris import NotAcknowledged, build_message
+from simulators.imaging_centre.mllp import NotAcknowledged
+from simulators.imaging_centre.ris import build_message
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import (
     a_minute_passes,

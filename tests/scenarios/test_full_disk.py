@@ -5,8 +5,8 @@ import resource
 
 import pytest
 
+from simulators.imaging_centre.mllp import NotAcknowledged
 from simulators.imaging_centre.modality import NotStored
-from simulators.imaging_centre.ris import NotAcknowledged
 from tests.support.world import World, until
 
 FULL_BYTES = 48 * 1024  # smaller than an instance, and than the log of the database already is

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulators.imaging_centre.ris import Report
+from simulators.imaging_centre.mllp import Message
 from simulators.synthetic.identity import Patient, make_patient
 from tests.scenarios.reports import a_report
 from tests.support.world import SEED, Study, World, a_world
@@ -54,31 +54,31 @@ async def is_published_at_last(world: World, study: Study, revision: int = 1) ->
     assert await world.fetch(study) == study.digests
 
 
-def on_another_accession(study: Study) -> Report:
+def on_another_accession(study: Study) -> Message:
     accession = study.examination.accession
     return a_report(study, cda=[(f'"{accession}"', f'"{accession}-X"')])
 
 
-def on_another_patient(study: Study) -> Report:
+def on_another_patient(study: Study) -> Message:
     patient = study.examination.patient
     changes = [(patient.ins, STRANGER.ins), (patient.local_id, STRANGER.local_id)]
     return a_report(study, message=changes, cda=changes)
 
 
-def on_an_identity_that_is_not_validated(study: Study) -> Report:
+def on_an_identity_that_is_not_validated(study: Study) -> Message:
     return a_report(study, message=[("|VALI\r", "|PROV\r")])
 
 
-def on_another_patient_in_its_cda(study: Study) -> Report:
+def on_another_patient_in_its_cda(study: Study) -> Message:
     return a_report(study, cda=[(study.examination.patient.ins, STRANGER.ins)])
 
 
-def without_a_national_number(study: Study) -> Report:
+def without_a_national_number(study: Study) -> Message:
     change = (study.examination.patient.ins, "1234")
     return a_report(study, message=[change], cda=[change])
 
 
-def with_a_flag_that_nobody_knows(study: Study) -> Report:
+def with_a_flag_that_nobody_knows(study: Study) -> Message:
     known = "ACK_LECTURE_MSS^Accusé de lecture^MetaDMPMSS||N"
     return a_report(study, message=[(known, "MASQUE_A_TOUS^Nouveau^MetaDMPMSS||Y")])
 
@@ -88,7 +88,7 @@ class Fault:
     """A report that does not go with its images, and the code that tells so."""
 
     code: str
-    report: Callable[[Study], Report]
+    report: Callable[[Study], Message]
 
 
 FAULTS = [

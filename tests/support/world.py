@@ -17,10 +17,11 @@ from aiohttp import ClientSession, ClientTimeout
 
 from simulators.imaging_centre.archive import Archive
 from simulators.imaging_centre.dimse import DicomAddress
+from simulators.imaging_centre.mllp import Message, send
 from simulators.imaging_centre.modality import look_at, send_study
 from simulators.imaging_centre.notifier import Notifier
 from simulators.imaging_centre.pacs import Pacs
-from simulators.imaging_centre.ris import Report, build_message, send_report
+from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER, Patient
 from simulators.synthetic.studies import save_study
@@ -167,7 +168,7 @@ class World:
         for path in study.files:
             self._archive.store(path.read_bytes())
 
-    async def report(self, report: Study | Report, *, port: int | None = None) -> None:
+    async def report(self, report: Study | Message, *, port: int | None = None) -> None:
         """Send a report, that of the study as it is or one made before, and have its AA.
 
         Args:
@@ -175,7 +176,7 @@ class World:
         """
         if isinstance(report, Study):
             report = build_message(report.examination, sent_at=report.examination.started_at)
-        await send_report(report, HOST, port or self.mllp_port)
+        await send(report, HOST, port or self.mllp_port)
 
     async def get(self, path: str) -> Any:
         """What the gateway answers in JSON."""

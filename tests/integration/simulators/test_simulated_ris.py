@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from simulators.imaging_centre.ris import NotAcknowledged, build_message, send_report
+from simulators.imaging_centre.mllp import NotAcknowledged, send
+from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import TIME_ZONE, make_examination
 
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=TIME_ZONE)
@@ -42,7 +43,7 @@ async def test_a_report_is_framed_and_its_acknowledgement_read() -> None:
         return acknowledge("AA", REPORT.control_id)
 
     async with a_receiver(answer) as port:
-        await send_report(REPORT, "127.0.0.1", port)
+        await send(REPORT, "127.0.0.1", port)
 
     assert heard == [b"\x0b" + REPORT.text.encode() + b"\x1c\r"]
 
@@ -61,14 +62,14 @@ async def test_a_report_is_framed_and_its_acknowledgement_read() -> None:
 async def test_no_other_answer_is_an_acknowledgement(answer: bytes) -> None:
     async with a_receiver(lambda _: answer) as port:
         with pytest.raises(NotAcknowledged):
-            await send_report(REPORT, "127.0.0.1", port)
+            await send(REPORT, "127.0.0.1", port)
 
 
 async def test_a_receiver_that_says_nothing_is_left(unheard: Callable[[], Awaitable[int]]) -> None:
     port = await unheard()
 
     with pytest.raises(NotAcknowledged):
-        await send_report(REPORT, "127.0.0.1", port, within_s=0.1)
+        await send(REPORT, "127.0.0.1", port, within_s=0.1)
 
 
 @pytest.fixture
