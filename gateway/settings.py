@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from ssl import SSLContext
 from typing import Annotated, Any, Final, Self
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,6 +29,7 @@ from pydantic_settings import (
 )
 
 from gateway.security.policy import OpenAccess, is_loopback
+from gateway.security.tls import server_context
 from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
 
 PREFIX: Final = "GATEWAY_"
@@ -68,7 +70,15 @@ class Settings(BaseSettings):
     """Address that every port listens on."""
     http_port: Port = 8080
     dicom_port: Port = 11112
+    dicom_tls_port: Port = 2762
+    """Listened on only where a TLS certificate is set."""
     mllp_port: Port = 2575
+    tls_certificate: Path | None = None
+    """PEM file of the gateway's certificate; with it, `tls_key` and `tls_ca` are needed."""
+    tls_key: Path | None = None
+    """PEM file of its private key, without a passphrase."""
+    tls_ca: Path | None = None
+    """PEM file of the authorities whose clients are let in by TLS."""
     ae_title: AeTitle = "DRIMBOX"
     """AE title of the gateway: what modalities and PACS call, and where a C-MOVE sends to."""
     index_url: str = "http://127.0.0.1:8090"
@@ -142,6 +152,14 @@ class Settings(BaseSettings):
             raise ValueError("two PACS share an AE title")
         return self
 
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        files = (self.tls_certificate, self.tls_key, self.tls_ca)
+        if any(files) and not all(files):
+            raise ValueError("TLS needs tls_certificate, tls_key and tls_ca, or none of them")
+        self.tls_context()  # a file that cannot be used stops the start, too
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -153,6 +171,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is passed in (the TOML file) gives way to the environment."""
         return env_settings, init_settings
+
+    def tls_context(self) -> SSLContext | None:
+        """For every TLS listener; None where no certificate is set.
+
+        Raises:
+            ValueError: a file cannot be used; the message names the setting.
+        """
+        if not (self.tls_certificate and self.tls_key and self.tls_ca):
+            return None
+        return server_context(certificate=self.tls_certificate, key=self.tls_key, ca=self.tls_ca)
 
     @property
     def base_url(self) -> str:

@@ -1,0 +1,50 @@
+"""What the gateway's TLS listeners ask of a peer: a certificate of the centre's own authority.
+
+DICOM (PS3.15 §B.12, the BCP 195 RFC 8996 profile) and HL7 listen with one context each, made here.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+CIPHERS_TLS12: Final = ":".join((
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+))  # fmt: skip
+"""Forward secrecy and authenticated encryption only (RFC 9325 §4.2); TLS 1.3 has nothing else."""
+
+
+def server_context(*, certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
+    """A server that proves who it is and lets in who has a certificate of the authority.
+
+    Args:
+        certificate: PEM, the gateway's own first, then the intermediate ones.
+        key: PEM, its private key without a passphrase.
+        ca: PEM, the authorities whose clients are let in; those of the system are not.
+
+    Raises:
+        ValueError: a file cannot be read, is not what it should be, or the key is another's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS_TLS12)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        # Without a passphrase of ours OpenSSL would ask for one at the terminal, and wait.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"GATEWAY_TLS_CERTIFICATE, GATEWAY_TLS_KEY: {_why(error)}") from None
+    try:
+        context.load_verify_locations(cafile=ca)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"GATEWAY_TLS_CA: {_why(error)}") from None
+    return context
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not a PEM file").lower().replace("_", " ")
+    return str(getattr(error, "strerror", None) or "cannot be read")
