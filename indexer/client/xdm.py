@@ -1,0 +1,40 @@
+"""The metadata of documents that travel on media instead of the wire: ITI-32, the XDM profile.
+
+A pointer reaches another gateway so when a centre changes its supplier. The metadata is the same
+as that of ITI-41, which some write with all of its envelope: both are read.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from lxml import etree
+
+from indexer.contract.document import Submission
+from indexer.wire.ebrim import submit_objects_request
+from indexer.wire.ebrim_reader import SubmittedDocument, read_submit_objects
+from indexer.wire.xml import open_xml
+
+MANIFEST_MIME_TYPE: Final = "application/dicom"
+
+
+def write_metadata(submission: Submission, *, uri: str) -> bytes:
+    """METADATA.XML of one document; the same submission, the same bytes.
+
+    Args:
+        uri: where the document lies, from the folder of the metadata (ITI TF-3 §4.2.3.2.26).
+    """
+    request = submit_objects_request(submission, uri=uri)
+    return etree.tostring(request, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def read_metadata(data: bytes) -> list[SubmittedDocument]:
+    """The DICOM documents of a METADATA.XML, without their bytes.
+
+    The ids of entries are left out: they are symbols, and an archive of the agency's demonstrator
+    holds random ones. Whoever needs an entry's id asks the index by the document's unique id.
+
+    Raises:
+        InvalidValue: the metadata cannot be read.
+    """
+    found = read_submit_objects(open_xml(data), mime_type=MANIFEST_MIME_TYPE)
+    return [replace(one, submission=replace(one.submission, replaces=None)) for one in found]

@@ -1,0 +1,169 @@
+"""The data types of HL7 v2 that XDS metadata is written in (ITI TF-3 §4.2.3.1.7), both ways.
+
+Delimiters within a value are escaped (HL7 2.5 §2.7.1). What is left out reads as empty.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from indexer.contract.document import (
+    Identifier,
+    Organisation,
+    PatientTraits,
+    Person,
+    ReferenceId,
+    ReferenceKind,
+)
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Ins, Oid
+from indexer.wire.vocabulary import ORGANISATIONS, PROFESSIONALS
+
+PATIENT_TYPE: Final = "NH"
+"""CX.5 of an INS: a national health identifier (HL7 table 0203)."""
+LOCAL_PATIENT_TYPE: Final = "PI"
+
+_ESCAPES: Final = {"\\": "\\E\\", "^": "\\S\\", "&": "\\T\\", "|": "\\F\\", "~": "\\R\\"}
+_UNESCAPES: Final = {escaped: plain for plain, escaped in _ESCAPES.items()}
+_ESCAPED = re.compile(r"\\[ESTFR]\\")
+_MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d{1,6})?Z?", re.ASCII)
+
+
+def write_moment(moment: datetime) -> str:
+    """A DTM in UTC and whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S").rjust(14, "0")
+
+
+def read_moment(text: str) -> datetime:
+    """A DTM, which is in UTC; a part left out counts as its start.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        raise InvalidValue("not a date and time")
+    parts = zip(found.groups(), (1, 1, 1, 0, 0, 0), strict=True)
+    try:
+        year, month, day, hour, minute, second = (int(part or start) for part, start in parts)
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise InvalidValue("not a date and time") from None
+
+
+def write_patient(patient: Ins) -> str:
+    """A CX of the affinity domain's patient."""
+    return _write_cx(patient.value, patient.oid, PATIENT_TYPE)
+
+
+def read_patient(text: str) -> Ins:
+    """The patient of a CX.
+
+    Raises:
+        InvalidValue: it holds no INS.
+    """
+    value, authority, _ = _read_cx(text)
+    return Ins(value=value, oid=Oid(authority))
+
+
+def write_local_patient(patient: Identifier) -> str:
+    """A CX of the patient in the centre."""
+    return _write_cx(patient.value, patient.authority, LOCAL_PATIENT_TYPE)
+
+
+def read_local_patient(text: str) -> Identifier:
+    """The patient in the centre, of a CX of any type."""
+    value, authority, _ = _read_cx(text)
+    return Identifier(value=value, authority=authority)
+
+
+def write_reference(reference: ReferenceId) -> str:
+    """A CXi."""
+    return _write_cx(reference.value, reference.authority, reference.kind.value)
+
+
+def read_reference(text: str) -> ReferenceId | None:
+    """The reference of a CXi; None where it is of a kind that the contract does not know."""
+    value, authority, kind = _read_cx(text)
+    known = {one.value: one for one in ReferenceKind}.get(kind)
+    if known is None or not value:
+        return None
+    return ReferenceId(kind=known, value=value, authority=authority)
+
+
+def write_person(person: Person) -> str:
+    """An XCN of a professional, by national number where there is one."""
+    name = [_escape(person.number), _escape(person.family), _escape(person.given)]
+    if not person.number:
+        return "^".join(name)
+    return "^".join([*name, *[""] * 5, f"&{PROFESSIONALS}&ISO", "D", "", "", "IDNPS"])
+
+
+def read_person(text: str) -> Person:
+    """The professional, or the system, of an XCN."""
+    parts = _parts(text, 3)
+    return Person(number=parts[0], family=parts[1], given=parts[2])
+
+
+def write_organisation(organisation: Organisation) -> str:
+    """An XON of a structure, by national number where there is one."""
+    name = _escape(organisation.name)
+    if not organisation.number:
+        return name
+    authority = f"&{ORGANISATIONS}&ISO"
+    return "^".join([name, *[""] * 4, authority, "IDNST", "", "", _escape(organisation.number)])
+
+
+def read_organisation(text: str) -> Organisation:
+    """The structure of an XON, whose number is the tenth component."""
+    parts = _parts(text, 10)
+    return Organisation(number=parts[9], name=parts[0])
+
+
+def write_traits(traits: PatientTraits) -> list[str]:
+    """The values of sourcePatientInfo: name of birth, date of birth, sex."""
+    name = "^".join([_escape(traits.birth_name), _escape(traits.given_name), *[""] * 4, "L"])
+    date = [f"PID-7|{_escape(traits.birth_date)}"] if traits.birth_date else []
+    return [f"PID-5|{name}", *date, f"PID-8|{_escape(traits.sex)}"]
+
+
+def read_traits(fields: list[str]) -> PatientTraits:
+    """The traits that sourcePatientInfo tells; sex is U where it is none of M and F."""
+    told: dict[str, str] = {}
+    for field in fields:
+        name, _, value = field.partition("|")
+        told.setdefault(name.strip(), value)
+    family, given = _parts(told.get("PID-5", ""), 2)
+    sex = told.get("PID-8", "").strip()
+    return PatientTraits(
+        birth_name=family,
+        given_name=given,
+        birth_date=_unescape(told.get("PID-7", ""))[:8],
+        sex=sex if sex in {"M", "F"} else "U",
+    )
+
+
+def _write_cx(value: str, authority: str, kind: str) -> str:
+    assigned = f"&{_escape(authority)}&ISO" if authority else ""
+    return "^".join([_escape(value), "", "", assigned, kind])
+
+
+def _read_cx(text: str) -> tuple[str, str, str]:
+    """Value, OID of its authority, and type."""
+    components = [*text.split("^"), *[""] * 5]
+    assigned = [*components[3].split("&"), "", ""]
+    return _unescape(components[0]), _unescape(assigned[1]), components[4]
+
+
+def _parts(text: str, count: int) -> list[str]:
+    """The first components, as many as asked for; of one with subcomponents, the first."""
+    components = [*text.split("^"), *[""] * count][:count]
+    return [_unescape(one.partition("&")[0]) for one in components]
+
+
+def _escape(text: str) -> str:
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(lambda found: _UNESCAPES[found[0]], text)
