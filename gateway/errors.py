@@ -9,6 +9,8 @@
     ├── Conflict             nothing: what is here does not fit together
     ├── Unavailable          try again, after `retry_after_s`
     │   ├── PacsUnavailable
+    │   │   ├── PacsBusy         with what it was asked before, for others
+    │   │   └── PacsRefused      it answered, with a status that says no
     │   └── StorageUnavailable
     └── Rejected             a peer refused for good: a person must look
         └── PacsAnswerUnreadable
@@ -57,6 +59,18 @@ class Unavailable(GatewayError):
 
 class PacsUnavailable(Unavailable):
     """The PACS does not answer, or broke off."""
+
+
+class PacsBusy(PacsUnavailable):
+    """The PACS answers, and is asked as much at once as it may be."""
+
+
+class PacsRefused(PacsUnavailable):
+    """The PACS refused a request with a status (PS3.7 Annex C)."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class StorageUnavailable(Unavailable):

@@ -55,6 +55,10 @@ class PacsSettings(BaseModel):
     """OID of who gives its patient ids, where its data sets name nobody."""
     accession_issuer: OidText = ""
     """OID of who gives its accession numbers, where its data sets name nobody."""
+    associations_max: PositiveInt = 4
+    """Associations that the gateway opens to it at once."""
+    moves_max: PositiveInt = 2
+    """Those among them that are C-MOVEs; one association is always left to C-FIND."""
 
 
 class Settings(BaseSettings):
@@ -150,6 +154,8 @@ class Settings(BaseSettings):
         titles = [one.ae_title for one in self.pacs]
         if len(titles) != len(set(titles)):
             raise ValueError("two PACS share an AE title")
+        if len(titles) > self.pacs_requests_max:
+            raise ValueError("pacs_requests_max: each PACS needs at least one request at a time")
         return self
 
     @model_validator(mode="after")

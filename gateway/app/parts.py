@@ -1,6 +1,5 @@
 """What the gateway is made of: storage, repositories, the PACS and the index, opened in order."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.turns import PacsThreads
 from gateway.manifest.centre import Centre
 from gateway.publication.outbox import Outbox
 from gateway.security.policy import Policy
@@ -76,8 +76,7 @@ async def open_parts(
 
 
 def _pacs_directory(stack: AsyncExitStack, settings: Settings) -> PacsDirectory:
-    threads = ThreadPoolExecutor(settings.pacs_requests_max, thread_name_prefix="pacs")
-    stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    threads = stack.enter_context(PacsThreads(settings.pacs_requests_max))
     return PacsDirectory(
         [
             Pacs(
@@ -86,7 +85,9 @@ def _pacs_directory(stack: AsyncExitStack, settings: Settings) -> PacsDirectory:
                     one.port,
                     called_ae=one.ae_title,
                     calling_ae=settings.ae_title,
-                    executor=threads,
+                    turns=threads.turns(
+                        associations_max=one.associations_max, moves_max=one.moves_max
+                    ),
                 ),
                 patient_id_issuer=one.patient_id_issuer,
                 accession_issuer=one.accession_issuer,

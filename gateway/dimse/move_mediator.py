@@ -21,10 +21,13 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.scu import SOME_FAILED, DimseRequestor, MoveOutcome
 from gateway.dimse.statuses import StoreStatus
-from gateway.errors import PacsUnavailable, Unavailable
+from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
+
+TURN_S_MAX = 60.0
+"""How long a move waits for another of the same instances, from a PACS that names no moves."""
 
 MESSAGE_ID_MAX = 65535  # an unsigned short, PS3.7 §9.1.1.1
 HEADER_BYTES_MAX = 256 * 1024  # of a file, within which its study and series are looked for
@@ -46,6 +49,11 @@ class Arrivals:
         self._arrived = 0
         self._is_over = False
         self._error: PacsUnavailable | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._is_over
 
     def __aiter__(self) -> Self:
         return self
@@ -110,12 +118,21 @@ class _Move:
     arrivals: Arrivals
     matched: set[Uid] = field(default_factory=set)
     """Instances that were matched without a message id: one per instance of the move."""
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once its turn has come: until then nothing that arrives is for it."""
 
     def covers(self, study: Uid, series: Uid, instance: Uid) -> bool:
         return (
             self.study == study
             and self.series in (None, series)
             and self.instance in (None, instance)
+        )
+
+    def overlaps(self, other: "_Move") -> bool:
+        """Whether the same PACS may send one instance for both."""
+        pairs = ((self.series, other.series), (self.instance, other.instance))
+        return (self.pacs_ae, self.study) == (other.pacs_ae, other.study) and all(
+            None in pair or len(set(pair)) == 1 for pair in pairs
         )
 
 
@@ -126,15 +143,27 @@ class MoveMediator:
         ae_title: ours: the destination of every move.
         moves_max: moves at one time.
         waiting_max: instances of one move that may wait for its consumer.
+        turn_s_max: seconds that a move waits for another of the same instances.
     """
 
-    def __init__(self, *, ae_title: str, moves_max: int = 64, waiting_max: int = 4) -> None:
+    def __init__(
+        self,
+        *,
+        ae_title: str,
+        moves_max: int = 64,
+        waiting_max: int = 4,
+        turn_s_max: float = TURN_S_MAX,
+    ) -> None:
         self._ae_title = ae_title
         self._moves_max = moves_max
         self._waiting_max = waiting_max
+        self._turn_s_max = turn_s_max
         self._moves: dict[int, _Move] = {}
+        """By message id, in the order in which they were opened."""
         self._names_moves: set[str] = set()
         """AE titles of the PACSs that were seen to name the move behind an instance."""
+        self._changed = asyncio.Event()
+        """Set, and made anew, when a move may have got its turn."""
 
     @asynccontextmanager
     async def move(
@@ -173,6 +202,7 @@ class MoveMediator:
             arrivals.close()
             asking.cancel()
             await asyncio.wait({asking})
+            self._tell_change()
 
     async def offer(self, request: StoreRequest) -> int | None:
         """Take an instance that a move asked for; the status to answer, once it was taken.
@@ -196,9 +226,15 @@ class MoveMediator:
 
     def _learn(self, request: StoreRequest) -> None:
         # Only of whom we ask: the titles of strangers would be without end.
-        title = request.peer.calling_ae
-        if any(move.pacs_ae == title for move in self._moves.values()):
-            self._names_moves.add(title)
+        titles = {request.peer.calling_ae}
+        if request.originator_ae == self._ae_title:
+            # It may store under another title than the one that it is asked by.
+            named = self._moves.get(request.originator_message_id or 0)
+            titles |= {named.pacs_ae} if named is not None else set()
+        asked = {move.pacs_ae for move in self._moves.values()}
+        if new := (titles & asked) - self._names_moves:
+            self._names_moves |= new
+            self._tell_change()
 
     def _allot_message_id(self) -> int:
         # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
@@ -209,6 +245,7 @@ class MoveMediator:
 
     async def _ask(self, pacs: DimseRequestor, message_id: int, move: _Move) -> None:
         try:
+            await self._take_turn(move)
             outcome = await pacs.move(
                 destination_ae=self._ae_title,
                 message_id=message_id,
@@ -223,6 +260,35 @@ class MoveMediator:
             move.arrivals.finish(PacsUnavailable("the move failed"))
         else:
             move.arrivals.finish(outcome)
+        self._tell_change()
+
+    async def _take_turn(self, move: _Move) -> None:
+        """Wait until nothing that arrives for the move can be taken for another's.
+
+        The wait is the asking task's, not the consumer's: who opens two moves before it reads the
+        first must not be kept from reading it.
+        """
+        try:
+            async with asyncio.timeout(self._turn_s_max):
+                while self._must_wait(move):
+                    await self._changed.wait()
+        except TimeoutError:
+            raise PacsBusy("the PACS sends the same to another", retry_after_s=1.0) from None
+        move.is_asked.set()
+
+    def _must_wait(self, move: _Move) -> bool:
+        if move.pacs_ae in self._names_moves:
+            return False
+        for earlier in self._moves.values():
+            if earlier is move:
+                return False
+            if earlier.overlaps(move) and not earlier.arrivals.is_over:
+                return True
+        return False
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
         move = self._moves.get(request.originator_message_id or 0)
@@ -246,9 +312,17 @@ class MoveMediator:
         if found is None:
             return None
         for move in moves:
-            # Two moves may ask for one study: each is given its own copy of every instance.
+            # Of moves that overlap one alone is asked for (see `_take_turn`), unless the PACS
+            # names moves after all: then each is given its own copy of every instance.
             instance = request.sop_instance
-            if move.covers(*found, instance) and instance not in move.matched:
+            if (
+                move.is_asked.is_set()
+                and move.covers(
+                    *found,
+                    instance,
+                )
+                and instance not in move.matched
+            ):
                 if not move.matched:
                     log.info("move_matched_by_study", extra={"pacs": move.pacs_ae})
                 move.matched.add(instance)

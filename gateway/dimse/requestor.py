@@ -1,10 +1,12 @@
 """pynetdicom's end of an association that we asked for, with the limits that it lacks."""
 
 import sys
+from contextlib import suppress
 from errno import EMSGSIZE
 from queue import Empty, Queue
-from socket import IPPROTO_TCP
+from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
 from ssl import SSLContext
+from threading import Lock
 from typing import Any
 
 from pynetdicom import AE
@@ -97,3 +99,60 @@ class Messages(Queue[Message]):
 
     def _get(self) -> Message:
         return super()._get() if super()._qsize() else END
+
+
+class Call:
+    """The association of one request, so that another thread can end it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_cancelled = False
+        self._association: Association | None = None
+        self._socket: socket | None = None
+
+    def opened(self, association: Association, *, stall_s: float) -> None:
+        """Called by pynetdicom once the connection is open."""
+        assert association.dul.socket is not None
+        connection = association.dul.socket.socket
+        assert connection is not None
+        # Without it each request of ours waits for the peer's delayed acknowledgement, 40 ms.
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        connection.settimeout(stall_s)  # pynetdicom has none of its own within a PDU
+        association.dimse.msg_queue = Messages()
+        with self._lock:
+            self._association, self._socket = association, connection
+            if self._is_cancelled:
+                self._cut()
+
+    def why_not(self, association: Association) -> str:
+        """Why no association came about."""
+        with self._lock:
+            if self._socket is None:
+                return "the PACS cannot be reached"
+        answer = association.acceptor.primitive
+        if association.is_rejected and answer is not None:
+            return f"the PACS rejects the association: {answer.reason_str}"
+        return "the PACS does not accept an association for this service"
+
+    def cancel(self) -> None:
+        """End the association; the thread that waits on it aborts it."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._association is None:
+                return
+            self._association.dimse.msg_queue.put(END)
+            if not self._association.is_established:
+                self._cut()
+
+    def close(self, association: Association) -> None:
+        """Leave no connection and no thread, however the association ended."""
+        with self._lock:
+            self._cut()
+            self._association, self._socket = None, None
+        association.kill()
+
+    def _cut(self) -> None:
+        # pynetdicom takes a closed connection as the end in every state.
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(SHUT_RDWR)

@@ -1,35 +1,41 @@
 """Asks a PACS: C-FIND and C-MOVE (PS3.4 Annex C) through pynetdicom's own association.
 
-A move, or a whole conversation of queries, is one association on one thread of a bounded pool, and
-its result crosses to the loop once. A caller that is cancelled, or out of time, has its association
-aborted, which frees the thread.
+A move, or a whole conversation of queries, is one association on one thread when it is its turn,
+and its result crosses to the loop once. A caller that is cancelled, or out of time, has its
+association aborted, which frees the thread.
+
+Both information models are proposed. Where a PACS takes Study Root, that is used; one that knows
+Patient Root alone is given the patient id that it told itself.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
-from threading import Lock
 from typing import Protocol, TypeVar
 
 from pydicom import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 
-from gateway.dimse.requestor import END, Messages, RequestorAE
-from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
+from gateway.dimse.requestor import Call, RequestorAE
+from gateway.dimse.turns import Lane, PacsTurns
+from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable
 from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
 
-_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-_STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+# SOP classes, PS3.4 §A.4, §C.6.1.3, §C.6.2.3. Of each pair the first that is accepted is used.
+_VERIFICATION = "1.2.840.10008.1.1"
+_STUDY_ROOT_FIND, _PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.1.1"
+_STUDY_ROOT_MOVE, _PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.1.2.1.2"
+_FIND, _MOVE = (_STUDY_ROOT_FIND, _PATIENT_ROOT_FIND), (_STUDY_ROOT_MOVE, _PATIENT_ROOT_MOVE)
 
 SUCCESS = 0x0000
 PENDING = frozenset({0xFF00, 0xFF01})
+_PATIENTS_MAX = 16  # under whom one study may be held
+
 SOME_FAILED = 0xB000
 """C-MOVE ended with failures or warnings among its sub-operations (PS3.4 §C.4.2.1.5)."""
 
@@ -53,6 +59,18 @@ class MoveOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PacsAbilities:
+    """What a PACS lets us do."""
+
+    echoes: bool
+    """It answers C-ECHO (PS3.4 Annex A)."""
+    finds: bool
+    """It takes C-FIND, in one of the two models."""
+    moves: bool
+    """It takes C-MOVE; whether it knows where to move to is found when it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PacsTimeouts:
     """How long a PACS may take, in seconds."""
 
@@ -62,7 +80,7 @@ class PacsTimeouts:
     answer_s: float = 60.0
     """To the first, or the next, answer of a C-FIND."""
     conversation_s: float = 100.0
-    """For all the queries of one conversation, with the wait for a thread."""
+    """For all the queries of one conversation, with the wait for its turn."""
     move_answer_s: float = 1800.0
     """Between two answers of a C-MOVE; a PACS may send none before the last (PS3.7 §9.1.4.2)."""
     stall_s: float = 60.0
@@ -82,7 +100,8 @@ class Find(Protocol):
             answers_max: more answers than this are none.
 
         Raises:
-            PacsUnavailable: the PACS refuses, fails, breaks off or is silent.
+            PacsRefused: the PACS answers with a status that is no success.
+            PacsUnavailable: it breaks off or is silent.
             PacsAnswerUnreadable: it has more answers, or one that cannot be decoded.
         """
 
@@ -90,7 +109,8 @@ class Find(Protocol):
 class DimseRequestor(Protocol):
     """A PACS that can be asked.
 
-    Every method raises `PacsUnavailable` where the PACS refuses, fails, breaks off or is silent.
+    Every method raises `PacsUnavailable` where the PACS refuses, fails, breaks off or is silent,
+    and `PacsBusy` of it where its turn does not come.
     """
 
     @property
@@ -124,7 +144,7 @@ class PynetdicomRequestor:
     """Asks one PACS with pynetdicom (see `DimseRequestor`).
 
     Args:
-        executor: its threads bound how many requests run at once.
+        turns: when a request may run; queries are background work, and moves are for viewers.
     """
 
     def __init__(
@@ -134,32 +154,37 @@ class PynetdicomRequestor:
         *,
         called_ae: str,
         calling_ae: str,
-        executor: Executor,
+        turns: PacsTurns,
         timeouts: PacsTimeouts | None = None,
     ) -> None:
         self.called_ae = called_ae
         self._host = host
         self._port = port
         self._calling_ae = calling_ae
-        self._executor = executor
+        self._turns = turns
         self._timeouts = timeouts or PacsTimeouts()
 
     async def converse(self, talk: Callable[[Find], T]) -> T:
         """Ask several queries on one association (see `DimseRequestor`)."""
 
         def ask(association: Association) -> T:
-            def find(
-                keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
-            ) -> list[Dataset]:
-                return _find(association, _build_identifier(level, keys), answers_max)
-
-            return talk(find)
+            return talk(_Query(association))
 
         try:
             async with asyncio.timeout(self._timeouts.conversation_s):
-                return await self._run(_STUDY_ROOT_FIND, self._timeouts.answer_s, ask)
+                answer_s = self._timeouts.answer_s
+                return await self._run(Lane.BACKGROUND, _FIND, answer_s, ask)
         except TimeoutError:
             raise PacsUnavailable("the PACS did not tell all in time") from None
+
+    async def examine(self) -> PacsAbilities:
+        """What it lets us do, found out on one association without asking for anything.
+
+        Raises:
+            PacsUnavailable: it takes no association; the message says why.
+        """
+        answer_s = self._timeouts.association_s
+        return await self._run(Lane.BACKGROUND, (_VERIFICATION, *_FIND, *_MOVE), answer_s, _examine)
 
     async def move(
         self,
@@ -177,33 +202,45 @@ class PynetdicomRequestor:
             keys["SeriesInstanceUID"], level = series, QueryLevel.SERIES
         if instance is not None:
             keys["SOPInstanceUID"], level = instance, QueryLevel.IMAGE
-        identifier = _build_identifier(level, keys)
 
         def ask(association: Association) -> MoveOutcome:
-            return _move(association, identifier, destination_ae, message_id)
+            model = _accepted(association, _MOVE)
+            if model == _PATIENT_ROOT_MOVE:
+                patient_id = _Query(association).patient_of(study)
+                if patient_id is None:
+                    return MoveOutcome(status=SUCCESS, completed=0, failed=0, warning=0)
+                keys["PatientID"] = patient_id
+            identifier = _build_identifier(level, keys)
+            return _move(association, identifier, model, destination_ae, message_id)
 
-        return await self._run(_STUDY_ROOT_MOVE, self._timeouts.move_answer_s, ask)
+        sop_classes = (*_MOVE, _PATIENT_ROOT_FIND)
+        return await self._run(Lane.VIEWER, sop_classes, self._timeouts.move_answer_s, ask)
 
-    async def _run(self, sop_class: str, answer_s: float, ask: Callable[[Association], T]) -> T:
-        call = _Call()
+    async def _run(
+        self,
+        lane: Lane,
+        sop_classes: Sequence[str],
+        answer_s: float,
+        ask: Callable[[Association], T],
+    ) -> T:
+        call = Call()
 
         def work() -> T:
-            with self._associated(sop_class, answer_s, call) as association:
+            with self._associated(sop_classes, answer_s, call) as association:
                 return ask(association)
 
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        except asyncio.CancelledError:
-            call.cancel()
-            raise
+        return await self._turns.run(lane, work, on_cancel=call.cancel)
 
     @contextmanager
-    def _associated(self, sop_class: str, answer_s: float, call: "_Call") -> Iterator[Association]:
+    def _associated(
+        self, sop_classes: Sequence[str], answer_s: float, call: Call
+    ) -> Iterator[Association]:
         ae = RequestorAE(self._calling_ae)
         ae.connection_timeout = self._timeouts.connect_s
         ae.acse_timeout = self._timeouts.association_s
         ae.dimse_timeout = answer_s
-        ae.add_requested_context(sop_class)
+        for sop_class in sop_classes:
+            ae.add_requested_context(sop_class)
 
         def opened(event: evt.Event) -> None:
             call.opened(event.assoc, stall_s=self._timeouts.stall_s)
@@ -219,7 +256,7 @@ class PynetdicomRequestor:
             raise PacsUnavailable("the PACS cannot be reached") from error
         try:
             if not association.is_established:
-                raise PacsUnavailable("the PACS does not accept an association for this service")
+                raise PacsUnavailable(call.why_not(association))
             yield association
             association.release()
         except BaseException:
@@ -229,51 +266,53 @@ class PynetdicomRequestor:
             call.close(association)
 
 
-class _Call:
-    """The association of one request, so that another thread can end it."""
+class _Query:
+    """Queries on an open association, in the model that the PACS took."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._is_cancelled = False
-        self._association: Association | None = None
-        self._socket: socket | None = None
+    def __init__(self, association: Association) -> None:
+        self._association = association
+        self._model = _accepted(association, _FIND)
+        self._patient_id: str | None = None
 
-    def opened(self, association: Association, *, stall_s: float) -> None:
-        """Called by pynetdicom once the connection is open."""
-        assert association.dul.socket is not None
-        connection = association.dul.socket.socket
-        assert connection is not None
-        # Without it each request of ours waits for the peer's delayed acknowledgement, 40 ms.
-        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        connection.settimeout(stall_s)  # pynetdicom has none of its own within a PDU
-        association.dimse.msg_queue = Messages()
-        with self._lock:
-            self._association, self._socket = association, connection
-            if self._is_cancelled:
-                self._cut()
+    def __call__(
+        self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
+    ) -> list[Dataset]:
+        asked = dict(keys)
+        if self._model == _PATIENT_ROOT_FIND and level is not QueryLevel.STUDY:
+            # The unique keys of all levels above must be given, the patient's too (§C.4.1.2.1).
+            asked["PatientID"] = self._patient_id or ""
+        identifier = _build_identifier(level, asked)
+        answers = _find(self._association, identifier, self._model, answers_max)
+        if level is QueryLevel.STUDY and answers:
+            self._patient_id = str(answers[0].get("PatientID", ""))
+        return answers
 
-    def cancel(self) -> None:
-        """End the association; the thread that waits on it aborts it."""
-        with self._lock:
-            self._is_cancelled = True
-            if self._association is None:
-                return
-            self._association.dimse.msg_queue.put(END)
-            if not self._association.is_established:
-                self._cut()
+    def patient_of(self, study: Uid) -> str | None:
+        """PatientID under which the PACS holds the study; None if it does not."""
+        keys = {"StudyInstanceUID": str(study), "PatientID": ""}
+        answers = self(keys, level=QueryLevel.STUDY, answers_max=_PATIENTS_MAX)
+        return self._patient_id if answers else None
 
-    def close(self, association: Association) -> None:
-        """Leave no connection and no thread, however the association ended."""
-        with self._lock:
-            self._cut()
-            self._association, self._socket = None, None
-        association.kill()
 
-    def _cut(self) -> None:
-        # pynetdicom takes a closed connection as the end in every state.
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(SHUT_RDWR)
+def _accepted(association: Association, models: tuple[str, str]) -> str:
+    """The first of the models that the PACS took.
+
+    Raises:
+        PacsUnavailable: it took neither.
+    """
+    taken = {context.abstract_syntax for context in association.accepted_contexts}
+    for model in models:
+        if model in taken:
+            return model
+    raise PacsUnavailable("the PACS does not accept an association for this service")
+
+
+def _examine(association: Association) -> PacsAbilities:
+    taken = {str(context.abstract_syntax) for context in association.accepted_contexts}
+    echoes = _VERIFICATION in taken and association.send_c_echo().get("Status") == SUCCESS
+    return PacsAbilities(
+        echoes=echoes, finds=not taken.isdisjoint(_FIND), moves=not taken.isdisjoint(_MOVE)
+    )
 
 
 def _build_identifier(level: QueryLevel, keys: Mapping[str, str | Sequence[Dataset]]) -> Dataset:
@@ -284,10 +323,12 @@ def _build_identifier(level: QueryLevel, keys: Mapping[str, str | Sequence[Datas
     return identifier
 
 
-def _find(association: Association, identifier: Dataset, answers_max: int) -> list[Dataset]:
+def _find(
+    association: Association, identifier: Dataset, model: str, answers_max: int
+) -> list[Dataset]:
     answers: list[Dataset] = []
     status = Dataset()
-    for status, answer in association.send_c_find(identifier, _STUDY_ROOT_FIND):
+    for status, answer in association.send_c_find(identifier, model):
         if status.get("Status") not in PENDING:
             break
         if answer is None:
@@ -300,11 +341,11 @@ def _find(association: Association, identifier: Dataset, answers_max: int) -> li
 
 
 def _move(
-    association: Association, identifier: Dataset, destination_ae: str, message_id: int
+    association: Association, identifier: Dataset, model: str, destination_ae: str, message_id: int
 ) -> MoveOutcome:
     status = Dataset()
     for status, _failed in association.send_c_move(
-        identifier, destination_ae, _STUDY_ROOT_MOVE, msg_id=message_id
+        identifier, destination_ae, model, msg_id=message_id
     ):
         if status.get("Status") not in PENDING:
             break
@@ -321,4 +362,5 @@ def _raise_unless(succeeded: bool, service: str, status: Dataset) -> None:
     if "Status" not in status:
         raise PacsUnavailable(f"the PACS broke off or was silent during {service}")
     if not succeeded:
-        raise PacsUnavailable(f"the PACS answered {service} with status {status.Status:04X}")
+        told = f"the PACS answered {service} with status {status.Status:04X}"
+        raise PacsRefused(told, status=status.Status)

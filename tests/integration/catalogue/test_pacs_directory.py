@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -13,6 +12,7 @@ from pydicom import Dataset
 from gateway.catalogue import pacs as catalogue_pacs
 from gateway.catalogue.pacs import HOLD_MS, Pacs, PacsDirectory
 from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.agreement import DisagreementCode, identity_agrees
 from gateway.model.image import ImageDescription
@@ -95,14 +95,14 @@ def a_centre(*holdings: Holdings) -> Iterator[Centre]:
     clock = HeldClock()
     running: list[peers.Pacs] = []
     directory: list[Pacs] = []
-    with ThreadPoolExecutor(4) as pool, _all_running(holdings, running):
+    with PacsThreads(4) as pool, _all_running(holdings, running):
         for number, peer in enumerate(running, start=1):
             requestor = PynetdicomRequestor(
                 "127.0.0.1",
                 peer.port,
                 called_ae=f"PACS{number}",
                 calling_ae="DRIMBOX",
-                executor=pool,
+                turns=pool.turns(),
             )
             directory.append(Pacs(requestor=requestor))
         yield Centre(running, PacsDirectory(directory, clock=clock), clock)

@@ -4,7 +4,6 @@ import asyncio
 import struct
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from queue import Empty
 from socket import TCP_NODELAY, socket
@@ -16,6 +15,7 @@ from pydicom import Dataset
 from gateway.dimse import requestor as limits
 from gateway.dimse.requestor import Messages
 from gateway.dimse.scu import Find, PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.dimse.turns import PacsThreads, PacsTurns
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse.pacs import Pacs, an_instance
@@ -32,16 +32,22 @@ STUDY: dict[str, str | Sequence[Dataset]] = {
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+def turns() -> Iterator[PacsTurns]:
+    """For one request at a time, whichever PACS it goes to."""
+    with PacsThreads(1) as threads:
+        yield threads.turns(associations_max=1)
 
 
 def requestor(
-    port: int, pool: ThreadPoolExecutor, timeouts: PacsTimeouts | None = None
+    port: int, turns: PacsTurns, timeouts: PacsTimeouts | None = None
 ) -> PynetdicomRequestor:
     return PynetdicomRequestor(
-        "127.0.0.1", port, called_ae="PACS", calling_ae="DRIMBOX", executor=pool, timeouts=timeouts
+        "127.0.0.1",
+        port,
+        called_ae="PACS",
+        calling_ae="DRIMBOX",
+        turns=turns,
+        timeouts=timeouts,
     )
 
 
@@ -79,9 +85,9 @@ def test_an_answer_waits_for_the_thread_that_waits_for_it() -> None:
     assert messages.get(timeout=1) == (1, "answer")
 
 
-async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
+async def test_a_query_gives_all_that_matches(turns: PacsTurns) -> None:
     with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
-        found = await find(requestor(pacs.port, pool))
+        found = await find(requestor(pacs.port, turns))
 
     assert [answer.InstanceNumber for answer in found] == [0, 1, 2]
     [asked] = pacs.asked
@@ -91,14 +97,14 @@ async def test_a_query_gives_all_that_matches(pool: ThreadPoolExecutor) -> None:
     assert asked["OtherPatientIDsSequence"].value == []
 
 
-async def test_a_conversation_is_one_association(pool: ThreadPoolExecutor) -> None:
+async def test_a_conversation_is_one_association(turns: PacsTurns) -> None:
     def talk(find: Find) -> int:
         first = find(STUDY, level=QueryLevel.STUDY, answers_max=10)
         second = find(STUDY, level=QueryLevel.SERIES, answers_max=10)
         return len(first) + len(second)
 
     with Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs:
-        told = await requestor(pacs.port, pool).converse(talk)
+        told = await requestor(pacs.port, turns).converse(talk)
 
     assert told == 6
     assert [asked.QueryRetrieveLevel for asked in pacs.asked] == ["STUDY", "SERIES"]
@@ -106,21 +112,21 @@ async def test_a_conversation_is_one_association(pool: ThreadPoolExecutor) -> No
 
 
 async def test_a_conversation_that_takes_too_long_frees_its_thread(
-    pool: ThreadPoolExecutor,
+    turns: PacsTurns,
 ) -> None:
     timeouts = PacsTimeouts(conversation_s=0.3)
 
     with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
         with pytest.raises(PacsUnavailable, match="in time"):
-            await find(requestor(pacs.port, pool, timeouts))
+            await find(requestor(pacs.port, turns, timeouts))
 
         async with asyncio.timeout(5):
-            await find(requestor(other.port, pool))
+            await find(requestor(other.port, turns))
 
 
-async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
+async def test_a_move_tells_how_it_ended(turns: PacsTurns) -> None:
     with Pacs(instances=[]).running() as pacs:
-        outcome = await requestor(pacs.port, pool).move(
+        outcome = await requestor(pacs.port, turns).move(
             destination_ae="DRIMBOX",
             message_id=65535,
             study=Uid("1.2.3"),
@@ -134,54 +140,54 @@ async def test_a_move_tells_how_it_ended(pool: ThreadPoolExecutor) -> None:
     assert asked.SOPInstanceUID == "1.2.3.4.5"
 
 
-async def test_more_answers_than_are_taken_are_none(pool: ThreadPoolExecutor) -> None:
+async def test_more_answers_than_are_taken_are_none(turns: PacsTurns) -> None:
     with (
         Pacs(instances=[an_instance(n) for n in range(3)]).running() as pacs,
         pytest.raises(PacsAnswerUnreadable, match="more than 2"),
     ):
-        await find(requestor(pacs.port, pool), answers_max=2)
+        await find(requestor(pacs.port, turns), answers_max=2)
 
 
 async def test_answers_longer_than_any_study_are_not_taken_in(
-    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    turns: PacsTurns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits.Connection, "_bytes_left", 20_000)
     answers = [an_instance(n) for n in range(1000)]
 
     with Pacs(instances=answers).running() as pacs, pytest.raises(PacsUnavailable):
-        await find(requestor(pacs.port, pool), answers_max=1000)
+        await find(requestor(pacs.port, turns), answers_max=1000)
 
 
 async def test_answers_of_too_many_items_are_not_decoded(
-    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    turns: PacsTurns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "ITEMS_MAX", 50)
     answer = an_instance(1)
     answer.OtherPatientIDsSequence = [Dataset() for _ in range(60)]
 
     with Pacs(instances=[answer]).running() as pacs, pytest.raises(PacsUnavailable):
-        await find(requestor(pacs.port, pool))
+        await find(requestor(pacs.port, turns))
 
 
-async def test_a_failure_status_is_told(pool: ThreadPoolExecutor) -> None:
+async def test_a_failure_status_is_told(turns: PacsTurns) -> None:
     with (
         Pacs(instances=[Dataset()], find_status=0xA700).running() as pacs,
         pytest.raises(PacsUnavailable, match="A700"),
     ):
-        await find(requestor(pacs.port, pool))
+        await find(requestor(pacs.port, turns))
 
 
-async def test_a_pacs_that_does_not_listen_is_unavailable(pool: ThreadPoolExecutor) -> None:
+async def test_a_pacs_that_does_not_listen_is_unavailable(turns: PacsTurns) -> None:
     with socket() as bound:
         bound.bind(("127.0.0.1", 0))
 
         with pytest.raises(PacsUnavailable):
-            await find(requestor(bound.getsockname()[1], pool))
+            await find(requestor(bound.getsockname()[1], turns))
 
 
-async def test_a_host_without_an_address_is_unavailable(pool: ThreadPoolExecutor) -> None:
+async def test_a_host_without_an_address_is_unavailable(turns: PacsTurns) -> None:
     nowhere = PynetdicomRequestor(
-        "nowhere.invalid", 104, called_ae="PACS", calling_ae="DRIMBOX", executor=pool
+        "nowhere.invalid", 104, called_ae="PACS", calling_ae="DRIMBOX", turns=turns
     )
 
     with pytest.raises(PacsUnavailable):
@@ -200,54 +206,54 @@ async def test_a_host_without_an_address_is_unavailable(pool: ThreadPoolExecutor
     ids=["silent", "no DICOM", "rejected", "4 GiB announced", "cut"],
 )
 async def test_a_pacs_that_does_not_associate_is_unavailable(
-    pool: ThreadPoolExecutor, answer: bytes
+    turns: PacsTurns, answer: bytes
 ) -> None:
     async with answering(answer) as port, asyncio.timeout(5):
         with pytest.raises(PacsUnavailable):
-            await find(requestor(port, pool, SHORT))
+            await find(requestor(port, turns, SHORT))
 
 
-async def test_a_pacs_that_goes_silent_is_unavailable(pool: ThreadPoolExecutor) -> None:
+async def test_a_pacs_that_goes_silent_is_unavailable(turns: PacsTurns) -> None:
     with Pacs(waits=Event()).running() as pacs:
-        asked = requestor(pacs.port, pool, SHORT)
+        asked = requestor(pacs.port, turns, SHORT)
 
         with pytest.raises(PacsUnavailable):
             await find(asked)
 
 
-async def test_a_pacs_that_breaks_off_is_unavailable(pool: ThreadPoolExecutor) -> None:
+async def test_a_pacs_that_breaks_off_is_unavailable(turns: PacsTurns) -> None:
     pacs = Pacs(breaks_off_after=1, instances=[an_instance(1), an_instance(2)])
     with pacs.running(), pytest.raises(PacsUnavailable, match="broke off"):
-        await find(requestor(pacs.port, pool))
+        await find(requestor(pacs.port, turns))
 
 
-async def test_a_cancelled_caller_frees_its_thread(pool: ThreadPoolExecutor) -> None:
+async def test_a_cancelled_caller_frees_its_thread(turns: PacsTurns) -> None:
     with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
-        asking = asyncio.create_task(find(requestor(pacs.port, pool)))
+        asking = asyncio.create_task(find(requestor(pacs.port, turns)))
         await asyncio.to_thread(pacs.is_asked.wait, 10)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
 
-        async with asyncio.timeout(5):  # the pool has one thread
-            await find(requestor(other.port, pool))
+        async with asyncio.timeout(5):  # there is one thread
+            await find(requestor(other.port, turns))
 
 
 async def test_a_caller_cancelled_while_associating_frees_its_thread(
-    pool: ThreadPoolExecutor,
+    turns: PacsTurns,
 ) -> None:
     async with answering(b"") as port:
         with Pacs().running() as other:
-            asking = asyncio.create_task(find(requestor(port, pool)))
+            asking = asyncio.create_task(find(requestor(port, turns)))
             await asyncio.sleep(0.1)  # however far it has come by then
             asking.cancel()
 
             async with asyncio.timeout(5):
-                await find(requestor(other.port, pool))
+                await find(requestor(other.port, turns))
 
 
 async def test_no_acknowledgement_is_waited_for_on_either_side(
-    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    turns: PacsTurns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: list[int] = []
     plain = socket.setsockopt
@@ -259,7 +265,7 @@ async def test_no_acknowledgement_is_waited_for_on_either_side(
     monkeypatch.setattr(socket, "setsockopt", note)
 
     with Pacs().running() as pacs:
-        await find(requestor(pacs.port, pool))
+        await find(requestor(pacs.port, turns))
 
     assert TCP_NODELAY in options
     if sys.platform == "linux":

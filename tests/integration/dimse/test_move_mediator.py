@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -14,7 +13,8 @@ from pynetdicom import AE
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.move_mediator import Arrivals, MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
-from gateway.errors import PacsUnavailable, Unavailable
+from gateway.dimse.turns import PacsThreads
+from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
 from indexer.contract.identifiers import Uid
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
@@ -59,9 +59,9 @@ def taken(arrival: StoreRequest) -> str:
 @pytest.fixture
 async def gateway(receiver: Receiver) -> AsyncIterator[Gateway]:
     pacs = Pacs(instances=[an_instance(number) for number in range(1, 6)])
-    with pacs.running(), ThreadPoolExecutor(4) as pool:
+    with pacs.running(), PacsThreads(4) as pool:
         requestor = PynetdicomRequestor(
-            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", executor=pool
+            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", turns=pool.turns()
         )
         gateway = Gateway(
             MoveMediator(ae_title="DRIMBOX", moves_max=2, waiting_max=2), pacs, requestor, receiver
@@ -109,13 +109,82 @@ async def test_a_study_that_the_pacs_has_not_is_empty(gateway: Gateway) -> None:
     assert await gateway.moved() == []
 
 
-async def test_two_moves_of_one_study_are_each_given_all_of_it(gateway: Gateway) -> None:
-    """Of a PACS that names the move; of one that does not, one of two may end short."""
-    gateway.pacs.ae.says = NAMES_US
+@pytest.mark.parametrize("says", [NAMES_US, NAMES_ITSELF, NAMES_NOBODY, NAMES_NO_MESSAGE])
+async def test_two_moves_of_one_study_are_each_given_all_of_it(
+    gateway: Gateway, says: dict[str, str | int | None]
+) -> None:
+    gateway.pacs.ae.says = says
 
     both = await asyncio.gather(gateway.moved(), gateway.moved())
 
     assert [sorted(each) for each in both] == [instances(1, 2, 3, 4, 5)] * 2
+    assert gateway.receiver.stored == []
+
+
+async def test_a_pacs_that_names_no_moves_sends_a_study_to_one_after_the_other(
+    gateway: Gateway,
+) -> None:
+    gateway.pacs.ae.says = NAMES_NOBODY
+    gateway.pacs.waits = Event()
+
+    both = asyncio.gather(gateway.moved(), gateway.moved(series=Uid("1.2.3.4")))
+    await asyncio.to_thread(gateway.pacs.is_asked.wait, 10)
+    asked_at_once = len(gateway.pacs.asked)
+    gateway.pacs.waits.set()
+    await both
+
+    assert asked_at_once == 1
+    assert [asked.QueryRetrieveLevel for asked in gateway.pacs.asked] == ["STUDY", "SERIES"]
+
+
+async def test_moves_that_share_no_instance_do_not_wait_for_each_other(gateway: Gateway) -> None:
+    gateway.pacs.ae.says = NAMES_NOBODY
+    series = Uid("1.2.3.4")
+
+    async with gateway.mediator.move(
+        gateway.requestor, study=STUDY, series=series, instance=Uid("1.2.3.4.1")
+    ) as arrivals:
+        other = await gateway.moved(series=series, instance=Uid("1.2.3.4.2"))
+        first = [taken(arrival) async for arrival in arrivals]
+
+    assert (first, other) == (instances(1), instances(2))
+
+
+async def test_two_moves_of_one_study_may_be_open_in_one_task(gateway: Gateway) -> None:
+    """The second waits for its turn where it is asked for, not where it is opened."""
+    gateway.pacs.ae.says = NAMES_NOBODY
+
+    async with (
+        gateway.mediator.move(gateway.requestor, study=STUDY) as first,
+        gateway.mediator.move(gateway.requestor, study=STUDY) as second,
+    ):
+        each = [[taken(arrival) async for arrival in arrivals] for arrivals in (first, second)]
+
+    assert each == [instances(1, 2, 3, 4, 5)] * 2
+
+
+async def test_a_move_whose_turn_does_not_come_is_told_to_come_again(gateway: Gateway) -> None:
+    gateway.pacs.waits = Event()
+    mediator = MoveMediator(ae_title="DRIMBOX", turn_s_max=0.05)
+
+    async with mediator.move(gateway.requestor, study=STUDY):
+        with pytest.raises(PacsBusy) as caught:
+            async with mediator.move(gateway.requestor, study=STUDY) as arrivals:
+                await anext(arrivals)
+
+    assert caught.value.retry_after_s is not None
+
+
+async def test_a_turn_that_its_move_left_early_is_the_next_ones(gateway: Gateway) -> None:
+    gateway.pacs.ae.says = NAMES_US
+    gateway.pacs.waits = Event()
+
+    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+        following = asyncio.create_task(gateway.moved())
+        await asyncio.to_thread(gateway.pacs.is_asked.wait, 10)
+    gateway.pacs.waits.set()
+
+    assert await following == instances(1, 2, 3, 4, 5)
 
 
 async def test_an_instance_is_there_before_the_move_is_over(gateway: Gateway) -> None:

@@ -1,0 +1,156 @@
+"""Who may ask a PACS, and when: no lane and no PACS keeps another from asking."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+
+import pytest
+
+from gateway.dimse.turns import Lane, PacsThreads, PacsTurns
+from gateway.errors import PacsBusy
+
+
+@dataclass
+class Requests:
+    """Requests that run until they are told to end."""
+
+    started: list[str] = field(default_factory=list)
+    ends: dict[str, Event] = field(default_factory=dict)
+    tasks: list[asyncio.Task[str]] = field(default_factory=list)
+    """Held, for the loop holds them only weakly."""
+
+    async def ask(self, turns: PacsTurns, lane: Lane, name: str) -> asyncio.Task[str]:
+        """Ask, and come back when the request runs, or waits."""
+        ends = self.ends[name] = Event()
+        running = Event()
+
+        def work() -> str:
+            self.started.append(name)
+            running.set()
+            ends.wait(10)
+            return name
+
+        task = asyncio.create_task(turns.run(lane, work, on_cancel=ends.set))
+        self.tasks.append(task)
+        held = turns.held
+        await asyncio.sleep(0)
+        if turns.held > held:
+            await asyncio.to_thread(running.wait, 10)
+        return task
+
+    async def end(self, name: str) -> None:
+        """Have the request end, and those begin whose turn comes by it."""
+        before = len(self.started)
+        self.ends[name].set()
+        async with asyncio.timeout(10):
+            while len(self.started) == before:  # noqa: ASYNC110 - a thread tells nobody it began
+                await asyncio.sleep(0.001)
+
+
+@contextmanager
+def threads_of(count: int, **limits: float) -> Iterator[tuple[PacsThreads, Requests]]:
+    requests = Requests()
+    with PacsThreads(count, **limits) as threads:
+        try:
+            yield threads, requests
+        finally:
+            for ends in requests.ends.values():
+                ends.set()
+
+
+async def test_a_pacs_is_asked_no_more_at_once_than_it_may_be() -> None:
+    with threads_of(8) as (threads, requests):
+        turns = threads.turns(associations_max=3, moves_max=2)
+        for number in range(4):
+            await requests.ask(turns, Lane.VIEWER, f"move {number}")
+            await requests.ask(turns, Lane.BACKGROUND, f"query {number}")
+
+        assert requests.started == ["move 0", "query 0", "move 1"]
+
+
+async def test_neither_lane_holds_every_association() -> None:
+    with threads_of(8) as (threads, requests):
+        of_queries = threads.turns(associations_max=4, moves_max=4)
+        of_moves = threads.turns(associations_max=4, moves_max=4)
+        for number in range(5):
+            await requests.ask(of_queries, Lane.BACKGROUND, f"query {number}")
+            await requests.ask(of_moves, Lane.VIEWER, f"move {number}")
+        await requests.ask(of_queries, Lane.VIEWER, "a viewer")
+        await requests.ask(of_moves, Lane.BACKGROUND, "a query")
+
+        assert requests.started[-2:] == ["a viewer", "a query"]
+        assert len(requests.started) == 8
+
+
+async def test_of_a_pacs_that_takes_one_association_the_lanes_take_turns() -> None:
+    with threads_of(1) as (threads, requests):
+        turns = threads.turns(associations_max=1, moves_max=1)
+        for number in range(3):
+            await requests.ask(turns, Lane.BACKGROUND, f"query {number}")
+        for number in range(2):
+            await requests.ask(turns, Lane.VIEWER, f"move {number}")
+        for name in ("query 0", "move 0", "query 1", "move 1"):
+            await requests.end(name)
+
+        assert requests.started == ["query 0", "move 0", "query 1", "move 1", "query 2"]
+
+
+async def test_slow_pacs_leave_a_thread_to_each_of_the_others() -> None:
+    with threads_of(4) as (threads, requests):
+        slow, slower, quick = (threads.turns() for _ in range(3))
+        for number in range(4):
+            await requests.ask(slow, Lane.BACKGROUND, f"slow {number}")
+            await requests.ask(slower, Lane.BACKGROUND, f"slower {number}")
+        taken = len(requests.started)
+        await requests.ask(quick, Lane.BACKGROUND, "quick")
+
+        assert taken == 3
+        assert requests.started[-1] == "quick"
+
+
+async def test_a_free_thread_goes_to_the_pacs_that_has_waited_longest() -> None:
+    with threads_of(3) as (threads, requests):
+        first, second = threads.turns(), threads.turns()
+        for turns, name in ((first, "a"), (first, "b"), (second, "c"), (second, "d"), (first, "e")):
+            await requests.ask(turns, Lane.BACKGROUND, name)
+
+        await requests.end("b")
+
+        assert requests.started == ["a", "b", "c", "d"]
+
+
+async def test_a_turn_that_does_not_come_is_told_as_busy() -> None:
+    with threads_of(1, wait_s_max=0.01) as (threads, requests):
+        turns = threads.turns(associations_max=1)
+        await requests.ask(turns, Lane.VIEWER, "a move")
+
+        with pytest.raises(PacsBusy) as caught:
+            await turns.run(Lane.VIEWER, lambda: None, on_cancel=lambda: None)
+
+    assert caught.value.retry_after_s is not None
+
+
+async def test_a_caller_that_leaves_gives_its_turn_on_when_its_work_has_ended() -> None:
+    with threads_of(1) as (threads, requests):
+        turns = threads.turns(associations_max=1)
+        leaving = await requests.ask(turns, Lane.VIEWER, "leaves")
+        waiting = await requests.ask(turns, Lane.VIEWER, "waits and leaves")
+        following = await requests.ask(turns, Lane.VIEWER, "follows")
+
+        waiting.cancel()
+        leaving.cancel()
+        requests.ends["follows"].set()
+
+        assert await following == "follows"
+        assert requests.started == ["leaves", "follows"]
+        assert turns.held == 0
+
+
+async def test_there_is_a_thread_for_every_pacs() -> None:
+    with threads_of(1) as (threads, _requests):
+        threads.turns()
+
+        with pytest.raises(ValueError, match="more PACS than threads"):
+            threads.turns()
