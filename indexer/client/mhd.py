@@ -1,4 +1,4 @@
-"""An index over FHIR MHD: ITI-65 to submit, ITI-67 to find, ITI-68 to retrieve.
+"""An index over FHIR MHD: ITI-65 to submit, ITI-67 to find, ITI-68 to retrieve; PDSm to withdraw.
 
 No request names a patient or a document in its address, for addresses end up in logs. Redirects are
 not followed, and nothing is fetched from another origin than the index's own: an address in an
@@ -17,15 +17,22 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import aiohttp
 import orjson
 
-from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
+from indexer.contract.document import (
+    DocumentEntry,
+    DocumentQuery,
+    EntryStatus,
+    Receipt,
+    Submission,
+)
 from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
 from indexer.contract.identifiers import Uid
 from indexer.wire.bundles import provide_bundle, read_transaction_response
 from indexer.wire.document_reference import read_document_reference
 from indexer.wire.elements import Element
 from indexer.wire.outcome import IssueCode, Refusal, read_outcome_code
+from indexer.wire.patch import withdrawal_patch
 from indexer.wire.search import read_searchset, search_parameters, unique_id_parameters
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE
+from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +51,8 @@ _REFUSALS = frozenset({400, 409, 412, 413, 415, 422})
 """Statuses that speak of the submission itself. Any other failure, such as a proxy's 403 or an
 expired credential, may pass: to take it as final would set every pointer aside."""
 _GONE = frozenset({404, 410})
+_UPDATE_REFUSALS = _REFUSALS | {405}
+"""PDSm's flow 04 has 405 for an element that cannot be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,32 @@ class MhdIndex:
             )
         return Receipt(entry_id=held.entry_id)
 
+    async def withdraw(self, entry_id: str) -> None:
+        """Update of an entry's metadata (PDSm, flow 03); see `Index.withdraw`.
+
+        A 404 is success, and a 403 a refusal (TD3.3c: somebody else is its author), if the index
+        says so in FHIR's words. From a proxy, or at a wrong address, they settle nothing: what was
+        to be withdrawn is still shown.
+        """
+        url = f"{self._fhir}/DocumentReference/{entry_id}"
+        headers = {"Content-Type": PATCH_MEDIA_TYPE, "Accept": JSON_MEDIA_TYPE}
+        headers["Prefer"] = "return=representation"
+        answer = await self._ask(
+            "PATCH", url, headers, body=orjson.dumps(withdrawal_patch()), bytes_max=ANSWER_BYTES_MAX
+        )
+        told = answer.json()
+        if answer.status == 200:
+            if not _is_withdrawn(told):
+                raise IndexUnavailable("the index's answer is not understood")
+            return
+        code = read_outcome_code(told)
+        _check_status(answer, _UPDATE_REFUSALS | {410} | ({403, 404} if code else set()))
+        if answer.status not in _GONE:
+            raise SubmissionRejected(
+                f"the index refused the withdrawal with status {answer.status}",
+                code=code or f"http-{answer.status}",
+            )
+
     async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
         """Find Document References (ITI-67), page after page; see `Index.find`."""
         found, following = await self._first_page(search_parameters(query))
@@ -139,7 +174,7 @@ class MhdIndex:
         except IndexUnavailable as error:
             raise DocumentNotFound("the document lies outside the index") from error
         bytes_max = min(entry.size_bytes, self._document_bytes_max)
-        answer = await self._get(url, accept=entry.mime_type, bytes_max=bytes_max)
+        answer = await self._get(url, accept=_accepted(entry.mime_type), bytes_max=bytes_max)
         _check_status(answer, _GONE | {200})
         if answer.status in _GONE:
             raise DocumentNotFound("the index holds this document no longer")
@@ -243,6 +278,23 @@ def _check_status(answer: _Answer, final: frozenset[int]) -> None:
             f"the index answered with status {answer.status}",
             retry_after_s=_retry_after_s(answer.headers.get("Retry-After")),
         )
+
+
+def _is_withdrawn(resource: object) -> bool:
+    match resource:
+        case {"resourceType": "DocumentReference", "status": EntryStatus.WITHDRAWN.value}:
+            return True
+        case _:
+            return False
+
+
+def _accepted(mime_type: str) -> str:
+    """What to ask for to get a document as it is.
+
+    FHIR's own types ask for a Binary resource around the document (FHIR R4 §Binary), so that one
+    which is FHIR itself, such as a manifest in JSON, is asked for by no type.
+    """
+    return "*/*" if mime_type.lower().startswith("application/fhir+") else mime_type
 
 
 def _retry_after_s(told: str | None) -> float | None:

@@ -76,10 +76,13 @@ class PatientTraits:
 
 
 class EntryStatus(StrEnum):
-    """availabilityStatus of an entry."""
+    """availabilityStatus of an entry, in the words of FHIR (DocumentReference.status)."""
 
     APPROVED = "current"
     DEPRECATED = "superseded"
+    """Another entry replaces it."""
+    WITHDRAWN = "entered-in-error"
+    """What the DMP calls Deleted: kept, and shown to nobody who does not ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

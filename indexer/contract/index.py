@@ -33,7 +33,10 @@ class Index(Protocol):
         """
 
     async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
-        """The entry of the document with this unique id, whatever its status, if there is one.
+        """The entry of the document with this unique id, if there is one.
+
+        Its status may be any: a publisher must learn that what it sent was held, even if it has
+        been replaced or withdrawn since.
 
         Raises:
             IndexUnavailable: it does not answer.

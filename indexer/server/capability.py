@@ -4,6 +4,7 @@ from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import (
     DOCUMENT_REFERENCE_PROFILE,
     JSON_MEDIA_TYPE,
+    PATCH_MEDIA_TYPE,
     SUBMISSION_SET_PROFILE,
 )
 
@@ -21,6 +22,7 @@ def capability_statement(base: str) -> Json:
         "implementation": {"description": "A mock of the DMP's index", "url": base},
         "fhirVersion": "4.0.1",
         "format": [JSON_MEDIA_TYPE],
+        "patchFormat": [PATCH_MEDIA_TYPE],
         "rest": [
             {
                 "mode": "server",
@@ -44,7 +46,9 @@ def _document_reference() -> Json:
     return {
         "type": "DocumentReference",
         "supportedProfile": [DOCUMENT_REFERENCE_PROFILE],
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "interaction": [{"code": "read"}, {"code": "search-type"}, {"code": "patch"}],
+        # FHIR R4 has no word for a conditional patch; PDSm's own statement says it with this one.
+        "conditionalUpdate": True,
         "searchParam": [{"name": name, "type": "token"} for name in token],
     }
 

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE
+from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
 
 BODY_WAIT_S_MAX = 60.0
 FORM_BYTES_MAX = 16 * 1024
+PATCH_BYTES_MAX = 16 * 1024
 PARAMETERS_MAX = 32
 
 JSON_MEDIA_TYPES = (JSON_MEDIA_TYPE, "application/json")
@@ -47,14 +48,28 @@ async def read_json(request: Request, *, bytes_max: int) -> Json:
         Refusal: it is too large, too slow, or no JSON object.
     """
     _expect_type(request, *JSON_MEDIA_TYPES)
-    body = await read_body(request, bytes_max=bytes_max)
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refusal("the body is no JSON", code=IssueCode.STRUCTURE) from error
+    value = _parse_json(await read_body(request, bytes_max=bytes_max))
     if not isinstance(value, dict):
         raise Refusal("the body is no JSON object", code=IssueCode.STRUCTURE)
     return value
+
+
+async def read_patch(request: Request) -> object:
+    """The body of a PATCH as JSON, unread: whether it is a patch is for its reader to say.
+
+    Raises:
+        HTTPException: 415 if it claims to be something else.
+        Refusal: it is too large, too slow, or no JSON.
+    """
+    _expect_type(request, PATCH_MEDIA_TYPE, headers={"Accept-Patch": PATCH_MEDIA_TYPE})
+    return _parse_json(await read_body(request, bytes_max=PATCH_BYTES_MAX))
+
+
+def _parse_json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal("the body is no JSON", code=IssueCode.STRUCTURE) from error
 
 
 async def read_form(request: Request) -> list[tuple[str, str]]:
@@ -116,10 +131,20 @@ def _is_zero(parameter: str) -> bool:
     return name.strip() == "q" and value.strip().rstrip("0").rstrip(".") == ""
 
 
-def _expect_type(request: Request, *allowed: str) -> None:
+def asks_for_resource(request: Request) -> bool:
+    """Whether a document is asked for in its FHIR form, by the first type of Accept.
+
+    Who does not name FHIR's own type gets the document as it is (FHIR R4 §Binary). One that is
+    FHIR itself, such as a manifest in JSON, can therefore not be asked for by its own type.
+    """
+    first = request.headers.get("accept", "").partition(",")[0].partition(";")[0]
+    return first.strip().lower() == JSON_MEDIA_TYPE
+
+
+def _expect_type(request: Request, *allowed: str, headers: dict[str, str] | None = None) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in allowed:
-        raise HTTPException(415, f"the body must be {allowed[0]}")
+        raise HTTPException(415, f"the body must be {allowed[0]}", headers)
 
 
 def fhir_base(request: Request) -> str:

@@ -10,7 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.errors import NotFound, Unavailable
+from indexer.server.registry import Withdrawn
 from indexer.wire.outcome import IssueCode, Refusal, operation_outcome
+from indexer.wire.patch import NotChangeable
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 RETRY_AFTER_S = 1.0
@@ -18,6 +20,7 @@ RETRY_AFTER_S = 1.0
 
 REFUSAL_STATUS = {
     IssueCode.BUSINESS_RULE: 422,
+    IssueCode.DELETED: 422,
     IssueCode.DUPLICATE: 409,
     IssueCode.NOT_FOUND: 404,
     IssueCode.TIMEOUT: 408,
@@ -31,7 +34,9 @@ _HTTP_CODES = {404: IssueCode.NOT_FOUND}
 def answer_errors(app: FastAPI) -> None:
     """Have the application answer each kind of error in one place."""
     app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(NotChangeable, _not_changeable)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(Withdrawn, _withdrawn)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -42,6 +47,16 @@ async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     outcome = operation_outcome(error.code, error.reason, expression=error.expression)
     return _answer(REFUSAL_STATUS.get(error.code, 400), outcome)
+
+
+async def _not_changeable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotChangeable)
+    # PDSm's flow 04 asks for this status, and RFC 9110 §15.5.6 for the header.
+    return _answer(405, operation_outcome(error.code, error.reason), {"Allow": "GET, PATCH"})
+
+
+async def _withdrawn(request: Request, error: Exception) -> Response:
+    return _answer(410, operation_outcome(IssueCode.DELETED, "the document is withdrawn"))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.document import EntryStatus, Submission
-from indexer.contract.identifiers import Ins
+from indexer.contract.identifiers import Ins, Uid
 from indexer.wire.bundles import submission_set
 from indexer.wire.document_reference import document_reference
 from indexer.wire.outcome import IssueCode, Json, Refusal
@@ -47,6 +47,10 @@ class HeldEntry:
     resource: Json
 
 
+class Withdrawn(Exception):
+    """The document was held, and its entry has been withdrawn."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDocument:
     """A document as it came."""
@@ -77,23 +81,29 @@ def judge(batch: Sequence[Registration], known: Sequence[KnownEntry]) -> Mapping
             )
             continue
         if replaces is not None:
-            reason = _not_replaceable(current.get(replaces), patient_key(entry.patient))
-            if reason:
-                refused[one.entry_id] = Refusal(reason, code=IssueCode.BUSINESS_RULE)
+            refusal = _not_replaceable(current.get(replaces), patient_key(entry.patient))
+            if refusal is not None:
+                refused[one.entry_id] = refusal
                 continue
             current[replaces] = replace(current[replaces], status=EntryStatus.DEPRECATED)
         unique_ids.add(entry.unique_id)
     return refused
 
 
-def _not_replaceable(entry: KnownEntry | None, patient: str) -> str:
-    """Why an entry cannot be replaced (ITI TF-2:3.42.4.1.3.3.1), empty if it can."""
+def _not_replaceable(entry: KnownEntry | None, patient: str) -> Refusal | None:
+    """Why an entry cannot be replaced (ITI TF-2:3.42.4.1.3.3.1), None if it can."""
     # Another patient's entry is told like one that is not there, which it is for this patient.
     if entry is None or entry.patient_key != patient:
-        return "the entry to be replaced is not held for this patient"
+        return Refusal(
+            "the entry to be replaced is not held for this patient", code=IssueCode.BUSINESS_RULE
+        )
+    if entry.status is EntryStatus.WITHDRAWN:
+        return Refusal("the entry to be replaced is withdrawn", code=IssueCode.DELETED)
     if entry.status is not EntryStatus.APPROVED:
-        return "the entry to be replaced is no longer current"
-    return ""
+        return Refusal(
+            "the entry to be replaced is no longer current", code=IssueCode.BUSINESS_RULE
+        )
+    return None
 
 
 class Registry:
@@ -137,6 +147,19 @@ class Registry:
         replaced = [one.submission.replaces for one in taken if one.submission.replaces]
         if replaced:
             await tx.fetch(self._sql["supersede"], entry_ids=_json(replaced))
+
+    async def withdraw(self, tx: Transaction, entry_id: str) -> HeldEntry:
+        """Withdraw an entry, whatever its status; gives it as it is then.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return _held(_only(await tx.fetch(self._sql["withdraw"], entry_id=entry_id)))
+
+    async def withdraw_document(self, tx: Transaction, unique_id: Uid) -> HeldEntry:
+        """Withdraw the entry of a document; see `withdraw`."""
+        rows = await tx.fetch(self._sql["withdraw_by_unique_id"], unique_id=unique_id)
+        return _held(_only(rows))
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
         """One page of matches, newest first, and whether there are more."""
@@ -191,17 +214,23 @@ class Registry:
 
         Raises:
             NotFound: there is none.
+            Withdrawn: there was one.
         """
         row = await self._one(tx, "find_document", entry_id)
+        if row["status"] == EntryStatus.WITHDRAWN:
+            raise Withdrawn
         content = row["content"]
         assert isinstance(content, bytes)
         return HeldDocument(mime_type=str(row["mime_type"]), content=content)
 
     async def _one(self, tx: Transaction, query: str, entry_id: str) -> Row:
-        rows = await tx.fetch(self._sql[query], entry_id=entry_id)
-        if not rows:
-            raise NotFound("the index holds nothing by this id")
-        return rows[0]
+        return _only(await tx.fetch(self._sql[query], entry_id=entry_id))
+
+
+def _only(rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise NotFound("the index holds nothing by this id")
+    return rows[0]
 
 
 def _json(value: object) -> str:

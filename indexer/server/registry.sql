@@ -26,6 +26,15 @@ FROM json_each(:entries);
 UPDATE entry SET status = 'superseded'
 WHERE entry_id IN (SELECT value FROM json_each(:entry_ids));
 
+-- query: withdraw
+-- Its document is kept: the DMP has no physical deletion.
+UPDATE entry SET status = 'entered-in-error' WHERE entry_id = :entry_id
+RETURNING entry_id, status, resource;
+
+-- query: withdraw_by_unique_id
+UPDATE entry SET status = 'entered-in-error' WHERE unique_id = :unique_id
+RETURNING entry_id, status, resource;
+
 -- query: find_by_patient
 SELECT entry_id, status, resource FROM entry
 WHERE patient_key = :patient_key
@@ -55,6 +64,6 @@ SELECT entry_id, status, resource FROM entry WHERE entry_id = :entry_id;
 SELECT submission_set FROM entry WHERE entry_id = :entry_id;
 
 -- query: find_document
-SELECT document.mime_type, document.content FROM entry
+SELECT entry.status, document.mime_type, document.content FROM entry
 JOIN document ON document.patient_key = entry.patient_key AND document.entry_id = entry.entry_id
 WHERE entry.entry_id = :entry_id;

@@ -1,4 +1,4 @@
-"""The index's FHIR interface: ITI-65, ITI-67 and ITI-68 (IHE MHD), in JSON.
+"""The index's FHIR interface: ITI-65, ITI-67 and ITI-68 (IHE MHD), and PDSm's update, in JSON.
 
 Resources are plain dictionaries, checked by `indexer.wire`: models of FHIR would cost more than
 everything else that a submission needs.
@@ -17,19 +17,22 @@ from indexer.server.capability import capability_statement
 from indexer.server.http import (
     JSON_MEDIA_TYPES,
     address,
+    asks_for_resource,
     fhir_base,
     fhir_response,
     parse_parameters,
     read_form,
     read_json,
+    read_patch,
     require_acceptable,
 )
 from indexer.server.registrar import Registrar
-from indexer.server.registry import HeldEntry, Registry
-from indexer.wire.bundles import read_provide_bundle, transaction_response
+from indexer.server.registry import HeldDocument, HeldEntry, Registry
+from indexer.wire.bundles import binary, read_provide_bundle, transaction_response
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import Json
-from indexer.wire.search import next_page, read_search, searchset
+from indexer.wire.patch import read_withdrawal
+from indexer.wire.search import next_page, read_condition, read_search, searchset
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
@@ -96,6 +99,8 @@ class FhirRoutes:
             f"{place}/_search", self.find_by_form, methods=["POST"], dependencies=json
         )
         router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=json)
+        router.add_api_route(place, self.withdraw_document, methods=["PATCH"], dependencies=json)
+        router.add_api_route(f"{place}/{{id}}", self.withdraw, methods=["PATCH"], dependencies=json)
         router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=json)
         router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
         return router
@@ -135,6 +140,21 @@ class FhirRoutes:
         held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
         return fhir_response(_addressed(held, fhir_base(request)))
 
+    async def withdraw(self, request: Request, entry_id: EntryId) -> Response:
+        """Update the metadata of an entry (PDSm, flow 03): it is withdrawn, durably."""
+        read_withdrawal(await read_patch(request))
+        held = await self._database.write(lambda tx: self._registry.withdraw(tx, entry_id))
+        return _updated(held, fhir_base(request))
+
+    async def withdraw_document(self, request: Request) -> Response:
+        """The same of the entry that a condition names by its unique id, as PDSm would have it."""
+        unique_id = read_condition(parse_parameters(request.url.query))
+        read_withdrawal(await read_patch(request))
+        held = await self._database.write(
+            lambda tx: self._registry.withdraw_document(tx, unique_id)
+        )
+        return _updated(held, fhir_base(request))
+
     async def submission_set(self, entry_id: EntryId) -> Response:
         """Read the List of the submission that brought an entry."""
         held = await self._database.read(lambda tx: self._registry.submission_set(tx, entry_id))
@@ -144,18 +164,31 @@ class FhirRoutes:
         """Retrieve Document (ITI-68): its bytes, in its media type.
 
         A superseded document is given too. MHD lets an index answer 410 for it; yet a gateway that
-        replaces a pointer may have to read the one that it replaced.
+        replaces a pointer may have to read the one that it replaced. Of a withdrawn one 410 it is.
         """
         held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
-        require_acceptable(request, held.mime_type)
-        return Response(
-            held.content,
-            headers={"Content-Type": held.mime_type, "X-Content-Type-Options": "nosniff"},
-        )
+        return _given(held, request)
 
     async def metadata(self, request: Request) -> Response:
         """What the index can do (R4 §3.1.0.7)."""
         return fhir_response(capability_statement(fhir_base(request)))
+
+
+def _given(held: HeldDocument, request: Request) -> Response:
+    """A document as it is, or within a resource for who asks for that."""
+    if asks_for_resource(request):
+        return fhir_response(binary(held.content, mime_type=held.mime_type))
+    require_acceptable(request, held.mime_type)
+    return Response(
+        held.content,
+        headers={"Content-Type": held.mime_type, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def _updated(held: HeldEntry, base: str) -> Response:
+    """The answer to an update, which is durable by now (PDSm, flow 04)."""
+    log.info("entry_withdrawn", extra={"entry": held.entry_id})
+    return fhir_response(_addressed(held, base))
 
 
 def _addressed(held: HeldEntry, base: str) -> Json:

@@ -63,7 +63,7 @@ def provide_bundle(submission: Submission) -> Json:
     entries = [
         _post(set_url, submission_set(submission, list_url=set_url, document_url=document_url)),
         _post(document_url, document),
-        _post(binary_url, _binary(submission)),
+        _post(binary_url, binary(submission.document, mime_type=submission.entry.mime_type)),
     ]
     if submission.replaces:
         entries.append(_supersede(submission.replaces))
@@ -115,11 +115,12 @@ def _post(url: str, resource: Json) -> Json:
     return {"fullUrl": url, "resource": resource, "request": request}
 
 
-def _binary(submission: Submission) -> Json:
+def binary(document: bytes, *, mime_type: str) -> Json:
+    """A document in its FHIR form."""
     return {
         "resourceType": "Binary",
-        "contentType": submission.entry.mime_type,
-        "data": base64.b64encode(submission.document).decode("ascii"),
+        "contentType": mime_type,
+        "data": base64.b64encode(document).decode("ascii"),
     }
 
 

@@ -339,7 +339,7 @@ def _read_status(text: str) -> EntryStatus:
     try:
         return EntryStatus(text)
     except ValueError as error:
-        raise InvalidValue("neither current nor superseded") from error
+        raise InvalidValue("no status of an entry") from error
 
 
 def _read_gender(text: str) -> str:

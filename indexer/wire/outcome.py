@@ -16,6 +16,7 @@ class IssueCode(StrEnum):
     """Issue types in use here (value set issue-type)."""
 
     BUSINESS_RULE = "business-rule"
+    DELETED = "deleted"
     DUPLICATE = "duplicate"
     EXCEPTION = "exception"
     INVALID = "invalid"

@@ -49,10 +49,9 @@ class EntrySearch:
 
 def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
     """The parameters that ask for a patient's entries."""
-    statuses = ",".join(sorted(status.value for status in query.statuses))
     parameters = [
         (PATIENT, f"{OID_PREFIX}{query.patient.oid}|{query.patient.value}"),
-        ("status", statuses),
+        ("status", _write_statuses(query.statuses)),
     ]
     if query.type_code is not None:
         parameters.append(("type", _escape(query.type_code)))
@@ -62,8 +61,18 @@ def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
 
 
 def unique_id_parameters(unique_id: Uid) -> list[tuple[str, str]]:
-    """The parameters that ask for the document with this unique id, whatever its status."""
-    return [("identifier", f"{URI_SYSTEM}|{OID_PREFIX}{unique_id}")]
+    """The parameters that ask for the document with this unique id, whatever its status.
+
+    Every status is named: unless it is asked for, a withdrawn entry is not found.
+    """
+    return [
+        ("identifier", f"{URI_SYSTEM}|{OID_PREFIX}{unique_id}"),
+        ("status", _write_statuses(EntryStatus)),
+    ]
+
+
+def _write_statuses(statuses: Iterable[EntryStatus]) -> str:
+    return ",".join(sorted(status.value for status in statuses))
 
 
 def read_search(parameters: Parameters) -> EntrySearch:
@@ -93,6 +102,18 @@ def read_search(parameters: Parameters) -> EntrySearch:
         reference=_read_reference(told),
         entries_max=_read_count(told),
     )
+
+
+def read_condition(parameters: Parameters) -> Uid:
+    """The unique id by which a conditional request names its document (FHIR R4, conditional patch).
+
+    Raises:
+        Refusal: it is missing or malformed, or something else is told beside it.
+    """
+    told = _once_each(parameters)
+    if told.keys() != {"identifier"}:
+        raise _refused("identifier", "must be the one condition", IssueCode.REQUIRED)
+    return _read_unique_id(told)
 
 
 def next_page(parameters: Parameters, last_entry_id: str) -> list[tuple[str, str]]:
@@ -206,12 +227,12 @@ def _read_unique_id(told: dict[str, str]) -> Uid:
 
 def _read_statuses(told: dict[str, str]) -> frozenset[EntryStatus]:
     if "status" not in told:
-        return frozenset(EntryStatus)
+        return frozenset({EntryStatus.APPROVED, EntryStatus.DEPRECATED})
     codes = [token.rpartition("|")[2] for token in told["status"].split(",")]
     try:
         return frozenset(EntryStatus(code) for code in codes)
     except ValueError as error:
-        raise _refused("status", "is neither current nor superseded", IssueCode.VALUE) from error
+        raise _refused("status", "is no status of an entry", IssueCode.VALUE) from error
 
 
 def _read_reference(told: dict[str, str]) -> tuple[ReferenceKind, str] | None:

@@ -1,18 +1,28 @@
 """An index in memory that keeps the contract's rules, and fails when it is told to."""
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
+from typing import TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
-from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
+from indexer.contract.document import (
+    DocumentEntry,
+    DocumentQuery,
+    EntryStatus,
+    Receipt,
+    Submission,
+)
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
 from indexer.contract.identifiers import Uid
 
+T = TypeVar("T")
+
 
 class Fault(StrEnum):
-    """What becomes of one submission, other than being held and answered."""
+    """What becomes of one submission or withdrawal, other than being done and answered."""
 
     UNREACHABLE = "unreachable"
     ANSWER_LOST = "answer_lost"
@@ -26,29 +36,36 @@ class IndexInMemory:
 
     def __init__(self) -> None:
         self.held: list[Submission] = []
+        self.withdrawn: list[str] = []
         self.faults: deque[Fault | None] = deque()
         self.current: str | None = None
-        self.on_the_wire: list[Submission] = []
+        self.on_the_wire: list[Callable[[], object]] = []
 
     async def submit(self, submission: Submission) -> Receipt:
+        return self._carry(lambda: self._hold(submission))
+
+    async def withdraw(self, entry_id: str) -> None:
+        self._carry(lambda: self._withdraw(entry_id))
+
+    def _carry(self, request: Callable[[], T]) -> T:
         fault = self.faults.popleft() if self.faults else None
         if fault is Fault.UNREACHABLE:
             raise IndexUnavailable("told to be unreachable", never_sent=True)
         if fault is Fault.DELAYED:
-            self.on_the_wire.append(submission)
+            self.on_the_wire.append(request)
             raise IndexUnavailable("told not to answer yet")
         if fault is Fault.REFUSED:
             raise SubmissionRejected("told to refuse", code="told")
-        receipt = self._hold(submission)
+        answer = request()
         if fault is Fault.ANSWER_LOST:
             raise IndexUnavailable("told to lose the answer")
-        return receipt
+        return answer
 
     def arrive(self) -> None:
         """What was delayed arrives; what it may not do is refused, to nobody's ears."""
         while self.on_the_wire:
             with suppress(SubmissionRejected):
-                self._hold(self.on_the_wire.pop(0))
+                self.on_the_wire.pop(0)()
 
     def _hold(self, submission: Submission) -> Receipt:
         entry_id = _entry_id(submission.entry.unique_id)
@@ -58,6 +75,13 @@ class IndexInMemory:
             self.held.append(submission)
             self.current = entry_id
         return Receipt(entry_id=entry_id)
+
+    def _withdraw(self, entry_id: str) -> None:
+        known = entry_id in map(_entry_id, self.unique_ids)
+        if known and entry_id not in self.withdrawn:
+            self.withdrawn.append(entry_id)
+        if entry_id == self.current:
+            self.current = None
 
     @property
     def unique_ids(self) -> list[Uid]:
@@ -69,8 +93,14 @@ class IndexInMemory:
     async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
         for submission in self.held:
             if submission.entry.unique_id == unique_id:
-                return replace(submission.entry, entry_id=_entry_id(unique_id))
+                entry_id = _entry_id(unique_id)
+                return replace(submission.entry, entry_id=entry_id, status=self._status(entry_id))
         return None
+
+    def _status(self, entry_id: str) -> EntryStatus:
+        if entry_id in self.withdrawn:
+            return EntryStatus.WITHDRAWN
+        return EntryStatus.APPROVED if entry_id == self.current else EntryStatus.DEPRECATED
 
     async def retrieve(self, entry: DocumentEntry) -> bytes:
         raise AssertionError("publication does not retrieve")

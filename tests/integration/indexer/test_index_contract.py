@@ -7,13 +7,14 @@ import aiohttp
 import pytest
 
 from indexer.client.mhd import MhdIndex
-from indexer.contract.document import DocumentQuery, EntryStatus
+from indexer.contract.document import Code, DocumentQuery, EntryStatus
 from indexer.contract.errors import DocumentNotFound, SubmissionRejected
 from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 from tests.support.pointers import ANNE, KOS, PAUL, STUDY, a_submission, an_entry, submitting
 
 ANY_STATUS = frozenset(EntryStatus)
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(params=["mhd"])
@@ -177,7 +178,127 @@ async def test_a_document_that_is_not_what_its_entry_says_is_rejected(index: Ind
 async def test_a_document_that_the_index_does_not_hold_is_not_found(index: Index) -> None:
     await index.submit(a_submission())
     [found] = await index.find(DocumentQuery(patient=ANNE))
-    url = found.document_url.replace(found.entry_id, "00000000-0000-4000-8000-000000000000")
+    url = found.document_url.replace(found.entry_id, UNKNOWN)
 
     with pytest.raises(DocumentNotFound):
         await index.retrieve(replace(found, document_url=url))
+
+
+async def test_what_is_withdrawn_is_found_and_retrieved_no_more(index: Index) -> None:
+    receipt = await index.submit(a_submission(1))
+    other = await index.submit(a_submission(2))
+    found = await index.find_by_unique_id(an_entry(1).unique_id)
+
+    await index.withdraw(receipt.entry_id)
+
+    assert [entry.entry_id for entry in await index.find(DocumentQuery(patient=ANNE))] == [
+        other.entry_id
+    ]
+    assert found is not None
+    with pytest.raises(DocumentNotFound):
+        await index.retrieve(found)
+
+
+async def test_a_publisher_learns_that_what_it_sent_was_held_and_is_withdrawn(
+    index: Index,
+) -> None:
+    receipt = await index.submit(a_submission())
+    await index.withdraw(receipt.entry_id)
+
+    found = await index.find_by_unique_id(an_entry().unique_id)
+
+    assert found is not None
+    assert replace(found, document_url="") == replace(
+        an_entry(), entry_id=receipt.entry_id, status=EntryStatus.WITHDRAWN
+    )
+
+
+async def test_a_withdrawal_can_be_repeated_and_of_what_is_not_held_is_success(
+    index: Index,
+) -> None:
+    receipt = await index.submit(a_submission())
+
+    for entry_id in [receipt.entry_id] * 2 + [UNKNOWN]:
+        await index.withdraw(entry_id)
+
+    assert await index.find(DocumentQuery(patient=ANNE)) == []
+
+
+async def test_what_was_replaced_can_be_withdrawn_too(index: Index) -> None:
+    old = await index.submit(a_submission(1))
+    new = await index.submit(a_submission(2, replaces=old.entry_id))
+
+    await index.withdraw(old.entry_id)
+
+    every = await index.find(DocumentQuery(patient=ANNE, statuses=ANY_STATUS))
+    assert {entry.entry_id: entry.status for entry in every} == {
+        old.entry_id: EntryStatus.WITHDRAWN,
+        new.entry_id: EntryStatus.APPROVED,
+    }
+
+
+async def test_what_is_withdrawn_cannot_be_replaced(index: Index) -> None:
+    receipt = await index.submit(a_submission(1))
+    await index.withdraw(receipt.entry_id)
+
+    with pytest.raises(SubmissionRejected) as rejection:
+        await index.submit(a_submission(2, replaces=receipt.entry_id))
+
+    assert rejection.value.code == "deleted"
+    assert await index.find(DocumentQuery(patient=ANNE)) == []
+
+
+async def test_a_repeat_of_what_is_withdrawn_does_not_bring_it_back(index: Index) -> None:
+    first = await index.submit(a_submission())
+    await index.withdraw(first.entry_id)
+
+    again = await index.submit(a_submission())
+
+    assert again == first
+    assert await index.find(DocumentQuery(patient=ANNE)) == []
+
+
+async def test_a_study_that_was_withdrawn_can_be_published_anew(index: Index) -> None:
+    old = await index.submit(a_submission(1))
+    await index.withdraw(old.entry_id)
+
+    new = await index.submit(a_submission(2))
+
+    [current] = await index.find(DocumentQuery(patient=ANNE, study=Uid(STUDY)))
+    assert current.entry_id == new.entry_id
+
+
+async def test_a_replacement_and_a_withdrawal_at_the_same_time_leave_the_old_one_withdrawn(
+    index: Index,
+) -> None:
+    old = await index.submit(a_submission(1))
+
+    replaced, withdrawn = await asyncio.gather(
+        index.submit(a_submission(2, replaces=old.entry_id)),
+        index.withdraw(old.entry_id),
+        return_exceptions=True,
+    )
+
+    assert withdrawn is None
+    assert not isinstance(replaced, SubmissionRejected) or replaced.code == "deleted"
+    found = await index.find_by_unique_id(an_entry(1).unique_id)
+    assert found is not None
+    assert found.status is EntryStatus.WITHDRAWN
+
+
+@pytest.mark.parametrize("mime_type", [
+    "application/fhir+json", "application/fhir+json; fhirVersion=4.0", "application/dicom+json",
+    "text/xml",
+])  # fmt: skip
+async def test_a_manifest_of_any_format_comes_back_as_it_was_given(
+    index: Index, mime_type: str
+) -> None:
+    manifest = b'{"resourceType": "Bundle", "type": "document"}'
+    format_code = Code(code="urn:ihe:rad:MADO:fhir-manifest:2026", scheme="http://ihe.example")
+    entry = replace(an_entry(document=manifest), mime_type=mime_type, format_code=format_code)
+    await index.submit(submitting(entry, manifest))
+
+    [found] = await index.find(DocumentQuery(patient=ANNE))
+
+    assert (found.mime_type, found.format_code) == (mime_type, format_code)
+    assert await index.retrieve(found) == manifest

@@ -116,7 +116,7 @@ def test_times_of_another_zone_are_read_in_utc() -> None:
     ("masterIdentifier.value", "urn:oid:1..2", IssueCode.VALUE),
     ("masterIdentifier.system", "urn:oid:1.2", IssueCode.VALUE),
     ("masterIdentifier", None, IssueCode.REQUIRED),
-    ("status", "entered-in-error", IssueCode.VALUE),
+    ("status", "draft", IssueCode.VALUE),
     ("subject.identifier.value", "279035121518988", IssueCode.VALUE),
     ("subject.identifier.system", "http://example", IssueCode.VALUE),
     ("category", [], IssueCode.REQUIRED),

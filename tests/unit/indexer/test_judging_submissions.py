@@ -7,12 +7,14 @@ from indexer.wire.outcome import IssueCode
 from tests.support.pointers import ANNE, PAUL, a_submission
 
 
-def held(number: int, *, patient: Ins = ANNE, current: bool = True) -> KnownEntry:
+def held(
+    number: int, *, patient: Ins = ANNE, status: EntryStatus = EntryStatus.APPROVED
+) -> KnownEntry:
     return KnownEntry(
         entry_id=f"held-{number}",
         unique_id=a_submission(number).entry.unique_id,
         patient_key=patient_key(patient),
-        status=EntryStatus.APPROVED if current else EntryStatus.DEPRECATED,
+        status=status,
     )
 
 
@@ -47,7 +49,20 @@ def test_what_is_current_can_be_replaced() -> None:
 def test_what_is_superseded_cannot_be_replaced() -> None:
     batch = a_submission(2, replaces="held-1")
 
-    assert refusals([held(1, current=False)], batch) == {0: IssueCode.BUSINESS_RULE}
+    superseded = held(1, status=EntryStatus.DEPRECATED)
+    assert refusals([superseded], batch) == {0: IssueCode.BUSINESS_RULE}
+
+
+def test_what_is_withdrawn_cannot_be_replaced_and_that_is_told_apart() -> None:
+    withdrawn = held(1, status=EntryStatus.WITHDRAWN)
+
+    assert refusals([withdrawn], a_submission(2, replaces="held-1")) == {0: IssueCode.DELETED}
+
+
+def test_another_patients_withdrawn_entry_is_told_like_one_that_is_not_held() -> None:
+    theirs = held(1, patient=PAUL, status=EntryStatus.WITHDRAWN)
+
+    assert refusals([theirs], a_submission(2, replaces="held-1")) == {0: IssueCode.BUSINESS_RULE}
 
 
 def test_what_is_not_held_cannot_be_replaced() -> None:
@@ -76,4 +91,5 @@ def test_a_repeat_of_a_replacement_is_told_as_a_duplicate() -> None:
     """Its first coming superseded what it replaces; its client must learn that it is held."""
     repeat = a_submission(2, replaces="held-1")
 
-    assert refusals([held(1, current=False), held(2)], repeat) == {0: IssueCode.DUPLICATE}
+    superseded = held(1, status=EntryStatus.DEPRECATED)
+    assert refusals([superseded, held(2)], repeat) == {0: IssueCode.DUPLICATE}

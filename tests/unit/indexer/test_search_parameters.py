@@ -11,6 +11,7 @@ from indexer.wire.search import (
     PAGE_ENTRIES,
     PAGE_ENTRIES_MAX,
     next_page,
+    read_condition,
     read_search,
     read_searchset,
     search_parameters,
@@ -48,6 +49,32 @@ def test_a_document_is_asked_for_by_its_unique_id_whatever_its_status() -> None:
     assert search.unique_id == "2.25.7"
     assert search.statuses == frozenset(EntryStatus)
     assert search.patient is None
+
+
+def test_a_withdrawn_document_is_not_asked_for_unless_its_status_is_named() -> None:
+    search = read_search([("identifier", "urn:oid:2.25.7")])
+
+    assert search.statuses == {EntryStatus.APPROVED, EntryStatus.DEPRECATED}
+
+
+def test_a_condition_is_a_unique_id() -> None:
+    assert read_condition([("identifier", "urn:ietf:rfc:3986|urn:oid:2.25.7")]) == "2.25.7"
+
+
+@pytest.mark.parametrize("parameters, code", [
+    ([], IssueCode.REQUIRED),
+    ([OF_ANNE], IssueCode.REQUIRED),
+    ([("identifier", "urn:oid:1.2"), CURRENT], IssueCode.REQUIRED),
+    ([("identifier", "urn:oid:1.2"), ("identifier", "urn:oid:1.3")], IssueCode.NOT_SUPPORTED),
+    ([("identifier", "urn:oid:1.2|3")], IssueCode.NOT_SUPPORTED),
+    ([("identifier", "urn:oid:x")], IssueCode.VALUE),
+    ([("name", "x")], IssueCode.NOT_SUPPORTED),
+])  # fmt: skip
+def test_no_other_condition_is_taken(parameters: list[tuple[str, str]], code: IssueCode) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_condition(parameters)
+
+    assert refusal.value.code == code
 
 
 def test_a_study_is_found_by_its_uid_bare_or_as_a_uri() -> None:

@@ -1,0 +1,198 @@
+"""PATCH on an entry, as any publisher may send it: what withdraws, and what is refused."""
+
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from indexer.wire.bundles import provide_bundle
+from indexer.wire.patch import withdrawal_patch
+from tests.support.pointers import ANNE, KOS, a_submission, an_entry
+
+PATCH = {"Content-Type": "application/json-patch+json"}
+WITHDRAWAL = orjson.dumps(withdrawal_patch())
+UNKNOWN = "11111111-2222-4333-8444-555555555555"
+UNIQUE_ID = f"urn:ietf:rfc:3986|urn:oid:{an_entry().unique_id}"
+
+
+@pytest.fixture
+async def entry_id(index_url: str, session: aiohttp.ClientSession) -> str:
+    """An entry that the index holds."""
+    body, headers = (
+        orjson.dumps(provide_bundle(a_submission())),
+        {"Content-Type": "application/fhir+json"},
+    )
+    async with session.post(f"{index_url}/fhir", data=body, headers=headers) as answer:
+        bundle = orjson.loads(await answer.read())
+    location: str = bundle["entry"][1]["response"]["location"]
+    return location.rpartition("/")[2]
+
+
+@pytest.fixture
+def place(index_url: str) -> str:
+    return f"{index_url}/fhir/DocumentReference"
+
+
+async def told(answer: aiohttp.ClientResponse) -> Any:
+    assert answer.content_type == "application/fhir+json"
+    return orjson.loads(await answer.read())
+
+
+async def code_of(answer: aiohttp.ClientResponse) -> str:
+    outcome = await told(answer)
+    assert outcome["resourceType"] == "OperationOutcome"
+    code: str = outcome["issue"][0]["code"]
+    return code
+
+
+async def status_of(session: aiohttp.ClientSession, place: str, entry_id: str) -> str:
+    async with session.get(f"{place}/{entry_id}") as answer:
+        status: str = (await told(answer))["status"]
+    return status
+
+
+async def test_a_withdrawal_by_id_is_answered_with_the_entry_as_it_is_then(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    url = f"{place}/{entry_id}"
+
+    async with session.patch(url, data=WITHDRAWAL, headers=PATCH) as answer:
+        assert answer.status == 200
+        resource = await told(answer)
+
+    assert (resource["id"], resource["status"]) == (entry_id, "entered-in-error")
+    assert await status_of(session, place, entry_id) == "entered-in-error"
+
+
+async def test_a_withdrawal_by_unique_id_does_the_same_and_can_be_repeated(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    condition = {"identifier": UNIQUE_ID}
+
+    for _ in range(2):
+        async with session.patch(place, params=condition, data=WITHDRAWAL, headers=PATCH) as answer:
+            assert answer.status == 200
+            resource = await told(answer)
+            assert (resource["id"], resource["status"]) == (entry_id, "entered-in-error")
+
+
+async def test_a_withdrawn_entry_is_found_by_its_status_alone(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    async with session.patch(f"{place}/{entry_id}", data=WITHDRAWAL, headers=PATCH) as answer:
+        assert answer.status == 200
+    patient = {"patient.identifier": f"urn:oid:{ANNE.oid}|{ANNE.value}"}
+    searches = [
+        patient | {"status": "current"},
+        patient | {"status": "current,superseded"},
+        {"identifier": UNIQUE_ID},
+        patient | {"status": "entered-in-error"},
+        {"identifier": UNIQUE_ID, "status": "entered-in-error"},
+    ]
+
+    counts = []
+    for form in searches:
+        async with session.post(f"{place}/_search", data=form) as answer:
+            counts.append(len((await told(answer)).get("entry", [])))
+
+    assert counts == [0, 0, 0, 1, 1]
+
+
+async def test_a_withdrawn_document_is_gone(
+    session: aiohttp.ClientSession, index_url: str, place: str, entry_id: str
+) -> None:
+    async with session.patch(f"{place}/{entry_id}", data=WITHDRAWAL, headers=PATCH) as answer:
+        assert answer.status == 200
+
+    async with session.get(f"{index_url}/fhir/Binary/{entry_id}") as answer:
+        assert (answer.status, await code_of(answer)) == (410, "deleted")
+
+
+async def test_a_document_is_given_as_a_resource_to_who_asks_for_one(
+    session: aiohttp.ClientSession, index_url: str, entry_id: str
+) -> None:
+    url = f"{index_url}/fhir/Binary/{entry_id}"
+    async with session.get(url, headers={"Accept": "application/fhir+json"}) as answer:
+        resource = await told(answer)
+
+    async with session.get(url, headers={"Accept": "*/*"}) as answer:
+        document = await answer.read()
+
+    assert (resource["resourceType"], resource["contentType"]) == ("Binary", "application/dicom")
+    assert document == KOS
+
+
+@pytest.mark.parametrize("body, status, code", [
+    (b"{", 400, "structure"),
+    (b"{}", 400, "structure"),
+    (b"[" * 10_000, 400, "structure"),
+    (b'[{"op": "erase", "path": "/status"}]', 400, "structure"),
+    (b'[{"op": "replace", "path": "/securityLabel", "value": []}]', 405, "not-supported"),
+    (b'[{"op": "replace", "path": "/status", "value": "superseded"}]', 422, "business-rule"),
+    (b'[{"op": "remove", "path": "/status"}]', 422, "business-rule"),
+    (b" " * (16 * 1024 + 1), 413, "too-long"),
+])  # fmt: skip
+async def test_another_change_is_refused_and_changes_nothing(
+    session: aiohttp.ClientSession,
+    place: str,
+    entry_id: str,
+    *,
+    body: bytes,
+    status: int,
+    code: str,
+) -> None:
+    async with session.patch(f"{place}/{entry_id}", data=body, headers=PATCH) as answer:
+        assert (answer.status, await code_of(answer)) == (status, code)
+        assert answer.headers.get("Allow") == ("GET, PATCH" if status == 405 else None)
+
+    assert await status_of(session, place, entry_id) == "current"
+
+
+async def test_a_withdrawn_entry_does_not_come_back(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    back = WITHDRAWAL.replace(b"entered-in-error", b"current")
+
+    statuses = []
+    for body in (WITHDRAWAL, back):
+        async with session.patch(f"{place}/{entry_id}", data=body, headers=PATCH) as answer:
+            statuses.append(answer.status)
+
+    assert statuses == [200, 422]
+    assert await status_of(session, place, entry_id) == "entered-in-error"
+
+
+@pytest.mark.parametrize("media_type", ["application/fhir+json", "application/xml-patch+xml", ""])
+async def test_another_form_of_patch_is_refused_with_the_one_that_is_taken(
+    session: aiohttp.ClientSession, place: str, entry_id: str, media_type: str
+) -> None:
+    headers = {"Content-Type": media_type}
+
+    async with session.patch(f"{place}/{entry_id}", data=WITHDRAWAL, headers=headers) as answer:
+        assert (answer.status, await code_of(answer)) == (415, "not-supported")
+        assert answer.headers["Accept-Patch"] == "application/json-patch+json"
+
+
+@pytest.mark.parametrize("address, status, code", [
+    (f"/{UNKNOWN}", 404, "not-found"),
+    ("/not-an-id", 404, "not-found"),
+    ("?identifier=urn:oid:2.25.404", 404, "not-found"),
+    ("", 400, "required"),
+    ("?status=current", 400, "required"),
+    ("?name=x", 400, "not-supported"),
+    ("?identifier=urn:oid:x", 400, "value"),
+])  # fmt: skip
+async def test_what_names_no_entry_is_refused(
+    session: aiohttp.ClientSession,
+    place: str,
+    entry_id: str,
+    *,
+    address: str,
+    status: int,
+    code: str,
+) -> None:
+    async with session.patch(place + address, data=WITHDRAWAL, headers=PATCH) as answer:
+        assert (answer.status, await code_of(answer)) == (status, code)
+
+    assert await status_of(session, place, entry_id) == "current"
