@@ -1,6 +1,7 @@
 """`drim-index`: a mock of the DMP as a program."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
 from indexer.server.app import opened_index
 from indexer.server.settings import IndexSettings, SettingsRefused, load_settings
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -72,7 +75,7 @@ def _policy(settings: IndexSettings, *, open_access: bool) -> AccessPolicy:
         return RefuseAll()
     if not is_loopback(str(settings.bind)):
         raise SettingsRefused("open access is for loopback only: set INDEX_BIND to 127.0.0.1")
-    typer.echo("open access: anyone on this machine may read and write", err=True)
+    log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
     return OpenAccess()
 
 
@@ -80,5 +83,5 @@ async def _serve(settings: IndexSettings, policy: AccessPolicy) -> None:
     stop = stop_on_signals()
     with listen(str(settings.bind), settings.http_port) as listening:
         async with opened_index(settings, policy) as index:
-            typer.echo(f"listening at {url_of(listening)}")
+            log.info("listening", extra={"http": url_of(listening)})
             await serve(index, listening, stop=stop)

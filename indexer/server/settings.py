@@ -23,12 +23,12 @@ class IndexSettings(BaseSettings):
     )
 
     http_port: int = Field(default=8090, ge=0, le=65535)
-    """Port for FHIR and probes; 0 takes a free one, which the first line of output names."""
+    """Port for FHIR and probes; 0 takes a free one, which the event `listening` names."""
 
     bind: IPv4Address | IPv6Address = ip_address("127.0.0.1")
     """Address to listen at; with open access only a loopback address is taken."""
 
-    data_dir: Path = Path("data/index")
+    data_dir: Path = Path("index-data")
     """Folder of the database; it is made if it is not there."""
 
     body_mib_max: int = Field(default=64, ge=1, le=1024)

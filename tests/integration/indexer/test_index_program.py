@@ -1,10 +1,11 @@
 """`drim-index` as a program: it starts, refuses to, stops, and is killed."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ANY_STATUS = frozenset(EntryStatus)
 class Running:
     process: Process
     url: str
+    told: list[dict[str, object]]
+    """The events of its log until it listened."""
 
 
 @asynccontextmanager
@@ -36,15 +39,23 @@ async def running(folder: Path, *command: str) -> AsyncIterator[Running]:
     """The program, once it listens; killed at the end if it still runs."""
     process = await started(folder, *command)
     try:
-        assert process.stdout is not None
         async with asyncio.timeout(START_S_MAX):
-            line = (await process.stdout.readline()).decode()
-        assert line.startswith("listening at "), (await process.communicate())[1].decode()
-        yield Running(process, line.removeprefix("listening at ").strip())
+            told = await events_until_it_listens(process)
+        yield Running(process, str(told[-1]["http"]), told)
     finally:
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def events_until_it_listens(process: Process) -> list[dict[str, object]]:
+    assert process.stderr is not None
+    told: list[dict[str, object]] = []
+    while not told or told[-1]["event"] != "listening":
+        line = await process.stderr.readline()
+        assert line.startswith(b"{"), line.decode() + (await process.communicate())[1].decode()
+        told.append(json.loads(line))
+    return told
 
 
 async def started(folder: Path, *command: str, **settings: str) -> Process:
@@ -52,7 +63,7 @@ async def started(folder: Path, *command: str, **settings: str) -> Process:
     environment = {name: one for name, one in os.environ.items() if not name.startswith("INDEX_")}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **told}
     return await asyncio.create_subprocess_exec(
-        sys.executable, *command, env=environment, stdout=PIPE, stderr=PIPE
+        sys.executable, *command, env=environment, stdout=DEVNULL, stderr=PIPE
     )
 
 
@@ -101,6 +112,37 @@ async def test_a_submission_whose_answer_was_lost_makes_one_entry(
         (old.entry_id, EntryStatus.DEPRECATED),
     ]
     assert document == b"newer"
+
+
+async def test_a_withdrawal_whose_answer_was_lost_holds_and_can_be_repeated(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        receipt = await MhdIndex(index.url, session).submit(a_submission())
+        index.process.kill()
+        await index.process.wait()
+    async with running(tmp_path, str(index_that_dies.__file__), str(tmp_path)) as index:
+        with pytest.raises(IndexUnavailable) as fault:
+            await MhdIndex(index.url, session).withdraw(receipt.entry_id)
+        assert await index.process.wait() == -signal.SIGKILL
+
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        client = MhdIndex(index.url, session)
+        current = await client.find(DocumentQuery(patient=ANNE))
+        await client.withdraw(receipt.entry_id)
+        [kept] = await client.find(DocumentQuery(patient=ANNE, statuses=ANY_STATUS))
+
+    assert not fault.value.never_sent
+    assert (current, kept.status) == ([], EntryStatus.WITHDRAWN)
+
+
+async def test_it_tells_in_its_log_that_it_is_open_and_where_it_listens(tmp_path: Path) -> None:
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        told = [(one["level"], one["event"]) for one in index.told]
+
+    assert told[0] == ("warning", "open_access")
+    assert told[-1] == ("info", "listening")
+    assert index.url.startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
