@@ -135,6 +135,34 @@ class Archive:
             held = [i for i in self._instances.values() if i.header.StudyInstanceUID == study_uid]
         return sorted(held, key=lambda instance: str(instance.header.SeriesInstanceUID))
 
+    def remove(self, study_uid: str, uids: frozenset[str] | None = None) -> list[StoredInstance]:
+        """Delete instances of the study, or all of it; what is gone now."""
+        with self._lock:
+            gone = [
+                instance
+                for uid, instance in self._instances.items()
+                if instance.header.StudyInstanceUID == study_uid and (uids is None or uid in uids)
+            ]
+            for instance in gone:
+                del self._instances[str(instance.header.SOPInstanceUID)]
+        for instance in gone:
+            instance.path.unlink()
+        return gone
+
+    def correct(self, study_uid: str, **values: str) -> None:
+        """Write other values into every instance of the study, as a PACS does that merges patients.
+
+        Args:
+            values: by the keyword of their attribute.
+        """
+        for instance in self.study(study_uid):
+            ds = dcmread(instance.path)
+            for keyword, value in values.items():
+                setattr(ds, keyword, value)
+            path = self._folder / f"{uuid4().hex}.dcm"
+            ds.save_as(path)
+            self._add(path)
+
     def select(self, identifier: Dataset) -> list[StoredInstance]:
         """The instances that a retrieve names (PS3.4 §C.4.2.1.4.1).
 

@@ -1,12 +1,14 @@
 """What the centre's DIMSE programs share: addresses, and a socket that does not wait."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any, Self
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.presentation import PresentationContext
 
@@ -56,17 +58,27 @@ def send_at_once(event: Event) -> None:
 
 
 class _Answers(Queue[Any]):
-    """Messages for the thread that waits for them, of a peer that sends answers alone.
+    """Messages for the thread that waits for them; requests of the peer are kept apart.
 
     pynetdicom pauses an association's own thread while another sends a request, yet not always in
     time: it may look for requests once more, take the answer and throw it away. That look does not
-    wait, and here finds nothing.
+    wait, and here finds event reports alone: no other request comes to who asked.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._reports: Queue[Any] = Queue()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        _, message = item
+        is_request = isinstance(message, N_EVENT_REPORT) and message.is_valid_request
+        if is_request:
+            self._reports.put(item)
+        else:
+            super().put(item, block, timeout)
+
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if not block:
-            raise Empty
-        return super().get(timeout=timeout)
+        return super().get(timeout=timeout) if block else self._reports.get(block=False)
 
 
 def keep_answers(event: Event) -> None:
@@ -79,9 +91,16 @@ AS_REQUESTOR: list[EventHandlerType] = [*SEND_AT_ONCE, (evt.EVT_CONN_OPEN, keep_
 
 
 def associate(
-    calling_ae_title: str, peer: DicomAddress, contexts: list[PresentationContext]
+    calling_ae_title: str,
+    peer: DicomAddress,
+    contexts: list[PresentationContext],
+    *,
+    handlers: Sequence[EventHandlerType] = (),
 ) -> Association:
     """Open an association; the caller releases it.
+
+    Args:
+        handlers: of what the peer asks on it in turn.
 
     Raises:
         Unanswered: the peer is not there or does not want us.
@@ -94,7 +113,7 @@ def associate(
     entity.acse_timeout = entity.network_timeout = CONNECT_TIMEOUT_S
     entity.dimse_timeout = ANSWER_TIMEOUT_S
     association = entity.associate(
-        peer.host, peer.port, contexts, peer.ae_title, evt_handlers=AS_REQUESTOR
+        peer.host, peer.port, contexts, peer.ae_title, evt_handlers=[*AS_REQUESTOR, *handlers]
     )
     if not association.is_established:
         raise Unanswered(f"{peer.ae_title} does not take an association")

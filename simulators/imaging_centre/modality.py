@@ -12,7 +12,7 @@ from simulators.digest import digest_of
 from simulators.imaging_centre.dimse import DicomAddress, Unanswered, associate
 
 _WARNINGS = range(0xB000, 0xC000)
-_UIDS = ["SOPClassUID", "SOPInstanceUID"]
+_UIDS = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"]
 
 
 class NotStored(Exception):
@@ -30,6 +30,7 @@ class MadeInstance:
     uid: str
     sop_class: str
     digest: str
+    series: str
 
 
 def look_at(files: Sequence[Path]) -> list[MadeInstance]:
@@ -41,7 +42,14 @@ def look_at(files: Sequence[Path]) -> list[MadeInstance]:
     made = []
     for path in files:
         ds = dcmread(path, specific_tags=_UIDS)
-        made.append(MadeInstance(str(ds.SOPInstanceUID), str(ds.SOPClassUID), digest_of(path)))
+        made.append(
+            MadeInstance(
+                str(ds.SOPInstanceUID),
+                str(ds.SOPClassUID),
+                digest_of(path),
+                str(ds.SeriesInstanceUID),
+            )
+        )
     return made
 
 

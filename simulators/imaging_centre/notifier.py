@@ -6,12 +6,11 @@ One thread sends; a notification that fails is tried again a few times.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 from pynetdicom.presentation import build_context
 
@@ -30,29 +29,40 @@ ATTEMPTS_MAX = 6
 _FIRST_RETRY_S = 0.5  # doubles with each attempt
 
 
-def build_notification(study_uid: str, instances: list[StoredInstance], ae_title: str) -> Dataset:
-    """An Instance Availability Notification of all of a study's instances (PS3.3 §C.4.23)."""
+def build_notification(
+    study_uid: str,
+    instances: Sequence[StoredInstance],
+    ae_title: str,
+    *,
+    gone: Sequence[StoredInstance] = (),
+) -> Dataset:
+    """An Instance Availability Notification of all of a study's instances (PS3.3 §C.4.23).
+
+    Args:
+        gone: those that can not be had any more.
+    """
     notification = Dataset()
-    notification.ReferencedPerformedProcedureStepSequence = Sequence([])
+    notification.ReferencedPerformedProcedureStepSequence = []
     notification.StudyInstanceUID = study_uid
     by_series: dict[str, list[Dataset]] = {}
-    for instance in instances:
+    availability = [(one, "ONLINE") for one in instances] + [(one, "UNAVAILABLE") for one in gone]
+    for instance, told in availability:
         item = Dataset()
         item.ReferencedSOPClassUID = instance.header.SOPClassUID
         item.ReferencedSOPInstanceUID = instance.header.SOPInstanceUID
-        item.InstanceAvailability = "ONLINE"
+        item.InstanceAvailability = told
         item.RetrieveAETitle = ae_title
         by_series.setdefault(str(instance.header.SeriesInstanceUID), []).append(item)
-    notification.ReferencedSeriesSequence = Sequence(
+    notification.ReferencedSeriesSequence = [
         _series_item(series_uid, items) for series_uid, items in by_series.items()
-    )
+    ]
     return notification
 
 
 def _series_item(series_uid: str, instances: list[Dataset]) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = series_uid
-    item.ReferencedSOPSequence = Sequence(instances)
+    item.ReferencedSOPSequence = instances
     return item
 
 
@@ -61,6 +71,7 @@ class _Pending:
     due_at: float
     attempts: int = 0
     open_associations: set[int] = field(default_factory=set)
+    gone: list[StoredInstance] = field(default_factory=list)
 
 
 class Notifier:
@@ -114,17 +125,25 @@ class Notifier:
                     study.due_at = time.monotonic() + self._quiet_s
             self._news.notify()
 
+    def changed(self, study_uid: str, gone: Sequence[StoredInstance] = ()) -> None:
+        """Something about the study is no longer what was told; `gone` cannot be had any more."""
+        with self._news:
+            study = self._pending.setdefault(study_uid, _Pending(0))
+            study.due_at, study.attempts = time.monotonic() + self._quiet_s, 0
+            study.gone.extend(gone)
+            self._news.notify()
+
     def _run(self) -> None:
         while (claimed := self._claim_quiet_study()) is not None:
-            study_uid, attempts = claimed
+            study_uid, study = claimed
             try:
-                self._send(study_uid)
+                self._send(study_uid, study.gone)
             except Unanswered:
-                self._put_off(study_uid, attempts + 1)
+                self._put_off(study_uid, study)
             else:
                 self._told(study_uid, time.time_ns() // 1_000_000)
 
-    def _claim_quiet_study(self) -> tuple[str, int] | None:
+    def _claim_quiet_study(self) -> tuple[str, _Pending] | None:
         with self._news:
             while not self._closing:
                 quiet = [uid for uid, study in self._pending.items() if not study.open_associations]
@@ -134,11 +153,18 @@ class Notifier:
                 elif (wait_s := self._pending[first].due_at - time.monotonic()) > 0:
                     self._news.wait(wait_s)
                 else:
-                    return first, self._pending.pop(first).attempts
+                    return first, self._pending.pop(first)
             return None
 
-    def _send(self, study_uid: str) -> None:
-        notification = build_notification(study_uid, self._instances_of(study_uid), self._ae_title)
+    def _send(self, study_uid: str, gone: Sequence[StoredInstance]) -> None:
+        instances = self._instances_of(study_uid)
+        back = {one.header.SOPInstanceUID for one in instances}
+        notification = build_notification(
+            study_uid,
+            instances,
+            self._ae_title,
+            gone=[one for one in gone if one.header.SOPInstanceUID not in back],
+        )
         association = associate(
             self._ae_title, self._gateway, [build_context(INSTANCE_AVAILABILITY)]
         )
@@ -153,10 +179,12 @@ class Notifier:
         if answer.get("Status") != SUCCESS:
             raise Unanswered("the notification was not taken")
 
-    def _put_off(self, study_uid: str, attempts: int) -> None:
+    def _put_off(self, study_uid: str, told: _Pending) -> None:
+        attempts = told.attempts + 1
         if attempts >= ATTEMPTS_MAX:
             log.error("notification_given_up", extra={"attempts": attempts})
             return
         due_at = time.monotonic() + _FIRST_RETRY_S * 2 ** (attempts - 1)
         with self._news:  # instances that came meanwhile make a notification of their own
-            self._pending.setdefault(study_uid, _Pending(due_at, attempts))
+            study = self._pending.setdefault(study_uid, _Pending(due_at, attempts))
+            study.gone.extend(told.gone)

@@ -99,6 +99,22 @@ class Pacs:
         if self._notifier is not None:
             self._notifier.close()
 
+    def delete(self, study_uid: str, uids: frozenset[str] | None = None) -> None:
+        """Delete instances of a study, or all of it, and notify that they are gone."""
+        gone = self._archive.remove(study_uid, uids)
+        if self._notifier is not None:
+            self._notifier.changed(study_uid, gone)
+
+    def correct(self, study_uid: str, **values: str) -> None:
+        """Write other values into all of a study, as for a merged patient, and notify.
+
+        Args:
+            values: by the keyword of their attribute.
+        """
+        self._archive.correct(study_uid, **values)
+        if self._notifier is not None:
+            self._notifier.changed(study_uid)
+
     def _answer_store(self, event: Event) -> int:
         try:
             # The bytes as they came: a PACS that decodes may change what it keeps.

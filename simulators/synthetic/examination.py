@@ -49,8 +49,21 @@ ACTS = {
         region="76752008",
         region_label="sein",
     ),
+    "NM": Act(
+        loinc="25007-6",
+        label="MN glande thyroïde ; incidences avec I-131 IV",
+        region="774007",
+        region_label="tête et cou",
+    ),
+    "XA": Act(
+        loinc="37174-0",
+        label="angiographie par fluoroscopie artères coronaires",
+        region="113257007",
+        region_label="système cardiovasculaire",
+    ),
 }
-MODALITIES = tuple(ACTS)
+MODALITIES = ("CT", "MR", "CR", "US", "MG")
+"""Those of a small centre."""
 
 _DESCRIPTIONS = {
     "CT": "Scanner du thorax sans injection",
@@ -58,6 +71,8 @@ _DESCRIPTIONS = {
     "CR": "Radiographie du thorax, face et profil",
     "US": "Échographie de l'abdomen",
     "MG": "Mammographie de dépistage",
+    "NM": "Scintigraphie de la thyroïde",
+    "XA": "Coronarographie",
 }
 
 

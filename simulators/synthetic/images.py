@@ -1,4 +1,7 @@
-"""The modules that differ from one kind of image to the next (PS3.3 §A.2, A.3, A.4, A.7, A.26)."""
+"""The modules that differ from one kind of image to the next.
+
+PS3.3 §A.2, A.3, A.4, A.5, A.7, A.14 and A.26.
+"""
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -98,6 +101,56 @@ def make_mg(ds: Dataset, *, left: bool, oblique: bool) -> None:
     view.ViewModifierCodeSequence = Sequence([])
     ds.ViewCodeSequence = Sequence([view])
     ds.AcquisitionContextSequence = Sequence([])
+
+
+def make_nm(ds: Dataset) -> None:
+    """Make the data set a static scintigraphy of one frame: one energy window, one detector."""
+    _put_gray(ds, drawings.draw_brain_slice(0.5, seed=int(ds.InstanceNumber)))
+    ds.BitsStored, ds.HighBit = 16, 15
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"]
+    ds.BodyPartExamined = "NECK"
+    ds.PixelSpacing = [2.4, 2.4]
+    ds.NumberOfFrames = 1
+    ds.FrameIncrementPointer = [0x00540010, 0x00540020]  # Energy Window Vector, Detector Vector
+    ds.NumberOfEnergyWindows, ds.EnergyWindowVector = 1, 1
+    ds.NumberOfDetectors, ds.DetectorVector = 1, 1
+    ds.CountsAccumulated = 250_000
+    ds.ActualFrameDuration = 300_000  # ms
+    ds.PatientOrientationCodeSequence = [_code("102538003", "SCT", "recumbent")]
+    ds.PatientOrientationCodeSequence[0].PatientOrientationModifierCodeSequence = [
+        _code("40199007", "SCT", "supine")
+    ]
+    ds.PatientGantryRelationshipCodeSequence = [_code("102540008", "SCT", "headfirst")]
+    window = Dataset()
+    window.EnergyWindowName = "I-131"
+    ds.EnergyWindowInformationSequence = [window]
+    tracer = Dataset()
+    tracer.RadionuclideCodeSequence = [_code("1576001", "SCT", "^131^Iodine")]
+    tracer.Radiopharmaceutical = ""
+    ds.RadiopharmaceuticalInformationSequence = [tracer]
+    detector = Dataset()
+    detector.CollimatorType = "PARA"
+    detector.FocalDistance = 0
+    detector.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    detector.ImagePositionPatient = [0, 0, 0]
+    ds.DetectorInformationSequence = [detector]
+
+
+def make_xa(ds: Dataset, *, lateral: bool) -> None:
+    """Make the data set one plane of an angiography, from the front or from the side."""
+    _put_gray(ds, drawings.draw_chest_projection(lateral, seed=int(lateral)))
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "SINGLE PLANE"]
+    ds.BodyPartExamined = "HEART"
+    ds.PatientOrientation = ["A", "F"] if lateral else ["L", "F"]
+    ds.LossyImageCompression = "00"
+    ds.PixelIntensityRelationship = "LIN"
+    ds.RadiationSetting = "GR"
+    ds.KVP, ds.ExposureTime, ds.XRayTubeCurrent = 80, 100, 500
+    ds.PositionerMotion = "STATIC"
+    ds.PositionerPrimaryAngle, ds.PositionerSecondaryAngle = 90 if lateral else 0, 0
+    ds.DistanceSourceToPatient = ds.DistanceSourceToDetector = ""
+    ds.ImagerPixelSpacing = [1.5, 1.5]
+    ds.WindowCenter, ds.WindowWidth = 2048, 4096
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -17,8 +17,10 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     MRImageStorage,
+    NuclearMedicineImageStorage,
     RLELossless,
     UltrasoundMultiFrameImageStorage,
+    XRayAngiographicImageStorage,
 )
 
 from simulators.synthetic import images
@@ -35,7 +37,7 @@ def build_instances(examination: Examination) -> Iterator[Dataset]:
     Raises:
         KeyError: the centre has no such modality.
     """
-    makers = {"CT": _ct, "MR": _mr, "CR": _cr, "US": _us, "MG": _mg}
+    makers = {"CT": _ct, "MR": _mr, "CR": _cr, "US": _us, "MG": _mg, "NM": _nm, "XA": _xa}
     for ds, transfer_syntax in makers[examination.modality](examination):
         ds.file_meta = FileMetaDataset()
         ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
@@ -111,6 +113,20 @@ def _mg(examination: Examination) -> _Made:
         )
         images.make_mg(ds, left=side == "L", oblique=oblique)
         yield ds, ExplicitVRLittleEndian
+
+
+def _nm(examination: Examination) -> _Made:
+    for number in (1, 2):
+        ds = _base(examination, NuclearMedicineImageStorage, 1, number, "Thyroïde, face")
+        images.make_nm(ds)
+        yield ds, ExplicitVRLittleEndian
+
+
+def _xa(examination: Examination) -> _Made:
+    for number, lateral in enumerate((False, True), start=1):
+        ds = _base(examination, XRayAngiographicImageStorage, number, 1, "Coronaire gauche")
+        images.make_xa(ds, lateral=lateral)
+        yield ds, ImplicitVRLittleEndian
 
 
 def _base(
