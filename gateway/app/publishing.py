@@ -5,7 +5,7 @@ from random import random
 from uuid import uuid4
 
 from gateway.app.parts import Parts, centre_of, milliseconds
-from gateway.model.publishing import PublicationPolicy
+from gateway.model.decision import PublicationPolicy
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
 

@@ -20,11 +20,11 @@ accession = :accession AND accession <> ''
 -- query: studies
 -- One row per series of the studies on the page: whatever differs within a study does so by series.
 WITH page AS (
-    SELECT DISTINCT study_uid FROM instances WHERE gone = 0 AND /* filter */
+    SELECT DISTINCT study_uid FROM shown_instances WHERE /* filter */
     ORDER BY study_uid LIMIT :count_max OFFSET :offset
 ), summary AS (
     SELECT study_uid, series_uid, min(instance_uid) AS instance_uid, count(*) AS in_series
-    FROM page JOIN instances USING (study_uid) WHERE gone = 0
+    FROM page JOIN shown_instances USING (study_uid)
     GROUP BY study_uid, series_uid
 )
 SELECT study_uid, in_series, header, answer
@@ -33,11 +33,11 @@ ORDER BY study_uid, summary.series_uid;
 
 -- query: series
 WITH page AS (
-    SELECT DISTINCT study_uid, series_uid FROM instances WHERE gone = 0 AND /* filter */
+    SELECT DISTINCT study_uid, series_uid FROM shown_instances WHERE /* filter */
     ORDER BY study_uid, series_uid LIMIT :count_max OFFSET :offset
 ), summary AS (
     SELECT study_uid, min(instance_uid) AS instance_uid, count(*) AS in_series
-    FROM page JOIN instances USING (study_uid, series_uid) WHERE gone = 0
+    FROM page JOIN shown_instances USING (study_uid, series_uid)
     GROUP BY study_uid, series_uid
 )
 SELECT study_uid, in_series, header, answer
@@ -46,20 +46,20 @@ ORDER BY study_uid, instances.series_uid;
 
 -- query: instances
 SELECT study_uid, 1 AS in_series, header, answer
-FROM instances WHERE gone = 0 AND /* filter */
+FROM shown_instances WHERE /* filter */
 ORDER BY study_uid, series_uid, instance_uid LIMIT :count_max OFFSET :offset;
 
 -- query: count_studies
 -- Up to :count_max, for a search of everything would else read everything.
 SELECT count(*) AS matches
-FROM (SELECT DISTINCT study_uid FROM instances WHERE gone = 0 AND /* filter */
+FROM (SELECT DISTINCT study_uid FROM shown_instances WHERE /* filter */
       LIMIT :count_max) AS found;
 
 -- query: count_series
 SELECT count(*) AS matches
-FROM (SELECT DISTINCT study_uid, series_uid FROM instances WHERE gone = 0 AND /* filter */
+FROM (SELECT DISTINCT study_uid, series_uid FROM shown_instances WHERE /* filter */
       LIMIT :count_max) AS found;
 
 -- query: count_instances
 SELECT count(*) AS matches
-FROM (SELECT 1 FROM instances WHERE gone = 0 AND /* filter */ LIMIT :count_max) AS found;
+FROM (SELECT 1 FROM shown_instances WHERE /* filter */ LIMIT :count_max) AS found;

@@ -7,6 +7,7 @@ then decided names the news that was known, and is void if more has come since.
 from dataclasses import dataclass
 from typing import cast
 
+from gateway.catalogue.history import History
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
@@ -26,6 +27,7 @@ class Standing:
     """Where a study stands, beside what is known of it."""
 
     state: str
+    code: str
     revision: int
     fingerprint: str
     looks: int
@@ -46,6 +48,8 @@ class Conclusion:
     revision: int
     fingerprint: str
     left_out: int = 0
+    images: int | None = None
+    """How many the study has now, for its history."""
     waiting_since_ms: int | None = None
     ask_again: bool = False
     """Whether the PACS's answer is to be forgotten, so that the next look asks again."""
@@ -56,6 +60,7 @@ class Standings:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("gateway.catalogue", "standings.sql", dialect)
+        self.history = History(dialect)
 
     async def of(self, tx: Transaction, study: Uid) -> Standing | None:
         """Where the study stands; None if nothing is known of it."""
@@ -65,6 +70,7 @@ class Standings:
         row = rows[0]
         return Standing(
             state=cast(str, row["state"]),
+            code=cast(str, row["code"]),
             revision=cast(int, row["revision"]),
             fingerprint=cast(str, row["fingerprint"]),
             looks=cast(int, row["looks"]),
@@ -104,6 +110,7 @@ class Standings:
 
     async def conclude(self, tx: Transaction, conclusion: Conclusion, *, now_ms: int) -> bool:
         """Write down what was decided; False if news came since, which makes it void."""
+        before = await self.of(tx, conclusion.study)
         told: dict[str, Param] = {
             "study": conclusion.study,
             "news": conclusion.news,
@@ -118,7 +125,20 @@ class Standings:
             "waiting_since_ms": conclusion.waiting_since_ms,
             "ask_again": int(conclusion.ask_again),
         }
-        return bool(await tx.fetch(self._sql["conclude"], now_ms=now_ms, **told))
+        if not await tx.fetch(self._sql["conclude"], now_ms=now_ms, **told):
+            return False
+        stood = (before.state, before.code, before.revision) if before is not None else None
+        if stood != (conclusion.state, conclusion.code, conclusion.revision):
+            await self.history.note(
+                tx,
+                conclusion.study,
+                conclusion.state,
+                code=conclusion.code,
+                now_ms=now_ms,
+                revision=conclusion.revision or None,
+                images=conclusion.images,
+            )
+        return True
 
     async def fail(
         self, tx: Transaction, due: DueStudy, *, code: str, reason: str, now_ms: int
@@ -132,6 +152,8 @@ class Standings:
             reason=reason,
             now_ms=now_ms,
         )
+        if failed:
+            await self.history.note(tx, due.study, "set_aside", code=code, now_ms=now_ms)
         return bool(failed)
 
     async def mark(
@@ -155,13 +177,37 @@ class Standings:
             reason=reason,
             now_ms=now_ms,
         )
+        if marked:
+            await self.history.note(tx, study, state, code=code, now_ms=now_ms, revision=revision)
         return bool(marked)
 
+    async def withdrawal_rejected(
+        self, tx: Transaction, study: Uid, *, revision: int, code: str, reason: str, now_ms: int
+    ) -> None:
+        """Have a person look at a study whose pointer the index does not take back."""
+        if await tx.fetch(
+            self._sql["withdrawal_rejected"],
+            study=study,
+            revision=revision,
+            code=code,
+            reason=reason,
+            now_ms=now_ms,
+        ):
+            await self.history.note(tx, study, "set_aside", code=code, now_ms=now_ms)
+
     async def page(
-        self, tx: Transaction, *, state: str | None, count_max: int, offset: int
+        self,
+        tx: Transaction,
+        *,
+        state: str | None = None,
+        study: Uid | None = None,
+        count_max: int,
+        offset: int,
     ) -> list[Row]:
         """Where studies stand, the latest change first; for operators."""
-        return await tx.fetch(self._sql["page"], state=state, count_max=count_max, offset=offset)
+        return await tx.fetch(
+            self._sql["page"], state=state, study=study, count_max=count_max, offset=offset
+        )
 
     async def count_by_state(self, tx: Transaction) -> dict[str, int]:
         """How many studies stand where."""

@@ -1,5 +1,5 @@
 -- query: standing
-SELECT state, revision, fingerprint, looks FROM studies WHERE study_uid = :study;
+SELECT state, code, revision, fingerprint, looks FROM studies WHERE study_uid = :study;
 
 -- query: claim_due
 -- A claim is a lease: a study whose worker died may be claimed again after :lease_end_ms.
@@ -47,12 +47,25 @@ UPDATE studies SET since_ms = :now_ms, state = :state, code = :code, reason = :r
 WHERE study_uid = :study AND revision = :revision AND state = 'queued'
 RETURNING study_uid;
 
+-- query: withdrawal_rejected
+UPDATE studies SET since_ms = :now_ms, state = 'set_aside', code = :code, reason = :reason
+WHERE study_uid = :study AND revision = :revision
+RETURNING study_uid;
+
 -- query: page
+-- What is out is the last act that was carried out; what is to be withdrawn is still out.
 SELECT study_uid, state, code, reason, since_ms, revision, left_out,
        (SELECT count(*) FROM instances AS known
-        WHERE known.study_uid = studies.study_uid AND known.gone = 0)
-           AS instances
-FROM studies WHERE (:state IS NULL OR state = :state)
+        WHERE known.study_uid = studies.study_uid AND known.gone = 0 AND known.rejected = '')
+           AS instances,
+       coalesce((SELECT CASE WHEN act.kind = 'publish' THEN 'published'
+                             WHEN act.state = 'sent' THEN 'none' ELSE 'withdrawing' END
+                 FROM submissions AS act
+                 WHERE act.study_uid = studies.study_uid
+                   AND (act.state = 'sent' OR (act.kind = 'withdraw' AND act.state = 'waiting'))
+                 ORDER BY act.revision DESC LIMIT 1), 'none') AS pointer
+FROM studies
+WHERE (:state IS NULL OR state = :state) AND (:study IS NULL OR study_uid = :study)
 ORDER BY since_ms DESC, study_uid LIMIT :count_max OFFSET :offset;
 
 -- query: count_by_state

@@ -1,26 +1,32 @@
 """What the gateway was told of studies: news goes in, a snapshot comes out.
 
 Facts are kept as rows whose keys make a repeat harmless. Each news gets the next number of its
-study and makes the study due (see `standings`).
+study and makes the study due (see `standings`). Images are kept here, the rest by its own module.
 """
 
-from hashlib import sha256
 from typing import cast
 
 import orjson
 
+from gateway.catalogue.acts import Acts
+from gateway.catalogue.news import News
+from gateway.catalogue.reports import Reports
+from gateway.catalogue.words import Words
 from gateway.model.agreement import Disagreement, DisagreementCode
 from gateway.model.image import ImageDescription, KnownImage, StoredObject
 from gateway.model.notification import (
     HeldByPacs,
+    InstancesRejected,
     InstanceStored,
+    OrderReceived,
     PacsAnswered,
+    PatientTold,
+    PersonActed,
     ReportReceived,
     StudyAnnounced,
 )
-from gateway.model.report import Report
 from gateway.model.resource import Resource
-from gateway.model.study import NumberedDisagreement, NumberedReport, StudySnapshot
+from gateway.model.study import NumberedDisagreement, StudySnapshot
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
@@ -32,6 +38,10 @@ class Studies:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("gateway.catalogue", "studies.sql", dialect)
+        self._news = News(dialect)
+        self._reports = Reports(dialect)
+        self._words = Words(dialect)
+        self._acts = Acts(dialect)
 
     async def instance_stored(
         self, tx: Transaction, news: InstanceStored, *, now_ms: int, due_at_ms: int
@@ -64,7 +74,7 @@ class Studies:
             size_bytes=stored.size_bytes,
             sha256=stored.sha256,
         )
-        await self._tell(
+        await self._news.tell(
             tx,
             news.study,
             now_ms=now_ms,
@@ -77,45 +87,57 @@ class Studies:
         return True
 
     async def study_announced(self, tx: Transaction, news: StudyAnnounced, *, now_ms: int) -> None:
-        """Take in that the PACS holds the study: it will be asked."""
-        await self._tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
+        """Take in that what the PACS holds of the study may have changed: it will be asked."""
+        await self._news.tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
+        await self._news.history.note(tx, news.study, "announced", now_ms=now_ms, by=news.by)
 
     async def report_received(self, tx: Transaction, news: ReportReceived, *, now_ms: int) -> None:
-        """Take in a report for each study that it names, or that what it replaces was about.
+        """Take in a report for each study that it concerns."""
+        await self._reports.received(tx, news, now_ms=now_ms)
 
-        The same message again is no other word, yet its studies are looked at again: a person who
-        mended what was wrong elsewhere has the RIS repeat it.
-        """
-        heard = await tx.fetch(self._sql["heard_message"], message_digest=news.message_digest)
-        if heard:
-            digest = heard[0]["content_digest"]
-            for row in await tx.fetch(self._sql["studies_of_content"], content_digest=digest):
-                await self._tell_of_report(tx, Uid(cast(str, row["study_uid"])), now_ms=now_ms)
+    async def instances_rejected(
+        self, tx: Transaction, news: InstancesRejected, *, now_ms: int
+    ) -> None:
+        """Take in a rejection note, whose instances may be known or yet to come."""
+        told: dict[str, Param] = {
+            "study": news.study,
+            "code": news.code,
+            "instances": orjson.dumps(news.instances).decode(),
+        }
+        if not await tx.fetch(self._sql["reject"], note=news.note, **told):
             return
-        report, content = news.report, encode(news.report)
-        digest = sha256(content).hexdigest()
-        parents = orjson.dumps(report.replaces).decode()
-        await tx.fetch(
-            self._sql["keep_report"],
-            content_digest=digest,
-            document_id=report.document_id,
-            content=content,
+        await tx.fetch(self._sql["mark_rejected"], **told)
+        await self._news.tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
+        await self._news.history.note(
+            tx,
+            news.study,
+            "instances_rejected",
+            now_ms=now_ms,
+            code=news.code,
+            instances=len(news.instances),
         )
-        await tx.fetch(self._sql["keep_parents"], content_digest=digest, parents=parents)
-        await tx.fetch(
-            self._sql["hear_message"], message_digest=news.message_digest, content_digest=digest
-        )
-        for study in await self._concerned(tx, report):
-            number = await self._tell_of_report(tx, study, now_ms=now_ms)
-            told: dict[str, Param] = {"study": study, "news": number}
-            await tx.fetch(self._sql["link_report"], content_digest=digest, **told)
-            await tx.fetch(self._sql["link_heirs"], document_id=report.document_id, **told)
+
+    async def order_received(self, tx: Transaction, news: OrderReceived, *, now_ms: int) -> None:
+        """Take in an order, or a word about an exam that was ordered.
+
+        Raises:
+            InvalidRequest: it names no order, accession or study.
+        """
+        await self._words.order_received(tx, news, now_ms=now_ms)
+
+    async def patient_told(self, tx: Transaction, news: PatientTold, *, now_ms: int) -> None:
+        """Take in a word about a patient."""
+        await self._words.patient_told(tx, news, now_ms=now_ms)
+
+    async def person_acted(self, tx: Transaction, news: PersonActed, *, now_ms: int) -> bool:
+        """Take in what a person decided; False if nothing is known of the study."""
+        return await self._acts.done(tx, news, now_ms=now_ms)
 
     async def images_disagreed(
         self, tx: Transaction, study: Uid, found: Disagreement, *, now_ms: int
     ) -> None:
         """Take in that images which were fetched do not fit the study's report."""
-        await self._tell(tx, study, now_ms=now_ms, due_at_ms=now_ms)
+        await self._news.tell(tx, study, now_ms=now_ms, due_at_ms=now_ms)
         await tx.fetch(self._sql["disagree"], study=study, code=found.code, reason=found.reason)
 
     async def pacs_answered(self, tx: Transaction, answer: PacsAnswered) -> None:
@@ -138,74 +160,40 @@ class Studies:
         if not rows:
             return None
         row = rows[0]
+        images = tuple(known_image(one) for one in await tx.fetch(self._sql["images"], study=study))
+        reports = tuple(await self._reports.of(tx, study))
+        accessions = {told.accession.value for image in images for told in image.told}
+        orders = await self._words.orders_of(tx, study, accessions - {""})
+        ids = [told.patient.local_id for image in images for told in image.told]
+        ids += [one for numbered in reports for one in numbered.report.patient.local_ids]
+        ids += [one for order in orders for one in order.patient.local_ids]
         return StudySnapshot(
             study=study,
             news=cast(int, row["news"]),
-            images=tuple(await self.images(tx, Resource(study=study))),
-            reports=tuple(await self.reports(tx, study)),
+            images=images,
+            reports=reports,
+            orders=orders,
+            words=await self._words.words_about(tx, set(ids)),
+            acts=await self._acts.of(tx, study),
             last_pushed_at_ms=cast("int | None", row["last_pushed_at_ms"]),
             waiting_since_ms=cast("int | None", row["waiting_since_ms"]),
             ask_pacs_after=cast(int, row["ask_pacs_after"]),
             pacs_asked_after=cast(int, row["pacs_asked_after"]),
             patient_changed_by=cast(int, row["patient_changed_by"]),
+            spoken_by=cast(int, row["spoken_by"]),
             disagreement=_disagreement(row),
+            was_decided=cast(int, row["revision"]) > 0,
         )
 
-    async def images(self, tx: Transaction, resource: Resource) -> list[KnownImage]:
-        """The known instances of a study, a series, or one instance; sorted by series and UID."""
+    async def shown(self, tx: Transaction, resource: Resource) -> list[KnownImage]:
+        """What may be shown of a study, a series, or one instance; sorted by series and UID."""
         rows = await tx.fetch(
-            self._sql["images"],
+            self._sql["shown"],
             study=resource.study,
             series=resource.series,
             instance=resource.instance,
         )
         return [known_image(row) for row in rows]
-
-    async def reports(self, tx: Transaction, study: Uid) -> list[NumberedReport]:
-        """Every message about a report that names the study, oldest news first."""
-        rows = await tx.fetch(self._sql["reports"], study=study)
-        return [
-            NumberedReport(
-                news=cast(int, row["news"]), report=decode(Report, cast(bytes, row["content"]))
-            )
-            for row in rows
-        ]
-
-    async def _concerned(self, tx: Transaction, report: Report) -> list[Uid]:
-        """Studies that the report names, and those that its earlier words were about."""
-        documents = orjson.dumps([report.document_id, *report.replaces]).decode()
-        rows = await tx.fetch(self._sql["studies_of_documents"], documents=documents)
-        before = {Uid(cast(str, row["study_uid"])) for row in rows}
-        return sorted(before | {told.study for told in report.studies})
-
-    async def _tell_of_report(self, tx: Transaction, study: Uid, *, now_ms: int) -> int:
-        return await self._tell(
-            tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True, wait_anew=True
-        )
-
-    async def _tell(
-        self,
-        tx: Transaction,
-        study: Uid,
-        *,
-        now_ms: int,
-        due_at_ms: int,
-        pushed_at_ms: int | None = None,
-        ask_pacs: bool = False,
-        wait_anew: bool = False,
-        patient_changed: bool = False,
-    ) -> int:
-        [row] = await tx.fetch(
-            self._sql["tell_study"],
-            study=study,
-            now_ms=now_ms,
-            due_at_ms=due_at_ms,
-            pushed_at_ms=pushed_at_ms,
-            ask_pacs=int(ask_pacs),
-            wait_anew=int(wait_anew),
-            patient_changed=int(patient_changed),
-        )
-        return cast(int, row["news"])
 
 
 def _held(held: HeldByPacs) -> dict[str, str]:
@@ -245,6 +233,7 @@ def known_image(row: Row) -> KnownImage:
         answer=_description(row["answer"]),
         stored=stored,
         pacs=cast(str, row.get("pacs", "")),
+        rejected=cast(str, row.get("rejected", "")),
     )
 
 

@@ -4,13 +4,25 @@ Every door hands its news to one assembler. What it is told holds after a crash,
 often it is repeated.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
-from gateway.model.notification import InstanceStored, ReportReceived, StudyAnnounced
+from gateway.model.notification import (
+    InstancesRejected,
+    InstanceStored,
+    OrderReceived,
+    PatientTold,
+    PersonActed,
+    ReportReceived,
+    StudyAnnounced,
+)
 from gateway.storage.database import Database, Transaction
 from gateway.storage.objects import ObjectStore
+
+R = TypeVar("R")
+N = TypeVar("N")
 
 
 class Assembler:
@@ -57,17 +69,21 @@ class Assembler:
             # A repeat: the object that is held stays, so the copy has no row and goes at once.
             await self._objects.discard([news.stored.key])
 
-    async def study_announced(self, news: StudyAnnounced) -> None:
-        """Take in that the PACS holds a study.
+    async def instances_rejected(self, news: InstancesRejected) -> None:
+        """Take in a rejection note: from now on its instances are shown to nobody.
 
         Raises:
             StorageUnavailable: it could not be made durable.
         """
-        now_ms = self._clock()
-        await self._database.write(
-            lambda tx: self._studies.study_announced(tx, news, now_ms=now_ms)
-        )
-        self._on_news()
+        await self._write(self._studies.instances_rejected, news)
+
+    async def study_announced(self, news: StudyAnnounced) -> None:
+        """Take in that what the PACS holds of a study may have changed.
+
+        Raises:
+            StorageUnavailable: it could not be made durable.
+        """
+        await self._write(self._studies.study_announced, news)
 
     async def report_received(self, news: ReportReceived) -> None:
         """Take in a report.
@@ -75,8 +91,35 @@ class Assembler:
         Raises:
             StorageUnavailable: it could not be made durable.
         """
+        await self._write(self._studies.report_received, news)
+
+    async def order_received(self, news: OrderReceived) -> None:
+        """Take in an order.
+
+        Raises:
+            InvalidRequest: it names no order, accession or study.
+            StorageUnavailable: it could not be made durable.
+        """
+        await self._write(self._studies.order_received, news)
+
+    async def patient_told(self, news: PatientTold) -> None:
+        """Take in a word about a patient.
+
+        Raises:
+            StorageUnavailable: it could not be made durable.
+        """
+        await self._write(self._studies.patient_told, news)
+
+    async def person_acted(self, news: PersonActed) -> bool:
+        """Take in what a person decided; False if nothing is known of the study.
+
+        Raises:
+            StorageUnavailable: it could not be made durable.
+        """
+        return await self._write(self._studies.person_acted, news)
+
+    async def _write(self, take: Callable[..., Awaitable[R]], news: N) -> R:
         now_ms = self._clock()
-        await self._database.write(
-            lambda tx: self._studies.report_received(tx, news, now_ms=now_ms)
-        )
+        taken = await self._database.write(lambda tx: take(tx, news, now_ms=now_ms))
         self._on_news()
+        return taken

@@ -29,13 +29,22 @@ class Disagreement:
     reason: str
 
 
-def identity_agrees(report: Report, images: Iterable[ImageDescription]) -> Disagreement | None:
-    """None when the report's PID, its CDA and all images agree, else the first that does not."""
+def identity_agrees(
+    report: Report,
+    images: Iterable[ImageDescription],
+    *,
+    confirmed: frozenset[ImagePatient] = frozenset(),
+) -> Disagreement | None:
+    """None when the report's PID, its CDA and all images agree, else the first that does not.
+
+    Args:
+        confirmed: patients of images of which a person said that they are the reported one.
+    """
     told = list(images)
     reason = _parts_differ(report.announced, report.patient)
     if reason:
         return Disagreement(code=DisagreementCode.REPORT_INCONSISTENT, reason=reason)
-    reason = _patient_differs(report.patient, {image.patient for image in told})
+    reason = _patient_differs(report.patient, {image.patient for image in told} - confirmed)
     if reason:
         return Disagreement(code=DisagreementCode.PATIENT_DIFFERS, reason=reason)
     reason = _accession_differs(report.accessions, {image.accession for image in told})
@@ -82,10 +91,11 @@ def _accession_differs(listed: tuple[Identifier, ...], found: set[Identifier]) -
 def _share(some: Iterable[Identifier], others: Iterable[Identifier]) -> bool:
     """One identifier is in both; authorities are compared where both name one."""
     known = list(others)
-    return any(_same(one, other) for one in some for other in known)
+    return any(same_identifier(one, other) for one in some for other in known)
 
 
-def _same(one: Identifier, other: Identifier) -> bool:
+def same_identifier(one: Identifier, other: Identifier) -> bool:
+    """One value, and no two authorities: they are compared where both are named."""
     if one.authority and other.authority and one.authority != other.authority:
         return False
     return one.value == other.value

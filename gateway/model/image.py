@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
+from gateway.model.sop_classes import REJECTION_TITLES
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 
@@ -70,6 +71,13 @@ class KnownImage:
     stored: StoredObject | None = None
     pacs: str = ""
     """AE title of the PACS that holds it; empty where none said so."""
+    rejected: str = ""
+    """Code of the rejection note that names it (CID 7011); empty where none does."""
+
+    @property
+    def is_rejection(self) -> bool:
+        """It is a rejection note itself, which shows nothing."""
+        return self.description.title_code in REJECTION_TITLES
 
     @property
     def told(self) -> tuple[ImageDescription, ...]:

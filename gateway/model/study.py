@@ -1,21 +1,20 @@
 """All that the gateway was told of one study, as one value.
 
 The facts are kept as sets of rows, so the value does not depend on the order in which news came,
-nor on how often it was repeated. Where a later word replaces an earlier one, the version and time
-of a report decide, and of an image the number of the news that brought it.
+nor on how often it was repeated. Where a later word replaces an earlier one, what the messages
+themselves carry decides; where they carry nothing, the number of the news does.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
+from gateway.model.act import Act, ActKind
 from gateway.model.agreement import Disagreement
-from gateway.model.image import ImageDescription, KnownImage
-from gateway.model.report import WITHDRAWN, Report, Visibility
+from gateway.model.image import ImageDescription, ImagePatient, KnownImage
+from gateway.model.order import Order
+from gateway.model.patient import PatientWord
+from gateway.model.report import Report
 from indexer.contract.identifiers import Uid
-
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +23,25 @@ class NumberedReport:
 
     news: int
     report: Report
+    said_at: datetime | None = None
+    """When it was last said (MSH-7), aware; None where no message of it told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedWord:
+    """A word about a patient, and when it was heard; `number` is the order of hearing."""
+
+    number: int
+    heard_at: datetime
+    word: PatientWord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedAct:
+    """What a person did, with the number of that news."""
+
+    news: int
+    act: Act
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,12 @@ class StudySnapshot:
     """Sorted by series and instance."""
     reports: tuple[NumberedReport, ...] = ()
     """Those that name the study, and those that replace one which did."""
+    orders: tuple[Order, ...] = ()
+    """The last word of each order that names the study or an accession of its images."""
+    words: tuple[NumberedWord, ...] = ()
+    """What was told of the patients that its images, reports and orders name."""
+    acts: tuple[NumberedAct, ...] = ()
+    """What people decided about it, in that order."""
     last_pushed_at_ms: int | None = None
     """When the last instance was pushed here."""
     waiting_since_ms: int | None = None
@@ -54,93 +78,54 @@ class StudySnapshot:
     """Number of the last news that was known when the PACS gave its last answer; -1: never."""
     patient_changed_by: int = 0
     """Number of the last news that put another patient into an image; 0: none did."""
+    spoken_by: int = 0
+    """Number of the last news in which a message spoke of the study: a report, order or patient."""
     disagreement: NumberedDisagreement | None = None
     """The last thing that did not fit when images were fetched."""
+    was_decided: bool = False
+    """At least one revision of its pointer was once to go."""
+
+    @property
+    def standing_images(self) -> list[KnownImage]:
+        """Its images without those that were rejected, and without the notes that reject."""
+        return [image for image in self.images if not image.rejected and not image.is_rejection]
 
     @property
     def told(self) -> list[ImageDescription]:
-        """Everything that is told of the images, by their headers and by the PACS."""
-        return [description for image in self.images for description in image.told]
+        """Everything that is told of the standing images, by their headers and by the PACS."""
+        return [description for image in self.standing_images for description in image.told]
 
     @property
     def descriptions(self) -> list[ImageDescription]:
-        """What is known of each image."""
-        return [image.description for image in self.images]
+        """What is known of each standing image."""
+        return [image.description for image in self.standing_images]
 
     @property
     def pushed(self) -> list[KnownImage]:
         """The images whose bytes lie here."""
         return [image for image in self.images if image.stored is not None]
 
+    @property
+    def is_blocked(self) -> bool:
+        """A person took it back, and none has lifted that."""
+        kinds = [one.act.kind for one in self.acts]
+        last = [kind for kind in kinds if kind in (ActKind.WITHDRAW, ActKind.LIFT)][-1:]
+        return last == [ActKind.WITHDRAW]
 
-def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
-    """The last word of each report, the one written last at the end; replaced ones are left out.
+    @property
+    def is_dropped(self) -> bool:
+        """A person left it unpublished, and no message spoke of it since."""
+        acts = [one for one in self.acts if one.act.kind is not ActKind.LIFT]
+        last = acts[-1] if acts else None
+        return last is not None and last.act.kind is ActKind.DROP and last.news > self.spoken_by
 
-    When a report was written decides, not when it came: messages overtake each other. A report is
-    replaced by the one that names it as its parent (RPLC), or by a higher version in its set. Of
-    two reports that bear the same version in one set neither is an older form of a third: senders
-    exist that give all their reports one setId.
-    """
-    latest: dict[str, NumberedReport] = {}
-    for numbered in sorted(reports, key=_within_document):
-        latest[numbered.report.document_id] = numbered
-    parents = {
-        parent
-        for numbered in latest.values()
-        for parent in numbered.report.replaces
-        if parent != numbered.report.document_id
-    }
-    versions: dict[str, list[int]] = {}
-    for numbered in latest.values():
-        versions.setdefault(numbered.report.set_id, []).append(numbered.report.version)
+    @property
+    def confirmed_patients(self) -> frozenset[ImagePatient]:
+        """Patients of images of which a person said that they are the reported one."""
+        return frozenset(one.act.patient for one in self.acts if one.act.patient is not None)
 
-    def is_outdone(report: Report) -> bool:
-        of_its_set = versions[report.set_id]
-        return of_its_set.count(report.version) == 1 and report.version < max(of_its_set)
-
-    kept = [
-        numbered
-        for numbered in latest.values()
-        if numbered.report.document_id not in parents and not is_outdone(numbered.report)
-    ]
-    return sorted(kept, key=_across_documents)
-
-
-def has_unclear_withdrawal(
-    reports: Iterable[NumberedReport], effective: Sequence[NumberedReport]
-) -> bool:
-    """Whether one of those in force withdraws a report of which it is not known which it is.
-
-    It is known where the withdrawal names a parent, and where what it outdid bore its id or was a
-    lower version in its set.
-    """
-    outdone = [numbered.report for numbered in reports if numbered not in effective]
-    withdrawals = [one.report for one in effective if one.report.status == WITHDRAWN]
-    return any(
-        not withdrawal.replaces and not any(_withdraws(withdrawal, other) for other in outdone)
-        for withdrawal in withdrawals
-    )
-
-
-def strictest_visibility(reports: Iterable[Report]) -> frozenset[Visibility]:
-    """Whoever one report hides the study from does not see it."""
-    hidden: frozenset[Visibility] = frozenset()
-    for report in reports:
-        hidden |= report.visibility
-    return hidden
-
-
-def _withdraws(withdrawal: Report, other: Report) -> bool:
-    if other.document_id == withdrawal.document_id:
-        return True
-    return other.set_id == withdrawal.set_id and other.version < withdrawal.version
-
-
-def _within_document(numbered: NumberedReport) -> tuple[int, datetime, int]:
-    report = numbered.report
-    return report.version, report.written_at or _LONG_AGO, numbered.news
-
-
-def _across_documents(numbered: NumberedReport) -> tuple[datetime, int, str]:
-    report = numbered.report
-    return report.written_at or _LONG_AGO, report.version, report.document_id
+    @property
+    def looked_at_by(self) -> int:
+        """Number of the last act by which a person said that what was wrong is mended."""
+        mending = (ActKind.RETRY, ActKind.CONFIRM_PATIENT, ActKind.MATCH)
+        return max((one.news for one in self.acts if one.act.kind in mending), default=0)

@@ -8,17 +8,18 @@ Sends at least once: the index knows a repeat by its document unique id (ITI-41,
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from gateway.catalogue.standings import Standings
 from gateway.clock import Clock
-from gateway.model.publishing import SetAsideCode
+from gateway.model.decision import SetAsideCode
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.outbox import Claim, Outbox
 from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
 from gateway.storage.records import UnreadableRecord
-from indexer.contract.document import Submission
+from indexer.contract.document import EntryStatus, Submission
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
 from indexer.contract.index import Index
 
@@ -72,10 +73,9 @@ class Dispatcher:
         )
 
     async def send(self, claim: Claim) -> None:
-        """Send one submission, or ask what became of it, and write down what came of that."""
+        """Carry out one submission, or ask what became of it, and write down what came of that."""
         try:
-            submission = claim.submission()
-            held = await self._resolve(claim, submission)
+            held = await (self._withdraw(claim) if claim.withdraws else self._submit(claim))
         except IndexUnavailable as error:
             await self._postpone(claim, error)
         except SubmissionRejected as error:
@@ -88,10 +88,19 @@ class Dispatcher:
             else:
                 await self._finish(claim, "sent", index_entry_id=held)
 
-    async def _resolve(self, claim: Claim, submission: Submission) -> str | None:
+    async def _withdraw(self, claim: Claim) -> str | None:
+        """What the index called the entry that it took back; None if there was none."""
+        entry_id = await self._out(claim)
+        if entry_id is not None:
+            await self._index.withdraw(entry_id)
+        return entry_id
+
+    async def _submit(self, claim: Claim) -> str | None:
         """What the index calls the entry; None if it must not be sent and the index has it not."""
+        submission = claim.submission()
         if claim.is_stopping:
             return await self._stopped(claim, submission)
+        submission = replace(submission, replaces=await self._out(claim))
         try:
             return (await self._index.submit(submission)).entry_id
         except SubmissionRejected:
@@ -101,6 +110,21 @@ class Dispatcher:
             if held is None:
                 raise
             return held
+
+    async def _out(self, claim: Claim) -> str | None:
+        """What the index calls the entry that is out; None if there is none."""
+        if claim.replaces != "":
+            return claim.replaces
+        found = await self._database.read(lambda tx: self._outbox.adopted(tx, claim.study))
+        if found is None:
+            return None
+        submission_id, adopted = found
+        entry = await self._index.find_by_unique_id(adopted.entry.unique_id)
+        if entry is None or entry.status is not EntryStatus.APPROVED:
+            return None
+        named = entry.entry_id
+        await self._database.write(lambda tx: self._outbox.name_entry(tx, submission_id, named))
+        return named
 
     async def _stopped(self, claim: Claim, submission: Submission) -> str | None:
         if claim.sent_at_ms is None:
@@ -147,6 +171,8 @@ class Dispatcher:
         self, tx: Transaction, claim: Claim, state: str, code: str, *, now_ms: int
     ) -> bool:
         """Tell the study what became of its revision; False if it does not stand there any more."""
+        if claim.withdraws:
+            return await self._tell_withdrawal(tx, claim, state, code, now_ms=now_ms)
         if state == "dropped":
             return False
         told = {"state": "published"}
@@ -156,6 +182,24 @@ class Dispatcher:
         return await self._standings.mark(
             tx, claim.study, revision=claim.revision, now_ms=now_ms, **told
         )
+
+    async def _tell_withdrawal(
+        self, tx: Transaction, claim: Claim, state: str, code: str, *, now_ms: int
+    ) -> bool:
+        """The study stands where it stood, unless the index does not take its pointer back."""
+        if state == "set_aside":
+            await self._standings.withdrawal_rejected(
+                tx,
+                claim.study,
+                revision=claim.revision,
+                code=SetAsideCode.WITHDRAWAL_REJECTED,
+                reason=f"the index did not take the pointer back ({code}): have it taken out of "
+                "the patient's record by its operator, then try again",
+                now_ms=now_ms,
+            )
+        elif state == "sent":
+            await self._standings.history.note(tx, claim.study, "withdrawn", now_ms=now_ms)
+        return True
 
 
 def _fields(claim: Claim) -> dict[str, object]:

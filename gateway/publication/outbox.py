@@ -3,7 +3,8 @@
 A revision waits until what became of the one before it is known, because the index must be told
 which entry it replaces. One that was never sent is dropped by the next; one that was, is resolved
 first, for it may be in the index although no answer came. What may no longer be published is
-stopped: it is not sent, but if it was, the index is asked whether it has it.
+stopped: it is not sent, but if it was, the index is asked whether it has it. What is out and must
+not stay so is withdrawn, in the same order.
 """
 
 from dataclasses import dataclass, replace
@@ -25,11 +26,15 @@ class Claim:
     revision: int
     attempts: int
     """Attempts made, this one included."""
+    withdraws: bool
+    """The entry that is out is to be taken back; there is nothing to send."""
     is_stopping: bool
     """It must not be sent; what is wanted is whether the index has it."""
     sent_at_ms: int | None
     """When an earlier attempt may have reached the index; None if none can have."""
     replaces: str | None
+    """What the index calls the entry that is out in the same patient's record: None if there is
+    none, empty if another gateway published it and the index is yet to be asked."""
     content: bytes
     document: bytes
 
@@ -60,16 +65,74 @@ class Outbox:
         now_ms: int,
     ) -> None:
         """Add a revision to the transaction that decides on it: both are kept, or neither."""
-        await tx.fetch(self._sql["drop_unsent"], study=study, now_ms=now_ms)
+        key = patient_key(submission.entry.patient)
+        await tx.fetch(self._sql["drop_unsent"], study=study, patient_key=key, now_ms=now_ms)
         await tx.fetch(
             self._sql["enqueue"],
             submission_id=submission_id,
             study=study,
             revision=revision,
-            patient_key=_patient_key(submission.entry.patient),
+            patient_key=key,
             content=encode(replace(submission, document=b"")),
             document=submission.document,
             now_ms=now_ms,
+        )
+
+    async def withdraw(
+        self,
+        tx: Transaction,
+        submission_id: str,
+        *,
+        study: Uid,
+        revision: int,
+        patient_key: str,
+        now_ms: int,
+    ) -> None:
+        """Have the entry taken back that is out, or may be, in this patient's record."""
+        await self.stop(tx, study, now_ms=now_ms)
+        await tx.fetch(
+            self._sql["withdraw"],
+            submission_id=submission_id,
+            study=study,
+            revision=revision,
+            patient_key=patient_key,
+            now_ms=now_ms,
+        )
+
+    async def adopt(
+        self,
+        tx: Transaction,
+        submission_id: str,
+        submission: Submission,
+        *,
+        study: Uid,
+        revision: int,
+        now_ms: int,
+    ) -> None:
+        """Take over what another gateway of the centre published: the next revision replaces it."""
+        await tx.fetch(
+            self._sql["adopt"],
+            submission_id=submission_id,
+            study=study,
+            revision=revision,
+            patient_key=patient_key(submission.entry.patient),
+            content=encode(replace(submission, document=b"")),
+            document=submission.document,
+            now_ms=now_ms,
+        )
+
+    async def adopted(self, tx: Transaction, study: Uid) -> tuple[str, Submission] | None:
+        """What was taken over of the study, with the id of its submission, until it has a name."""
+        rows = await tx.fetch(self._sql["adopted"], study=study)
+        if not rows:
+            return None
+        row = rows[0]
+        return cast(str, row["submission_id"]), decode(Submission, cast(bytes, row["content"]))
+
+    async def name_entry(self, tx: Transaction, submission_id: str, index_entry_id: str) -> None:
+        """What the index calls an entry that was taken over."""
+        await tx.fetch(
+            self._sql["name_entry"], submission_id=submission_id, index_entry_id=index_entry_id
         )
 
     async def stop(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
@@ -117,6 +180,10 @@ class Outbox:
             code=code,
             now_ms=now_ms,
         )
+        if finished and state == "sent":
+            await tx.fetch(
+                self._sql["forget_documents"], study=claim.study, revision=claim.revision
+            )
         return bool(finished)
 
     async def postpone(
@@ -136,14 +203,20 @@ class Outbox:
         )
 
     async def latest_state(self, tx: Transaction, study: Uid) -> str | None:
-        """What became of the study's latest revision so far; None if it has none."""
+        """What became of the study's latest revision so far; None if none is out or on its way."""
         rows = await tx.fetch(self._sql["latest"], study=study)
-        return cast(str, rows[0]["state"]) if rows else None
+        if not rows or rows[0]["kind"] == "withdraw":
+            return None
+        return cast(str, rows[0]["state"])
 
-    async def is_for_another(self, tx: Transaction, study: Uid, patient: Ins) -> bool:
-        """Whether the index has the study, or may have it, in another patient's record."""
-        rows = await tx.fetch(self._sql["published_for"], study=study)
-        return any(row["patient_key"] != _patient_key(patient) for row in rows)
+    async def out_for(self, tx: Transaction, study: Uid) -> str | None:
+        """Key of the patient in whose record the index has the study, or may have it; None if in
+        nobody's, or if it is being withdrawn.
+        """
+        rows = await tx.fetch(self._sql["last_to_count"], study=study)
+        if not rows or rows[0]["kind"] == "withdraw":
+            return None
+        return cast(str, rows[0]["patient_key"])
 
     async def page(self, tx: Transaction, *, count_max: int, offset: int) -> list[Row]:
         """Submissions, the latest first; for operators."""
@@ -155,7 +228,8 @@ class Outbox:
         return {cast(str, row["state"]): cast(int, row["submissions"]) for row in rows}
 
 
-def _patient_key(patient: Ins) -> str:
+def patient_key(patient: Ins) -> str:
+    """What tells one patient's record from another's."""
     return f"{patient.oid}|{patient.value}"
 
 
@@ -165,6 +239,7 @@ def _claim(row: Row) -> Claim:
         study=Uid(cast(str, row["study_uid"])),
         revision=cast(int, row["revision"]),
         attempts=cast(int, row["attempts"]),
+        withdraws=row["kind"] == "withdraw",
         is_stopping=row["state"] == "stopping",
         sent_at_ms=cast("int | None", row["sent_before_ms"]),
         replaces=cast("str | None", row["replaces"]),

@@ -1,20 +1,43 @@
 -- query: drop_unsent
--- An older revision that was never sent has nothing to tell once a newer one is there.
+-- An older revision that was never sent has nothing to tell once a newer one is there. What was to
+-- be withdrawn from the same patient's record is replaced in it instead.
 UPDATE submissions SET state = 'dropped', finished_at_ms = :now_ms
-WHERE study_uid = :study AND state = 'waiting' AND sent_at_ms IS NULL;
+WHERE study_uid = :study AND state = 'waiting' AND sent_at_ms IS NULL
+  AND (kind = 'publish' OR patient_key = :patient_key);
 
 -- query: stop
 -- What may no longer be published is not sent; what may be in the index already is asked for.
 UPDATE submissions SET
     state = CASE WHEN sent_at_ms IS NULL THEN 'dropped' ELSE 'stopping' END,
     finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN :now_ms END
-WHERE study_uid = :study AND state = 'waiting';
+WHERE study_uid = :study AND state = 'waiting' AND kind = 'publish';
 
 -- query: enqueue
 INSERT INTO submissions (submission_id, study_uid, revision, patient_key, state, due_at_ms,
                          content, document, enqueued_at_ms)
 VALUES (:submission_id, :study, :revision, :patient_key, 'waiting', :now_ms,
         :content, :document, :now_ms);
+
+-- query: withdraw
+INSERT INTO submissions (submission_id, study_uid, revision, patient_key, kind, state, due_at_ms,
+                         content, document, enqueued_at_ms)
+VALUES (:submission_id, :study, :revision, :patient_key, 'withdraw', 'waiting', :now_ms,
+        x'', x'', :now_ms);
+
+-- query: adopt
+-- Another gateway of the centre published it; what the index calls it is asked when it is needed.
+INSERT INTO submissions (submission_id, study_uid, revision, patient_key, state, due_at_ms,
+                         content, document, enqueued_at_ms, finished_at_ms)
+VALUES (:submission_id, :study, :revision, :patient_key, 'sent', :now_ms,
+        :content, :document, :now_ms, :now_ms);
+
+-- query: adopted
+SELECT submission_id, content FROM submissions
+WHERE study_uid = :study AND state = 'sent' AND kind = 'publish' AND index_entry_id = ''
+ORDER BY revision DESC LIMIT 1;
+
+-- query: name_entry
+UPDATE submissions SET index_entry_id = :index_entry_id WHERE submission_id = :submission_id;
 
 -- query: claim_due
 -- A claim is a lease: a submission whose worker died may be claimed again after :lease_end_ms. Of
@@ -32,8 +55,9 @@ WHERE submission_id IN (
                         AND older.state IN ('waiting', 'stopping')
                         AND older.revision < candidate.revision)
     ORDER BY due_at_ms, submission_id LIMIT :count_max)
-RETURNING submission_id, study_uid, revision, state, attempts, sent_before_ms, content, document,
-    (SELECT index_entry_id FROM submissions AS sent
+RETURNING submission_id, study_uid, revision, kind, state, attempts, sent_before_ms, content,
+    document,
+    (SELECT CASE sent.kind WHEN 'publish' THEN sent.index_entry_id END FROM submissions AS sent
      WHERE sent.study_uid = submissions.study_uid AND sent.state = 'sent'
        AND sent.patient_key = submissions.patient_key
      ORDER BY sent.revision DESC LIMIT 1) AS replaces;
@@ -58,6 +82,12 @@ UPDATE submissions SET state = :state, index_entry_id = :index_entry_id, code = 
 WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts
 RETURNING study_uid;
 
+-- query: forget_documents
+-- What a revision that was sent has replaced, nobody asks for again.
+UPDATE submissions SET document = x''
+WHERE study_uid = :study AND revision < :revision AND document <> x''
+  AND state IN ('sent', 'dropped', 'set_aside');
+
 -- query: postpone
 -- An attempt that did not even reach the index leaves what was known before it.
 UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL,
@@ -65,17 +95,18 @@ UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL,
 WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts;
 
 -- query: latest
-SELECT state FROM submissions WHERE study_uid = :study ORDER BY revision DESC LIMIT 1;
+SELECT kind, state FROM submissions WHERE study_uid = :study ORDER BY revision DESC LIMIT 1;
 
--- query: published_for
--- The patient in whose record the index has the study, or may have it.
-SELECT patient_key FROM submissions
+-- query: last_to_count
+-- The last act that reached the index, or may have, or that is to undo one which did.
+SELECT kind, patient_key FROM submissions
 WHERE study_uid = :study
-  AND (state IN ('sent', 'stopping') OR (state = 'waiting' AND sent_at_ms IS NOT NULL))
+  AND (state IN ('sent', 'stopping')
+       OR (state = 'waiting' AND (kind = 'withdraw' OR sent_at_ms IS NOT NULL)))
 ORDER BY revision DESC LIMIT 1;
 
 -- query: page
-SELECT submission_id, study_uid, revision, state, attempts, code, enqueued_at_ms, finished_at_ms
+SELECT submission_id, study_uid, revision, kind, state, attempts, code, enqueued_at_ms, finished_at_ms
 FROM submissions ORDER BY enqueued_at_ms DESC, submission_id LIMIT :count_max OFFSET :offset;
 
 -- query: count_by_state

@@ -14,8 +14,7 @@ from gateway.catalogue.standings import Conclusion, DueStudy, Standing, Standing
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable, Unavailable
-from gateway.model.notification import PacsAnswered
-from gateway.model.publishing import (
+from gateway.model.decision import (
     AskPacs,
     Decision,
     PublicationPolicy,
@@ -25,11 +24,12 @@ from gateway.model.publishing import (
     Wait,
     WaitFor,
     Withhold,
-    publishable,
 )
+from gateway.model.notification import PacsAnswered
+from gateway.model.publishing import publishable
 from gateway.model.study import StudySnapshot
 from gateway.publication.backoff import retry_delay_s
-from gateway.publication.outbox import Outbox
+from gateway.publication.outbox import Outbox, patient_key
 from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
 from indexer.contract.document import Submission
@@ -168,14 +168,17 @@ class Publisher:
             case Publish():
                 await self._publish(snapshot, standing, decision)
             case Wait():
-                await self._hold(self._waiting(snapshot, standing, decision))
+                waiting = self._waiting(snapshot, standing, decision)
+                await self._hold(waiting, withdraws=False)
             case SetAside():
                 log.warning("study_set_aside", extra={"code": decision.code})
                 told = {"code": decision.code, "reason": decision.reason}
-                await self._hold(_conclusion(snapshot, standing, state="set_aside", **told))
+                held = _conclusion(snapshot, standing, state="set_aside", **told)
+                await self._hold(held, withdraws=decision.withdraws)
             case Withhold():
                 told = {"code": decision.code, "reason": decision.reason}
-                await self._hold(_conclusion(snapshot, standing, state="withheld", **told))
+                held = _conclusion(snapshot, standing, state="withheld", **told)
+                await self._hold(held, withdraws=True)
 
     def _waiting(self, snapshot: StudySnapshot, standing: Standing, wait: Wait) -> Conclusion:
         """What waits for images asks the PACS again, ever more seldom, until it is given up."""
@@ -202,11 +205,11 @@ class Publisher:
             lambda tx: self._stay(tx, before)
         ):
             return
-        revision = standing.revision + 1
-        submission = await asyncio.to_thread(self._submission, decision, revision, self._clock())
-        queued = replace(before, revision=revision, fingerprint=fingerprint)
-        if await self._database.write(lambda tx: self._enqueue(tx, before, queued, submission)):
-            log.info("revision_enqueued", extra={"revision": revision})
+        number = standing.revision + 1
+        submission = await asyncio.to_thread(self._submission, decision, number, self._clock())
+        queued = replace(before, revision=number, fingerprint=fingerprint)
+        if await self._database.write(lambda tx: self._enqueue(tx, queued, submission)):
+            log.info("revision_enqueued", extra={"revision": number})
             self._on_enqueued()
 
     async def _stay(self, tx: Transaction, before: Conclusion) -> bool:
@@ -218,23 +221,17 @@ class Publisher:
         await self._standings.conclude(tx, replace(before, state=state), now_ms=self._clock())
         return True
 
-    async def _enqueue(
-        self, tx: Transaction, before: Conclusion, queued: Conclusion, submission: Submission
-    ) -> bool:
+    async def _enqueue(self, tx: Transaction, queued: Conclusion, submission: Submission) -> bool:
         now_ms = self._clock()
-        if await self._outbox.is_for_another(tx, queued.study, submission.entry.patient):
-            # The index replaces within one patient's record only.
-            set_aside = replace(
-                before,  # its fingerprint is that of what is out, which the next look asks for
-                state="set_aside",
-                code=SetAsideCode.PUBLISHED_FOR_ANOTHER,
-                reason="the index has the study in another patient's record: "
-                "have that pointer taken out of it",
-            )
-            await self._conclude_and_stop(tx, set_aside)
-            return False
+        out_for = await self._outbox.out_for(tx, queued.study)
+        moves = out_for is not None and out_for != patient_key(submission.entry.patient)
+        if moves:
+            # The index replaces within one patient's record only: it is taken out of the other's.
+            queued = replace(queued, revision=queued.revision + 1)
         if not await self._standings.conclude(tx, queued, now_ms=now_ms):
             return False
+        if moves and out_for is not None:
+            await self._withdraw(tx, queued.study, queued.revision - 1, out_for)
         await self._outbox.enqueue(
             tx,
             self._submission_id(),
@@ -245,14 +242,42 @@ class Publisher:
         )
         return True
 
-    async def _hold(self, conclusion: Conclusion) -> None:
-        """Nothing is to go now, nor what was decided before and has not gone yet."""
-        await self._database.write(lambda tx: self._conclude_and_stop(tx, conclusion))
+    async def _withdraw(self, tx: Transaction, study: Uid, revision: int, out_for: str) -> None:
+        await self._outbox.withdraw(
+            tx,
+            self._submission_id(),
+            study=study,
+            revision=revision,
+            patient_key=out_for,
+            now_ms=self._clock(),
+        )
 
-    async def _conclude_and_stop(self, tx: Transaction, conclusion: Conclusion) -> None:
+    async def _hold(self, conclusion: Conclusion, *, withdraws: bool) -> None:
+        """Nothing is to go now, nor what was decided before and has not gone yet.
+
+        Args:
+            withdraws: what is out already is to be taken back.
+        """
+        if await self._database.write(lambda tx: self._conclude(tx, conclusion, withdraws)):
+            log.info("withdrawal_enqueued")
+            self._on_enqueued()
+
+    async def _conclude(self, tx: Transaction, conclusion: Conclusion, withdraws: bool) -> bool:
+        """Write down what holds nothing out; True if something is to be withdrawn for it."""
         now_ms = self._clock()
-        if await self._standings.conclude(tx, conclusion, now_ms=now_ms):
+        # First, for what was never sent need not be taken back.
+        out_for = await self._outbox.out_for(tx, conclusion.study) if withdraws else None
+        if withdraws:
+            conclusion = replace(conclusion, fingerprint="")
+        if out_for is not None:
+            conclusion = replace(conclusion, revision=conclusion.revision + 1)
+        if not await self._standings.conclude(tx, conclusion, now_ms=now_ms):
+            return False
+        if out_for is None:
             await self._outbox.stop(tx, conclusion.study, now_ms=now_ms)
+            return False
+        await self._withdraw(tx, conclusion.study, conclusion.revision, out_for)
+        return True
 
     async def _fail(self, tx: Transaction, due: DueStudy) -> None:
         now_ms = self._clock()
@@ -274,6 +299,7 @@ def _conclusion(
         study=snapshot.study,
         news=snapshot.news,
         known_revision=standing.revision,
+        images=len(snapshot.standing_images),
         state=state,
         code=code,
         reason=reason,

@@ -3,7 +3,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.publishing import Publish, publishable
+from gateway.model.decision import Publish
+from gateway.model.publishing import publishable
 from gateway.model.report import Visibility
 from gateway.model.study import NumberedReport
 from tests.support.studies import POLICY, a_known_image, a_report, a_snapshot

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.image import ImageDescription
 from gateway.model.notification import HeldByPacs, PacsAnswered
-from gateway.model.publishing import PublicationPolicy
+from gateway.model.decision import PublicationPolicy
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder

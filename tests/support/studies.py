@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage, StoredObject
 from gateway.model.notification import InstanceStored, ReportReceived
-from gateway.model.publishing import PublicationPolicy
+from gateway.model.decision import PublicationPolicy
 from gateway.model.report import Report, ReportedPatient, ReportedStudy
 from gateway.model.study import NumberedReport, StudySnapshot
 from indexer.contract.document import Code, Identifier, Organisation, Person

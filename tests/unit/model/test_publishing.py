@@ -4,15 +4,15 @@ from datetime import timedelta
 import pytest
 
 from gateway.model.agreement import Disagreement, DisagreementCode
-from gateway.model.publishing import (
+from gateway.model.decision import (
     AskPacs,
     Publish,
     SetAside,
     Wait,
     WaitFor,
     Withhold,
-    publishable,
 )
+from gateway.model.publishing import publishable
 from gateway.model.report import Visibility
 from gateway.model.sop_classes import KEY_OBJECTS
 from gateway.model.study import NumberedDisagreement, NumberedReport
@@ -58,7 +58,7 @@ def test_images_without_a_report_just_wait():
     assert decide(a_snapshot(reports=())) == Wait(code=WaitFor.REPORT)
 
 
-@pytest.mark.parametrize("status", ["P", "R", "S", "I", "D", "X", ""])
+@pytest.mark.parametrize("status", ["P", "R", "S", "I", "X", ""])
 def test_a_report_that_is_not_validated_publishes_nothing(status):
     snapshot = a_snapshot(reports=with_reports(a_report(status=status)))
 
@@ -296,17 +296,6 @@ def test_an_unclear_withdrawal_is_settled_by_a_report_that_replaces_it(parents):
     assert isinstance(decide(a_snapshot(reports=reports)), Publish)
 
 
-@pytest.mark.parametrize("withdrawn_ids, is_clear", [(["d1"], True), (["d1", "d2"], False)])
-def test_a_later_version_withdraws_the_one_report_of_its_set(withdrawn_ids, is_clear):
-    told = [a_report(document_id=one, set_id="s") for one in withdrawn_ids]
-    withdrawal = a_report(document_id="d3", set_id="s", version=2, status="D")
-    of_another = a_report(document_id="d4", set_id="another")
-
-    decision = decide(a_snapshot(reports=with_reports(*told, withdrawal, of_another)))
-
-    assert isinstance(decision, Publish if is_clear else SetAside)
-
-
 def test_a_withdrawn_report_does_not_silence_another_on_the_study():
     first = a_report(document_id="d1", set_id="s1")
     withdrawn = a_report(document_id="d1", set_id="s1", status="D")
@@ -315,27 +304,13 @@ def test_a_withdrawn_report_does_not_silence_another_on_the_study():
     assert isinstance(decide(a_snapshot(reports=with_reports(first, withdrawn, second))), Publish)
 
 
-def test_two_equal_versions_still_outdo_a_lower_one():
-    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
-    reports = with_reports(
-        a_report(document_id="d1", version=1, visibility=hidden),
-        a_report(document_id="d2", version=2),
-        a_report(document_id="d3", version=2),
-    )
-
-    decision = decide(a_snapshot(reports=reports))
-
-    assert isinstance(decision, Publish)
-    assert decision.content.visibility == frozenset()
-
-
-def test_a_study_that_the_report_no_longer_names_is_set_aside():
+def test_a_study_that_the_report_no_longer_names_is_withheld():
     old = a_report(document_id="d1", set_id="s")
     new = a_report(document_id="d2", set_id="s", replaces=("d1",), studies=())
 
     decision = decide(a_snapshot(reports=with_reports(old, new)))
 
-    assert isinstance(decision, SetAside)
+    assert isinstance(decision, Withhold)
     assert decision.code == "report_gone"
 
 
@@ -380,6 +355,34 @@ def test_a_rejection_note_is_no_image_of_the_study():
 
     assert isinstance(decision, Publish)
     assert [one.number for one in decision.content.series[0].instances] == ["1", "3"]
+
+
+def test_rejected_images_are_neither_listed_nor_compared():
+    wrong = replace(an_image(2), patient=replace(an_image(2).patient, local_id=SOMEONE))
+    rejected = replace(a_known_image(2), header=wrong, rejected="113038")
+
+    decision = decide(a_snapshot(images=(a_known_image(1), rejected)))
+
+    assert isinstance(decision, Publish)
+    assert [one.number for one in decision.content.series[0].instances] == ["1"]
+
+
+def test_a_study_whose_images_are_all_rejected_is_withheld():
+    images = (replace(a_known_image(1), rejected="113001"),)
+
+    decision = decide(a_snapshot(images=images, was_decided=True))
+
+    assert isinstance(decision, Withhold)
+    assert decision.code == "images_rejected"
+
+
+def test_a_study_that_was_published_and_whose_images_are_gone_is_withheld_at_once():
+    snapshot = a_snapshot(images=(), last_pushed_at_ms=None, was_decided=True, pacs_asked_after=2)
+
+    decision = decide(snapshot, WITH_PACS)
+
+    assert isinstance(decision, Withhold)
+    assert decision.code == "images_gone"
 
 
 def test_a_study_of_key_objects_alone_is_withheld():

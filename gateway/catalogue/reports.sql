@@ -1,0 +1,52 @@
+-- query: heard_message
+SELECT content_digest FROM report_messages WHERE message_digest = :message_digest;
+
+-- query: hear_message
+INSERT INTO report_messages (message_digest, content_digest)
+VALUES (:message_digest, :content_digest);
+
+-- query: keep_report
+INSERT INTO reports (content_digest, document_id, content)
+VALUES (:content_digest, :document_id, :content)
+ON CONFLICT (content_digest) DO NOTHING;
+
+-- query: keep_parents
+INSERT INTO report_parents (parent_id, content_digest)
+SELECT value, :content_digest FROM json_each(:parents) WHERE true
+ON CONFLICT (parent_id, content_digest) DO NOTHING;
+
+-- query: studies_of_content
+SELECT study_uid FROM report_studies WHERE content_digest = :content_digest ORDER BY study_uid;
+
+-- query: studies_of_documents
+-- Studies that an earlier word of the report, or one that it replaces, was about.
+SELECT DISTINCT study_uid FROM report_studies JOIN reports USING (content_digest)
+WHERE document_id IN (SELECT value FROM json_each(:documents));
+
+-- query: link_report
+INSERT INTO report_studies (study_uid, content_digest, news, said_at_ms)
+VALUES (:study, :content_digest, :news, :said_at_ms)
+ON CONFLICT (study_uid, content_digest) DO UPDATE SET
+    news = :news,
+    said_at_ms = max(coalesce(report_studies.said_at_ms, excluded.said_at_ms),
+                     coalesce(excluded.said_at_ms, report_studies.said_at_ms));
+
+-- query: link_heirs
+-- What replaces the report came before it, and has its word on these studies, too.
+INSERT INTO report_studies (study_uid, content_digest, news, said_at_ms)
+SELECT :study, content_digest, :news,
+       (SELECT max(said_at_ms) FROM report_studies AS said
+        WHERE said.content_digest = report_parents.content_digest)
+FROM report_parents WHERE parent_id = :document_id
+ON CONFLICT (study_uid, content_digest) DO NOTHING;
+
+-- query: reports
+-- Those on the study, and those on another that a person matched to it.
+SELECT study_uid, news, said_at_ms, content
+FROM report_studies JOIN reports USING (content_digest)
+WHERE study_uid = :study
+   OR study_uid IN (SELECT reported_as FROM matches WHERE study_uid = :study)
+ORDER BY news;
+
+-- query: matched
+SELECT study_uid FROM matches WHERE reported_as IN (SELECT value FROM json_each(:studies));
