@@ -6,7 +6,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.indexes import a_served_index
+from tests.support.indexes import a_served_index, served
+from tests.support.scripted_index import ScriptedIndex
 
 
 @pytest.fixture
@@ -19,3 +20,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def index_url(tmp_path: Path) -> AsyncIterator[str]:
     async with a_served_index(tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedIndex]:
+    scripted = ScriptedIndex()
+    async with served(scripted) as url:
+        scripted.url = url
+        yield scripted

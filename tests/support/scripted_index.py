@@ -1,0 +1,36 @@
+"""An index that answers as a test says, to see what a client makes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from indexer.contract.document import DocumentEntry
+from tests.support.pointers import an_entry
+
+Answer = Callable[[Request], Response]
+
+
+@dataclass
+class ScriptedIndex:
+    """Answers as the test says, and keeps the addresses that it was asked at."""
+
+    answer: Answer = field(default=lambda request: Response(status_code=500))
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        self.asked.append(str(request.url))
+        await self.answer(request)(scope, receive, send)
+
+    def entry(self) -> DocumentEntry:
+        """An entry whose document lies here."""
+        return replace(an_entry(), entry_id="1", document_url=f"{self.url}/fhir/Binary/1")
+
+
+def json(content: object, status: int = 200, **headers: str) -> Answer:
+    return lambda request: Response(orjson.dumps(content), status, headers)
