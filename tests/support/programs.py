@@ -70,13 +70,27 @@ class Orthanc:
 def free_port() -> int:
     """A port that nobody listens on now."""
     for port in _PORTS:
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+        if _is_free(port):
             return port
     raise AssertionError("no port is free")
+
+
+def free_ports(number: int) -> int:
+    """The first of so many ports in a row that nobody listens on now."""
+    while not all(_is_free(port) for port in range(base := next(_PORTS), base + number)):
+        pass
+    for _taken in range(number - 1):
+        next(_PORTS)
+    return base
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

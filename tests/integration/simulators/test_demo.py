@@ -8,6 +8,8 @@ from pathlib import Path
 
 from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
+from tests.support.program import HOST
+from tests.support.programs import free_ports
 
 PLAYED_WITHIN_S = 120
 DEMO = [sys.executable, "-m", "simulators", "demo", "--once"]
@@ -33,10 +35,10 @@ def test_each_study_comes_back_and_each_disagreement_is_set_aside(tmp_path: Path
 
 
 def test_a_program_that_cannot_start_ends_the_demo_with_its_log(tmp_path: Path) -> None:
+    base = free_ports(5)
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((HOST, base + 1))  # the gateway's DICOM port is the second of the five
         taken.listen()
-        base = taken.getsockname()[1] - 1  # the gateway's DICOM port is the second of the five
 
         played = play("--port-base", str(base), "--data-dir", str(tmp_path))
 
