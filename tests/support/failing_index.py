@@ -70,6 +70,8 @@ class IndexInMemory:
     def _hold(self, submission: Submission) -> Receipt:
         entry_id = _entry_id(submission.entry.unique_id)
         if submission.entry.unique_id not in self.unique_ids:
+            if submission.replaces in self.withdrawn:
+                raise SubmissionRejected("what it replaces is withdrawn", code="deleted")
             if submission.replaces != self.current:
                 raise SubmissionRejected("what it replaces is not current", code="not-current")
             self.held.append(submission)
