@@ -3,7 +3,8 @@
 from simulators.synthetic.examination import Examination
 from tests.scenarios.conftest import Doors
 from tests.scenarios.reports import a_report, flagged
-from tests.support.world import Entry, Study, World
+from tests.support.entries import Entry
+from tests.support.world import Study, World
 
 HIDDEN = flagged("MASQUE_PS", "Y")
 SHOWN_TO_PATIENT = flagged("INVISIBLE_PATIENT", "N", before="Y")

@@ -21,11 +21,14 @@ from simulators.imaging_centre.mllp import Message, send
 from simulators.imaging_centre.modality import look_at, send_study
 from simulators.imaging_centre.notifier import Notifier
 from simulators.imaging_centre.pacs import Pacs
+from simulators.imaging_centre.rejection import save_rejection_note
 from simulators.imaging_centre.ris import build_message
+from simulators.imaging_centre.steps import COMPLETED, begin_step, end_step
 from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER, Patient
 from simulators.synthetic.studies import save_study
 from simulators.viewers.scripted import ScriptedViewer
+from tests.support.entries import Entry, find_entries
 from tests.support.program import HOST, POLL_EVERY_S, Program
 from tests.support.programs import free_port, serving
 
@@ -35,16 +38,6 @@ WITHIN_S = 30.0
 """How long anything that must come may take; two busy cores are no failure."""
 
 SEED = 11
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of the index, current or superseded."""
-
-    unique_id: str
-    status: str
-    references: frozenset[str]
-    confidentiality: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +65,16 @@ class World:
     doors it reaches them directly.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], *, with_doors: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        *,
+        with_doors: bool,
+        pacs: Mapping[str, object],
+    ) -> None:
         self._folder = folder
-        self._numbers = 0
+        self._numbers = self._notes = 0
         http, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
         self.index_port, self.pacs_port = free_port(), free_port()
         self.index_door = free_port() if with_doors else self.index_port
@@ -102,18 +102,19 @@ class World:
             port=self.index_port,
             log=folder / "index.log",
         )
-        gateway = self._settings_of_gateway(http)
+        gateway = self._settings_of_gateway(http, pacs)
         self.gateway = Program(
             serving("gateway"), {**gateway, **settings}, port=http, log=folder / "gateway.log"
         )
 
-    def _settings_of_gateway(self, http: int) -> dict[str, str]:
+    def _settings_of_gateway(self, http: int, of_pacs: Mapping[str, object]) -> dict[str, str]:
         pacs = {
             "ae_title": "PACS",
             "host": HOST,
             "port": self.pacs_door,
             "patient_id_issuer": PATIENT_ID_ISSUER,
             "accession_issuer": ACCESSION_ISSUER,
+            **of_pacs,
         }
         return {
             "GATEWAY_DATA_DIR": str(self.data_dir),
@@ -178,6 +179,43 @@ class World:
             report = build_message(report.examination, sent_at=report.examination.started_at)
         await send(report, HOST, port or self.mllp_port)
 
+    async def tell(self, message: Message) -> None:
+        """Send any other message, an order or a word on a patient, and have its AA."""
+        await send(message, HOST, self.mllp_port)
+
+    async def reject(
+        self, study: Study, files: Sequence[Path] | None = None, *, code: str = "113001"
+    ) -> None:
+        """Send the gateway a rejection note on these instances, or on all of the study."""
+        self._notes += 1
+        note = self._folder / f"note-{self._notes}.dcm"
+        save_rejection_note(files or study.files, code, note)
+        await asyncio.to_thread(send_study, [note], self.gateway_address, ae_title="PACS")
+
+    async def perform(self, study: Study, *, status: str = COMPLETED) -> None:
+        """Tell the gateway by MPPS that the examination began, and that it is over."""
+        examination, to = study.examination, self.gateway_address
+        step = await asyncio.to_thread(begin_step, examination, to)
+        made = look_at(study.files)
+        await asyncio.to_thread(end_step, step, examination, made, to, status=status)
+
+    async def delete(self, study: Study, files: Sequence[Path] | None = None) -> None:
+        """Delete these instances, or all of the study, in the PACS; the gateway has its IAN."""
+        uids = None if files is None else frozenset(made.uid for made in look_at(files))
+        self.told.discard(study.uid)
+        self.pacs.delete(study.uid, uids)
+        await until(lambda: _now(study.uid in self.told))
+
+    async def correct(self, study: Study, **values: str) -> None:
+        """Write other values into the study in the PACS; the gateway has its IAN.
+
+        Args:
+            values: by the keyword of their attribute.
+        """
+        self.told.discard(study.uid)
+        self.pacs.correct(study.uid, **values)
+        await until(lambda: _now(study.uid in self.told))
+
     async def get(self, path: str) -> Any:
         """What the gateway answers in JSON."""
         timeout = ClientTimeout(total=WITHIN_S)
@@ -211,6 +249,28 @@ class World:
 
         await until(ask, told=lambda: self.standing(study))
 
+    async def pointer(self, study: Study, patient: Patient | None = None) -> Entry | None:
+        """The current entry for the study under its patient, or under another; None if none is."""
+        listed = await self.entries(patient or study.examination.patient)
+        mine = [one for one in listed if one.status == "current" and study.uid in one.references]
+        assert len(mine) < 2, "the index has two current entries for one study"
+        return mine[0] if mine else None
+
+    async def withdrawn(self, study: Study, patient: Patient | None = None) -> dict[str, Any]:
+        """Wait until the index gives no entry for the study and the gateway knows it; its row.
+
+        Args:
+            patient: under whom it was published, if that is not the study's.
+        """
+
+        async def ask() -> dict[str, Any] | None:
+            row = await self.standing(study)
+            if row.get("pointer") != "none" or await self.pointer(study, patient) is not None:
+                return None
+            return row
+
+        return await until(ask, told=lambda: self.standing(study))
+
     async def is_at(self, study: Study, revision: int) -> None:
         """Wait until the gateway has decided on this revision, whatever becomes of it."""
 
@@ -234,18 +294,7 @@ class World:
 
     async def entries(self, patient: Patient) -> list[Entry]:
         """All of the patient's entries in the index, whatever their status."""
-        search = {
-            "patient.identifier": f"urn:oid:{patient.ins_oid}|{patient.ins}",
-            "status": "current,superseded",
-        }
-        url = f"{self.index_url}/fhir/DocumentReference/_search"
-        async with (
-            ClientSession(timeout=ClientTimeout(total=WITHIN_S)) as session,
-            session.post(url, data=search) as response,
-        ):
-            assert response.status == 200, f"the index answered {response.status}"
-            bundle = await response.json(content_type=None)
-        return [_entry(one["resource"]) for one in bundle.get("entry", [])]
+        return await find_entries(self.index_url, patient, within_s=WITHIN_S)
 
     async def fetch(self, study: Study) -> dict[str, str]:
         """Digests of what a viewer that knows the INS alone gets of the study, by instance."""
@@ -261,10 +310,19 @@ class World:
 
 @contextmanager
 def a_world(
-    folder: Path, *, with_doors: bool = False, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    with_doors: bool = False,
+    settings: Mapping[str, str] | None = None,
+    pacs: Mapping[str, object] | None = None,
 ) -> Iterator[World]:
-    """A world at work; all of it is ended on leaving."""
-    world = World(folder, settings or {}, with_doors=with_doors)
+    """A world at work; all of it is ended on leaving.
+
+    Args:
+        settings: of the gateway, that are not the usual ones.
+        pacs: what the gateway is told of the PACS that is not usual, by the keys of GATEWAY_PACS.
+    """
+    world = World(folder, settings or {}, with_doors=with_doors, pacs=pacs or {})
     world.pacs.start(HOST, world.pacs_port)
     try:
         world.index.start()
@@ -299,19 +357,3 @@ async def until(
 
 async def _now(value: T) -> T:
     return value
-
-
-def _entry(resource: dict[str, Any]) -> Entry:
-    related = resource.get("context", {}).get("related", [])
-    return Entry(
-        unique_id=resource["masterIdentifier"]["value"].removeprefix("urn:oid:"),
-        status=resource["status"],
-        references=frozenset(
-            one["identifier"]["value"].removeprefix("urn:oid:")
-            for one in related
-            if "identifier" in one
-        ),
-        confidentiality=frozenset(
-            coding["code"] for label in resource["securityLabel"] for coding in label["coding"]
-        ),
-    )

@@ -1,0 +1,49 @@
+"""What the index says of a patient's documents, asked as any client would ask it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+
+from simulators.synthetic.identity import Patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of the index, current or superseded."""
+
+    unique_id: str
+    status: str
+    references: frozenset[str]
+    confidentiality: frozenset[str]
+
+
+async def find_entries(index_url: str, patient: Patient, *, within_s: float) -> list[Entry]:
+    """All of the patient's entries, current and superseded."""
+    search = {
+        "patient.identifier": f"urn:oid:{patient.ins_oid}|{patient.ins}",
+        "status": "current,superseded",
+    }
+    async with (
+        ClientSession(timeout=ClientTimeout(total=within_s)) as session,
+        session.post(f"{index_url}/fhir/DocumentReference/_search", data=search) as response,
+    ):
+        assert response.status == 200, f"the index answered {response.status}"
+        bundle = await response.json(content_type=None)
+    return [_entry(one["resource"]) for one in bundle.get("entry", [])]
+
+
+def _entry(resource: dict[str, Any]) -> Entry:
+    related = resource.get("context", {}).get("related", [])
+    return Entry(
+        unique_id=resource["masterIdentifier"]["value"].removeprefix("urn:oid:"),
+        status=resource["status"],
+        references=frozenset(
+            one["identifier"]["value"].removeprefix("urn:oid:")
+            for one in related
+            if "identifier" in one
+        ),
+        confidentiality=frozenset(
+            coding["code"] for label in resource["securityLabel"] for coding in label["coding"]
+        ),
+    )
