@@ -28,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.model.decision import PublishOn
 from gateway.security.policy import OpenAccess, is_loopback
 from gateway.security.tls import server_context
 from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
@@ -96,6 +97,18 @@ class Settings(BaseSettings):
     organisation_id: str = ""
     """National number of the structure (FINESS, SIRET…), with its type's digit."""
     organisation_name: str = "Centre d'imagerie"
+    publish_on: PublishOn = PublishOn.REPORT
+    """What lets a pointer go: a validated report, or the images with a qualified INS."""
+    author_id: str = ""
+    """National number of the professional in whose name a pointer without a report goes."""
+    author_name: str = ""
+    """Family name and given name of that professional, as `FAMILY^GIVEN`."""
+    facility_code: str = ""
+    """Type of the facility (1.2.250.1.71.4.2.4, as `SA07`) of a pointer without a report."""
+    practice_setting_code: str = ""
+    """Setting of care (1.2.250.1.213.1.1.4.9, as `AMBULATOIRE`) of a pointer without a report."""
+    region_code: str = ""
+    """SNOMED CT code of the anatomic region where neither report nor order tells one."""
     time_zone: str = "Europe/Paris"
     """Zone of dates and times that come without an offset."""
     study_settle_s: PositiveFloat = 60.0
@@ -148,6 +161,15 @@ class Settings(BaseSettings):
         if oids & OpenAccess.more_ins_oids:
             raise ValueError("INS of tests are taken with --open-access only")
         return oids
+
+    @model_validator(mode="after")
+    def _told_without_a_report(self) -> Self:
+        needed = ("organisation_id", "author_id", "facility_code", "practice_setting_code")
+        missing = [name for name in needed if not getattr(self, name)]
+        if self.publish_on is PublishOn.IMAGES and missing:
+            names = ", ".join(PREFIX + name.upper() for name in missing)
+            raise ValueError(f"to publish on images, what a report would tell is needed: {names}")
+        return self
 
     @model_validator(mode="after")
     def _distinct_pacs(self) -> Self:
