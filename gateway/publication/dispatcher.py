@@ -89,11 +89,16 @@ class Dispatcher:
                 await self._finish(claim, "sent", index_entry_id=held)
 
     async def _withdraw(self, claim: Claim) -> str | None:
-        """What the index called the entry that it took back; None if there was none."""
-        entry_id = await self._out(claim)
-        if entry_id is not None:
+        """What the index called the entry that it took back; None if there was none.
+
+        Those that it had replaced go with it: whoever asks for them by their status is given them.
+        """
+        current = await self._out(claim)
+        if current is None:
+            return None
+        for entry_id in await self._database.read(lambda tx: self._outbox.entries(tx, claim)):
             await self._index.withdraw(entry_id)
-        return entry_id
+        return current
 
     async def _submit(self, claim: Claim) -> str | None:
         """What the index calls the entry; None if it must not be sent and the index has it not."""

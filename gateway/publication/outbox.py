@@ -129,6 +129,13 @@ class Outbox:
         row = rows[0]
         return cast(str, row["submission_id"]), decode(Submission, cast(bytes, row["content"]))
 
+    async def entries(self, tx: Transaction, claim: Claim) -> list[str]:
+        """What the index holds that a withdrawal is to take back, the current entry first."""
+        rows = await tx.fetch(
+            self._sql["entries"], study=claim.study, submission_id=claim.submission_id
+        )
+        return [cast(str, row["index_entry_id"]) for row in rows]
+
     async def name_entry(self, tx: Transaction, submission_id: str, index_entry_id: str) -> None:
         """What the index calls an entry that was taken over."""
         await tx.fetch(

@@ -36,6 +36,18 @@ SELECT submission_id, content FROM submissions
 WHERE study_uid = :study AND state = 'sent' AND kind = 'publish' AND index_entry_id = ''
 ORDER BY revision DESC LIMIT 1;
 
+-- query: entries
+-- What the index holds of the study in one patient's record, the current entry first: those that it
+-- replaced can still be asked for.
+SELECT index_entry_id FROM submissions AS entry
+WHERE study_uid = :study AND kind = 'publish' AND state = 'sent' AND index_entry_id <> ''
+  AND patient_key = (SELECT patient_key FROM submissions WHERE submission_id = :submission_id)
+  AND revision > coalesce((SELECT max(revision) FROM submissions AS taken
+                           WHERE taken.study_uid = :study AND taken.kind = 'withdraw'
+                             AND taken.state = 'sent'
+                             AND taken.patient_key = entry.patient_key), 0)
+ORDER BY revision DESC;
+
 -- query: name_entry
 UPDATE submissions SET index_entry_id = :index_entry_id WHERE submission_id = :submission_id;
 
