@@ -14,8 +14,10 @@ from gateway.catalogue.standings import Standings
 from gateway.federation.resolver import Resolver
 from gateway.federation.routes import pointer_routes
 from gateway.health import health_routes
+from gateway.intake import stow_routes, webhook
 from gateway.publication.outbox import Outbox
 from gateway.publication.routes import operator_routes
+from gateway.retrieval.routes import STUDIES
 from gateway.security.gate import Gate
 from gateway.security.policy import Policy
 from gateway.storage.database import Database, Transaction
@@ -27,11 +29,12 @@ def build_web(
     resolver: Resolver,
     dicomweb: list[Route],
     *,
+    announce: webhook.Announce,
     database: Database,
     standings: Standings,
     outbox: Outbox,
 ) -> FastAPI:
-    """The application: probes, operators' and viewers' JSON, and DICOMweb.
+    """The application: probes, operators' and viewers' JSON, the webhook, and DICOMweb.
 
     Its documentation pages are off, for they load scripts from another site; `/openapi.json` is on.
     Tracing is off, for it would record addresses with their parameters.
@@ -47,12 +50,14 @@ def build_web(
     app.include_router(health_routes({"database": lambda: database.write(_nothing)}))
     app.include_router(pointer_routes(resolver))
     app.include_router(operator_routes(database, standings, outbox))
+    app.include_router(webhook.webhook_routes(policy, announce))
     app.router.routes.extend(dicomweb)
     metrics = Metrics("gateway")
     app.router.routes.append(
         NamedRoute("/metrics", _exposition(metrics, database, standings, outbox))
     )
-    app.add_middleware(Gate, policy=policy, refusal=http_errors.answer)
+    wide = {STUDIES: stow_routes.BODY, webhook.PATH: webhook.BODY}
+    app.add_middleware(Gate, policy=policy, refusal=http_errors.answer, wide=wide)
     app.add_middleware(RequestLog, metrics=metrics)
     return app
 

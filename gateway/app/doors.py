@@ -1,7 +1,9 @@
-"""Opens the doors by which a centre tells of studies: DICOM and HL7."""
+"""Opens the doors by which a centre tells of studies: DICOM, HL7 and the web."""
 
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from starlette.routing import Route
 
 from gateway.app.parts import MIB, Parts
 from gateway.dimse.acceptor import DimseServer
@@ -13,6 +15,10 @@ from gateway.hl7.mllp import MllpLimits, MllpServer
 from gateway.intake.assembler import Assembler
 from gateway.intake.dimse_door import DimseDoor
 from gateway.intake.hl7_door import Hl7Door
+from gateway.intake.instances import InstanceIntake
+from gateway.intake.stow import StowDoor
+from gateway.intake.stow_routes import stow_routes
+from gateway.retrieval.routes import STUDIES
 
 DIMSE_GRACE_S: Final = 5.0
 """How long messages under way have to end when the gateway stops."""
@@ -46,7 +52,7 @@ async def listen_dicom(parts: Parts, assembler: Assembler) -> DimseServer:
 
 async def listen_mllp(parts: Parts, assembler: Assembler) -> MllpServer:
     settings = parts.settings
-    door = Hl7Door(assembler.report_received, ZoneInfo(settings.time_zone))
+    door = Hl7Door(assembler, ZoneInfo(settings.time_zone))
     server = await MllpServer.start(
         settings.bind,
         settings.mllp_port,
@@ -59,3 +65,16 @@ async def listen_mllp(parts: Parts, assembler: Assembler) -> MllpServer:
     )
     parts.stack.push_async_callback(server.close)
     return server
+
+
+def store_routes(parts: Parts, assembler: Assembler) -> list[Route]:
+    """Where instances are pushed to over the web."""
+    settings = parts.settings
+    door = StowDoor(
+        InstanceIntake(assembler, parts.objects),
+        spool=parts.objects.new_spool,
+        instance_bytes_max=settings.instance_mib_max * MIB,
+    )
+    parts.stack.callback(door.close)
+    studies_url = f"{settings.base_url}{STUDIES}"
+    return stow_routes(parts.policy, door, studies=STUDIES, studies_url=studies_url)

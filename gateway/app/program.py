@@ -9,7 +9,7 @@ from random import random
 from fastapi import FastAPI
 
 from gateway.app.consulting import dicomweb_routes
-from gateway.app.doors import listen_dicom, listen_mllp
+from gateway.app.doors import listen_dicom, listen_mllp, store_routes
 from gateway.app.parts import Parts, milliseconds, open_parts
 from gateway.app.publishing import build_publisher
 from gateway.catalogue.discards import Discards
@@ -98,7 +98,11 @@ async def opened(
         http = build_web(
             policy,
             Resolver(policy, parts.index),
-            dicomweb_routes(parts, on_news=publisher.worker.wake),
+            [
+                *dicomweb_routes(parts, on_news=publisher.worker.wake),
+                *store_routes(parts, assembler),
+            ],
+            announce=assembler.study_announced,
             database=parts.database,
             standings=parts.standings,
             outbox=parts.outbox,

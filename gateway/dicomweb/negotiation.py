@@ -26,6 +26,7 @@ RE_ENCODED: Final = FORBIDDEN_ON_THE_WEB | {EXPLICIT_LITTLE_ENDIAN, DEFLATED_LIT
 
 DICOM: Final = "application/dicom"
 JSON_TYPES: Final = ("application/dicom+json", "application/json")
+XML_TYPES: Final = ("application/dicom+xml", "application/xml", "text/xml")
 
 ACCEPT_LENGTH_MAX: Final = 8192
 """Characters of an Accept header or `accept` parameter."""
@@ -146,6 +147,19 @@ class Accepted:
             if media.kind in ("*/*", "application/*"):
                 return JSON_TYPES[0]
         raise NotAcceptable("this resource is given as application/dicom+json")
+
+    def report_type(self) -> str:
+        """The content type of the answer to a Store transaction: JSON or XML (PS3.18 §10.5.3).
+
+        Raises:
+            NotAcceptable: the client takes neither.
+        """
+        for media in (*self._asked, *self._accepted):
+            if media.kind in JSON_TYPES + XML_TYPES:
+                return media.kind
+            if media.kind in ("*/*", "application/*"):
+                return JSON_TYPES[0]
+        raise NotAcceptable("what was stored is told as application/dicom+json or +xml")
 
 
 def _asks_for_instances(media: MediaRange, *, single: bool) -> bool | None:

@@ -48,6 +48,9 @@ class Policy(Protocol):
     def admits_sender(self, address: str) -> bool:
         """May this address send HL7 messages?"""
 
+    def admits_news(self, access: AccessContext) -> bool:
+        """May this caller of HTTP push instances, or tell of studies?"""
+
 
 class OpenAccess:
     """Everyone may do everything, from this machine: for tests and demonstrations."""
@@ -69,6 +72,10 @@ class OpenAccess:
     def admits_sender(self, address: str) -> bool:
         """Anyone on loopback."""
         return is_loopback(address)
+
+    def admits_news(self, access: AccessContext) -> bool:
+        """Anyone."""
+        return True
 
 
 class RefuseAll:
@@ -95,6 +102,10 @@ class RefuseAll:
     def admits_sender(self, address: str) -> bool:
         """Only the configured addresses."""
         return address in self._hl7_senders
+
+    def admits_news(self, access: AccessContext) -> bool:
+        """Nobody, for nobody can show who they are."""
+        return False
 
 
 def is_loopback(host: str) -> bool:
