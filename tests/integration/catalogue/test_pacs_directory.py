@@ -1,122 +1,30 @@
 """What is known of a study by asking PACS that answer, contradict themselves or fail."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from pydicom import Dataset
 
-from gateway.catalogue import pacs as catalogue_pacs
-from gateway.catalogue.pacs import HOLD_MS, Pacs, PacsDirectory
-from gateway.dimse.scu import PynetdicomRequestor
-from gateway.dimse.turns import PacsThreads
+from gateway.catalogue import listing
+from gateway.catalogue.pacs import HOLD_MS
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.agreement import DisagreementCode, identity_agrees
-from gateway.model.image import ImageDescription
-from gateway.model.notification import PacsAnswered
 from indexer.contract.document import Identifier
-from tests.integration.dimse import pacs as peers
+from tests.integration.catalogue.centre import (
+    ASSOCIATIONS_MAX,
+    LOCAL_ID,
+    STUDY,
+    Holdings,
+    a_centre,
+    a_data_set,
+    a_series,
+    a_study,
+    an_image,
+)
 from tests.support import studies as known
 
-STUDY = known.STUDY
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 REPORT = known.a_report()
-LOCAL_ID = known.LOCAL_ID.value
-
-
-def a_data_set(**values: object) -> Dataset:
-    ds = Dataset()
-    for keyword, value in {"SpecificCharacterSet": "ISO_IR 100", **values}.items():
-        setattr(ds, keyword, value)
-    return ds
-
-
-def a_study(**values: object) -> Dataset:
-    return a_data_set(**{"StudyInstanceUID": STUDY, "PatientID": LOCAL_ID, **values})
-
-
-def a_series(number: int = 1, **values: object) -> Dataset:
-    return a_data_set(**{"SeriesInstanceUID": f"{STUDY}.{number}", "Modality": "CT", **values})
-
-
-def an_image(number: int = 1, **values: object) -> Dataset:
-    named = {
-        "SOPInstanceUID": f"{STUDY}.0.{number}",
-        "SOPClassUID": known.CT,
-        "InstanceNumber": number,
-    }
-    return a_data_set(**{**named, **values})
-
-
-@dataclass
-class Holdings:
-    """What a PACS answers at each level; every series is told to hold the same images."""
-
-    studies: Sequence[Dataset] = field(default_factory=lambda: [a_study()])
-    series: Sequence[Dataset] = field(default_factory=lambda: [a_series()])
-    images: Sequence[Dataset] = field(default_factory=lambda: [an_image()])
-
-    def answers(self, identifier: Dataset) -> Sequence[Dataset]:
-        level = identifier.QueryRetrieveLevel
-        return {"STUDY": self.studies, "SERIES": self.series, "IMAGE": self.images}[level]
-
-
-@dataclass
-class HeldClock:
-    """Time passes when it is told to."""
-
-    now_ms: int = 1_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
-@dataclass
-class Centre:
-    """The PACS of a centre, and how they are asked."""
-
-    peers: list[peers.Pacs]
-    directory: PacsDirectory
-    clock: HeldClock
-
-    async def describe(self) -> PacsAnswered:
-        return await self.directory.describe(STUDY, asked_after=7)
-
-    async def images(self) -> list[ImageDescription]:
-        return [held.image for held in (await self.describe()).held]
-
-
-@contextmanager
-def a_centre(*holdings: Holdings) -> Iterator[Centre]:
-    """PACS by the names of PACS1, PACS2 and so on."""
-    clock = HeldClock()
-    running: list[peers.Pacs] = []
-    directory: list[Pacs] = []
-    with PacsThreads(4) as pool, _all_running(holdings, running):
-        for number, peer in enumerate(running, start=1):
-            requestor = PynetdicomRequestor(
-                "127.0.0.1",
-                peer.port,
-                called_ae=f"PACS{number}",
-                calling_ae="DRIMBOX",
-                turns=pool.turns(),
-            )
-            directory.append(Pacs(requestor=requestor))
-        yield Centre(running, PacsDirectory(directory, clock=clock), clock)
-
-
-@contextmanager
-def _all_running(holdings: Sequence[Holdings], running: list[peers.Pacs]) -> Iterator[None]:
-    if len(running) == len(holdings):
-        yield
-        return
-    with peers.Pacs(answers=holdings[len(running)].answers).running() as peer:
-        running.append(peer)
-        with _all_running(holdings, running):
-            yield
 
 
 async def test_a_study_is_described_by_all_its_levels_on_one_association() -> None:
@@ -254,10 +162,24 @@ async def test_a_study_that_no_pacs_knows_has_nothing() -> None:
 async def test_an_answer_that_cannot_be_understood_is_no_silence(
     holdings: Holdings, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue_pacs, "INSTANCES_MAX", 3)
+    monkeypatch.setattr(listing, "INSTANCES_MAX", 3)
 
     with a_centre(holdings) as centre, pytest.raises(PacsAnswerUnreadable, match=reason):
         await centre.describe()
+
+
+async def test_a_pacs_that_is_busy_with_what_it_was_asked_has_not_failed() -> None:
+    with a_centre(Holdings(), wait_s_max=0.05) as centre:
+        [peer] = centre.peers
+        peer.waits = Event()
+        asking = [asyncio.create_task(centre.describe()) for _ in range(ASSOCIATIONS_MAX - 1)]
+        await asyncio.to_thread(peer.is_asked.wait, 10)
+        with pytest.raises(PacsUnavailable, match=r"^PACS1: .*busy"):
+            await centre.describe()
+        peer.waits.set()
+        await asyncio.gather(*asking)
+
+        assert len((await centre.describe()).held) == 1
 
 
 async def test_a_pacs_that_failed_is_left_alone_for_a_while() -> None:

@@ -1,6 +1,6 @@
 """A PACS of pynetdicom's, with the habits that PACSs have."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +16,9 @@ from pynetdicom.presentation import build_context
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 
 CT = UID("1.2.840.10008.5.1.4.1.1.2")
-MODELS = (
-    "1.2.840.10008.1.1",
-    "1.2.840.10008.5.1.4.1.2.2.1",
-    "1.2.840.10008.5.1.4.1.2.2.2",
-)
+ECHO = ("1.2.840.10008.1.1",)
+STUDY_ROOT = ("1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2")
+PATIENT_ROOT = ("1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.1.2")
 
 
 def an_instance(number: int, *, study: str = "1.2.3", sop_class: str = CT) -> Dataset:
@@ -65,6 +63,9 @@ class Pacs:
     answers: Callable[[Dataset], Sequence[Dataset]] | None = None
     """To a C-FIND; None answers every instance to anything."""
     find_status: int = 0xFF00
+    refuses: Mapping[str, int] = field(default_factory=dict)
+    """Status that a level of C-FIND is answered with, instead of what matches."""
+    models: Sequence[str] = (*ECHO, *STUDY_ROOT)
     breaks_off_after: int | None = None
     waits: Event | None = None
     asked: list[Dataset] = field(default_factory=list)
@@ -75,6 +76,9 @@ class Pacs:
 
     def find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         self._note(event)
+        if (status := self.refuses.get(event.identifier.QueryRetrieveLevel)) is not None:
+            yield status, None
+            return
         known = self.answers(event.identifier) if self.answers else self.instances
         for number, instance in enumerate(known):
             if number == self.breaks_off_after:
@@ -105,7 +109,7 @@ class Pacs:
 
     @contextmanager
     def running(self) -> Iterator["Pacs"]:
-        for model in MODELS:
+        for model in self.models:
             self.ae.add_supported_context(model)
         handlers: Sequence[tuple[evt.EventType, Callable[..., object]]] = [
             (evt.EVT_ACCEPTED, self._count),

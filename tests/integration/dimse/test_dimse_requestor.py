@@ -14,11 +14,11 @@ from pydicom import Dataset
 
 from gateway.dimse import requestor as limits
 from gateway.dimse.requestor import Messages
-from gateway.dimse.scu import Find, PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.dimse.scu import Find, PacsAbilities, PacsTimeouts, PynetdicomRequestor, QueryLevel
 from gateway.dimse.turns import PacsThreads, PacsTurns
-from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable
 from indexer.contract.identifiers import Uid
-from tests.integration.dimse.pacs import Pacs, an_instance
+from tests.integration.dimse.pacs import ECHO, PATIENT_ROOT, STUDY_ROOT, Pacs, an_instance
 
 SHORT = PacsTimeouts(connect_s=2, association_s=0.3, answer_s=0.3, move_answer_s=0.3, stall_s=0.3)
 if sys.platform == "linux":
@@ -138,6 +138,64 @@ async def test_a_move_tells_how_it_ended(turns: PacsTurns) -> None:
     assert (outcome.status, outcome.completed, outcome.failed) == (0, 0, 0)
     assert asked.QueryRetrieveLevel == "IMAGE"
     assert asked.SOPInstanceUID == "1.2.3.4.5"
+
+
+async def test_a_pacs_of_patient_root_alone_moves_under_the_patient_id_that_it_tells(
+    turns: PacsTurns,
+) -> None:
+    held = an_instance(1)
+    held.PatientID = "IPP1"
+
+    with Pacs(instances=[held], models=PATIENT_ROOT).running() as pacs:
+        asked = requestor(pacs.port, turns)
+        with pytest.raises(PacsRefused, match="A801"):  # it knows nowhere to send to
+            await asked.move(destination_ae="DRIMBOX", message_id=1, study=Uid("1.2.3"))
+
+    [query, move] = pacs.asked
+    assert (query.QueryRetrieveLevel, query.PatientID) == ("STUDY", "")
+    assert (move.QueryRetrieveLevel, move.PatientID) == ("STUDY", "IPP1")
+    assert pacs.associations == 1
+
+
+async def test_a_study_that_a_pacs_of_patient_root_does_not_know_is_not_moved(
+    turns: PacsTurns,
+) -> None:
+    with Pacs(models=PATIENT_ROOT).running() as pacs:
+        asked = requestor(pacs.port, turns)
+        outcome = await asked.move(destination_ae="DRIMBOX", message_id=1, study=Uid("1.2.3"))
+
+    assert outcome.completed == 0
+    assert len(pacs.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "models, abilities",
+    [
+        ((*ECHO, *STUDY_ROOT), PacsAbilities(echoes=True, finds=True, moves=True)),
+        (PATIENT_ROOT, PacsAbilities(echoes=False, finds=True, moves=True)),
+        (ECHO, PacsAbilities(echoes=True, finds=False, moves=False)),
+    ],
+)
+async def test_what_a_pacs_can_do_is_found_without_asking_for_anything(
+    turns: PacsTurns, models: Sequence[str], abilities: PacsAbilities
+) -> None:
+    with Pacs(models=models).running() as pacs:
+        found = await requestor(pacs.port, turns).examine()
+
+    assert found == abilities
+    assert pacs.asked == []
+    assert pacs.associations == 1
+
+
+async def test_why_a_pacs_takes_no_association_is_told(turns: PacsTurns) -> None:
+    with Pacs().running() as pacs:
+        pacs.ae.require_called_aet = True
+        stranger = PynetdicomRequestor(
+            "127.0.0.1", pacs.port, called_ae="OTHER", calling_ae="DRIMBOX", turns=turns
+        )
+
+        with pytest.raises(PacsUnavailable, match="rejects the association: Called AE title"):
+            await stranger.examine()
 
 
 async def test_more_answers_than_are_taken_are_none(turns: PacsTurns) -> None:
