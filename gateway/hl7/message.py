@@ -5,6 +5,7 @@ makes the bytes no message at all is refused by `decode`, with the place of the 
 """
 
 import codecs
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass
@@ -15,8 +16,6 @@ import hl7  # type: ignore[import-untyped]
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 
 CHARACTER_SETS: Final = {
-    # An empty MSH-18 means ASCII; senders that leave it empty write UTF-8, of which ASCII is part.
-    "": "utf-8",
     "ASCII": "ascii",
     "8859/1": "iso-8859-1",
     "8859/15": "iso-8859-15",
@@ -24,6 +23,13 @@ CHARACTER_SETS: Final = {
     "UTF-8": "utf-8",
 }
 """Codecs by MSH-18 (HL7 table 0211, and the form without UNICODE that some senders write)."""
+
+UNNAMED_CHARACTER_SETS: Final = ("utf-8", "iso-8859-1")
+"""Tried in this order where MSH-18 is empty.
+
+That means ASCII, yet senders that leave it empty write accents, in UTF-8 or in 8859/1, which is
+what French messages fall back to. Text in 8859/1 with accents is all but never valid UTF-8.
+"""
 
 PARTS_MAX = 100_000
 """Segments, fields, repetitions, components: each costs some hundred bytes once parsed."""
@@ -117,26 +123,49 @@ class Segment:
         return value.strip()
 
 
-class Message:
-    """A whole message that could be read. `digest` is the SHA-256 of its bytes, in hex."""
+class Segments:
+    """Segments in their order: a whole message, or those of it that belong together."""
 
-    def __init__(self, segments: tuple[Segment, ...], *, header: Header, digest: str) -> None:
-        self.header = header
-        self.digest = digest
+    def __init__(self, segments: tuple[Segment, ...]) -> None:
         self._segments = segments
+
+    @property
+    def first(self) -> Segment:
+        """The segment that they begin with."""
+        return self._segments[0]
 
     def segments(self, name: str) -> list[Segment]:
         """All segments of this name, in their order."""
         return [segment for segment in self._segments if segment.name == name]
 
+    def groups(self, opening: str) -> list["Segments"]:
+        """Groups that each begin with a segment of this name; what stands before the first
+        belongs to none."""
+        groups: list[list[Segment]] = []
+        for segment in self._segments:
+            if segment.name == opening:
+                groups.append([])
+            if groups:
+                groups[-1].append(segment)
+        return [Segments(tuple(group)) for group in groups]
+
+
+class Message(Segments):
+    """A whole message that could be read. `digest` is the SHA-256 of its bytes, in hex."""
+
+    def __init__(self, segments: tuple[Segment, ...], *, header: Header, digest: str) -> None:
+        super().__init__(segments)
+        self.header = header
+        self.digest = digest
+
     @property
     def msh(self) -> Segment:
         """The header segment, which every message has."""
-        return self._segments[0]
+        return self.first
 
 
 def decode(message: bytes) -> Message:
-    """Read a message by the character set that its MSH-18 names; empty means UTF-8.
+    """Read a message by the character set that its MSH-18 names.
 
     Segments end in CR, as the standard says, or in LF or CR LF, as files do.
 
@@ -150,24 +179,31 @@ def decode(message: bytes) -> Message:
             code=ErrorCode.SEGMENT_SEQUENCE,
             location="MSH^1",
         )
-    codec = _codec(header)
-    try:
-        text = _trimmed(message).decode(codec)
-    except UnicodeDecodeError:
-        # The codec's own message quotes the bytes it met.
-        raise RefusedMessage(
-            "the message is not written in the character set that MSH-18 names",
-            code=ErrorCode.DATA_TYPE,
-            location="MSH^1^18",
-        ) from None
+    text, codec = _decoded(message, header)
     parsed = hl7.parse("\r".join(_lines(text, header)))
     segments = tuple(Segment(one, header=header, codec=codec) for one in parsed)
     return Message(segments, header=header, digest=hashlib.sha256(message).hexdigest())
 
 
-def _codec(header: Header) -> str:
+def _decoded(message: bytes, header: Header) -> tuple[str, str]:
+    """The text, and the codec that it was written in."""
+    trimmed = _trimmed(message)
+    for codec in _codecs(header):
+        # The codec's own message quotes the bytes that it met.
+        with contextlib.suppress(UnicodeDecodeError):
+            return trimmed.decode(codec), codec
+    raise RefusedMessage(
+        "the message is not written in the character set that MSH-18 names",
+        code=ErrorCode.DATA_TYPE,
+        location="MSH^1^18",
+    )
+
+
+def _codecs(header: Header) -> tuple[str, ...]:
     # Further repetitions name sets to switch to by escape sequence, which nobody does.
     named = header.field(_CHARACTER_SET_FIELD).split(header.encoding[1])[0].strip().upper()
+    if not named:
+        return UNNAMED_CHARACTER_SETS
     codec = CHARACTER_SETS.get(named)
     if codec is None:
         raise RefusedMessage(
@@ -175,7 +211,7 @@ def _codec(header: Header) -> str:
             code=ErrorCode.TABLE_VALUE_NOT_FOUND,
             location="MSH^1^18",
         )
-    return codec
+    return (codec,)
 
 
 def _trimmed(message: bytes) -> bytes:

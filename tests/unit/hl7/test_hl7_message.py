@@ -23,6 +23,7 @@ def pid(text: str) -> Segment:
     "charset, codec",
     [
         ("", "utf-8"),
+        ("", "iso-8859-1"),
         ("UNICODE UTF-8", "utf-8"),
         ("unicode utf-8", "utf-8"),
         ("UTF-8", "utf-8"),
@@ -60,7 +61,6 @@ def test_a_byte_order_mark_is_no_part_of_the_message() -> None:
         (b"MSHA^~\\&A", ErrorCode.SEGMENT_SEQUENCE, "MSH^1"),
         (a_message(charset="BIG-5"), ErrorCode.TABLE_VALUE_NOT_FOUND, "MSH^1^18"),
         (a_message("PID|||||é", codec="latin-1"), ErrorCode.DATA_TYPE, "MSH^1^18"),
-        (a_message("PID|||||é", charset="", codec="latin-1"), ErrorCode.DATA_TYPE, "MSH^1^18"),
         (a_message("PID|||||é", charset="ASCII"), ErrorCode.DATA_TYPE, "MSH^1^18"),
         (a_message("PID|||\x00"), ErrorCode.DATA_TYPE, ""),
         (a_message("OBX|1|CE|a label", "with a break"), ErrorCode.SEGMENT_SEQUENCE, ""),
@@ -115,6 +115,16 @@ def test_an_escape_sequence_stands_for_its_characters(escaped, meant) -> None:
 def test_an_escape_sequence_that_stands_for_nothing_is_refused(sequence) -> None:
     with pytest.raises(RefusedMessage, match="escape sequence"):
         pid(f"PID|||DUPONT{sequence}").text(3)
+
+
+def test_segments_that_belong_together_begin_with_the_same_one() -> None:
+    message = decode(a_message("PID|1", "ORC|1", "OBR|1", "OBR|2", "ORC|2", "NTE|1"))
+
+    one, other = message.groups("ORC")
+
+    assert (one.first.text(1), [obr.text(1) for obr in one.segments("OBR")]) == ("1", ["1", "2"])
+    assert (other.first.text(1), len(other.segments("NTE"))) == ("2", 1)
+    assert message.groups("ZDS") == []
 
 
 def test_other_delimiters_are_taken_as_the_header_says() -> None:
