@@ -8,12 +8,16 @@ AR  not now: the sender keeps it and tries again
 import secrets
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from gateway.hl7.faults import RefusedMessage
 from gateway.hl7.message import Header
 
 VERSION = "2.5"
 """MSH-12 of an answer to a message that names no version."""
+
+WITHOUT_ERR_2: Final = frozenset({"2.1", "2.2", "2.3", "2.3.1", "2.4"})
+"""Versions in which ERR has its first field only."""
 
 ECHO_LENGTH_MAX = 255  # characters; an HD or a control id is far shorter
 
@@ -67,11 +71,18 @@ def acknowledge(
 
 
 def _err(fault: RefusedMessage, header: Header) -> str:
+    """Place, condition and reason. The first field says the first two in the way of the versions
+    before 2.5; what came later is passed over by who speaks those (HL7 2.5 §2.8.2)."""
     component = header.encoding[0]
-    condition = component.join([fault.code, fault.code.meaning, "HL70357"])
+    words = [fault.code, fault.code.meaning, "HL70357"]
     location = fault.location.replace("^", component)
     reason = _escaped(str(fault), header)
-    return header.separator.join(["ERR", "", location, condition, "E", "", "", "", reason])
+    old = ""
+    if _echo(header, 12).split(component)[0] in WITHOUT_ERR_2:
+        segment, sequence, field = (fault.location.split("^")[:3] + [""] * 3)[:3]
+        old = component.join([segment, sequence, field, header.encoding[3].join(words)])
+    fields = ["ERR", old, location, component.join(words), "E", "", "", "", reason]
+    return header.separator.join(fields)
 
 
 def _echo(header: Header, field: int) -> str:

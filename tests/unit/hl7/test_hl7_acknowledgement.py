@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,18 @@ def test_a_refusal_names_code_place_and_reason() -> None:
     assert msa == r"MSA|AE|M0001|PID-3 \T\ its \S\ parts"
     condition = "203^Unsupported version id^HL70357"
     assert err == rf"ERR||MSH^1^12|{condition}|E||||PID-3 \T\ its \S\ parts"
+
+
+@pytest.mark.parametrize("version", ["2.3.1", "2.4"])
+def test_who_speaks_an_older_version_finds_the_fault_where_that_has_it(version) -> None:
+    message = MESSAGE.replace("|2.5|", f"|{version}|").encode()
+
+    answer = acknowledge(read_header(message), AckCode.ERROR, FAULT, answered_at=NOON)
+
+    msh, _, err = answer.decode("ascii").split("\r")[:3]
+    assert msh.split("|")[11] == version
+    assert err.split("|")[1] == "MSH^1^12^203&Unsupported version id&HL70357"
+    assert err.split("|")[2] == "MSH^1^12"
 
 
 def test_names_go_back_in_the_bytes_they_came_in() -> None:
