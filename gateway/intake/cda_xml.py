@@ -6,14 +6,14 @@ brings entities, is refused; sizes are bounded before anything is built in memor
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from gateway.errors import InvalidRequest
-from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty
+from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty, point_in_time
 from indexer.contract.document import Code, Identifier
 
 Element = etree._Element
@@ -29,12 +29,6 @@ MARKUP_MAX = 500_000
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _DECLARATION = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
-_TIME = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,9})?)?)?)?)?)?"
-    r"(?:([+-])(\d\d)(\d\d))?",
-    re.ASCII,
-)
-_YEARS = range(1850, 2200)
 
 
 def open_document(xml: bytes) -> Element:
@@ -150,27 +144,10 @@ def time_of(element: Element | None, time_zone: ZoneInfo) -> datetime | None:
     value = attribute(element, "value")
     if element is None or not value:
         return None
-    found = _TIME.fullmatch(value)
-    if not found or int(found[1]) not in _YEARS:
-        raise _no_time(element)
-    year, month, day, hour, minute, second = (
-        int(part) if part else default
-        for part, default in zip(found.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
-    )
     try:
-        zone = _offset(found[7], found[8], found[9]) if found[7] else time_zone
-        return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+        return point_in_time(value, time_zone)
     except ValueError:
-        raise _no_time(element) from None
-
-
-def _offset(sign: str, hours: str, minutes: str) -> timezone:
-    east = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(east if sign == "+" else -east)
-
-
-def _no_time(element: Element) -> InvalidRequest:
-    return InvalidRequest(f"{_name(element)} is no date or time")
+        raise InvalidRequest(f"{_name(element)} is no date or time") from None
 
 
 def bounded(value: str, element: Element) -> str:

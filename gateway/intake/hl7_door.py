@@ -1,12 +1,12 @@
-"""The door for reports: each HL7 message in, one acknowledgement out.
+"""The door for HL7: each message in, one acknowledgement out.
 
-`app` hands `Hl7Door.handle` to the MLLP server. The sender reads AA only once the report would
-survive a crash, for it may then forget its own copy.
+`app` hands `Hl7Door.handle` to the MLLP servers. The sender reads AA only once all that its message
+told would survive a crash, for it may then forget its own copy.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.clock import Clock, at, system_clock
@@ -14,22 +14,33 @@ from gateway.errors import InvalidRequest, Unavailable
 from gateway.hl7.acknowledgement import AckCode, acknowledge
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import decode, read_header
-from gateway.intake.oru import read_oru
-from gateway.model.notification import ReportReceived
+from gateway.intake.messages import News, read_news
+from gateway.model.notification import OrderReceived, PatientTold, ReportReceived
 
 log = logging.getLogger(__name__)
 
-Receive = Callable[[ReportReceived], Awaitable[None]]
-"""Returns once the news is durable; raises Unavailable where it cannot be kept now."""
+
+class Hl7Assembler(Protocol):
+    """Takes in news. Each method returns once it is durable; raises Unavailable where it cannot be
+    kept now."""
+
+    async def report_received(self, news: ReportReceived) -> None:
+        """Take in a report."""
+
+    async def order_received(self, news: OrderReceived) -> None:
+        """Take in an order."""
+
+    async def patient_told(self, news: PatientTold) -> None:
+        """Take in a word about a patient."""
 
 
 class Hl7Door:
-    """Takes reports and passes them on as news of their studies."""
+    """Takes messages and passes on the news that they bring."""
 
     def __init__(
-        self, receive: Receive, time_zone: ZoneInfo, *, clock: Clock = system_clock
+        self, assembler: Hl7Assembler, time_zone: ZoneInfo, *, clock: Clock = system_clock
     ) -> None:
-        self._receive = receive
+        self._assembler = assembler
         self._time_zone = time_zone
         self._clock = clock
 
@@ -46,31 +57,49 @@ class Hl7Door:
     async def _take(self, message: bytes, peer: str) -> tuple[AckCode, RefusedMessage | None]:
         try:
             # Off the loop: a report with its PDF may be tens of MiB of base64 in XML.
-            news = await asyncio.to_thread(self._read, message)
-            await self._receive(news)
+            told = await asyncio.to_thread(self._read, message)
+            # One after another: where one fails the message comes again, and what is kept is known.
+            for news in told:
+                await self._receive(news)
         except RefusedMessage as fault:
             log.warning(
-                "report_refused",
+                "message_refused",
                 extra={"peer": peer, "code": fault.code.value, "location": fault.location},
             )
             return AckCode.ERROR, fault
         except InvalidRequest as error:
-            log.warning("report_refused", extra={"peer": peer})
+            log.warning("message_refused", extra={"peer": peer})
             return AckCode.ERROR, RefusedMessage(str(error), code=ErrorCode.INTERNAL)
         except (Unavailable, TimeoutError):
-            log.warning("report_not_received", extra={"peer": peer})
+            log.warning("message_not_received", extra={"peer": peer})
             return AckCode.REJECTED, _try_again()
         except Exception:  # a bug of ours must not be told as success, nor end the connection
-            log.exception("report_not_received", extra={"peer": peer})
+            log.exception("message_not_received", extra={"peer": peer})
             return AckCode.REJECTED, _try_again()
-        log.info("report_received", extra={"peer": peer, "digest": news.message_digest[:16]})
+        for news in told:
+            digest = news.message_digest[:16]
+            log.info(_RECEIVED[type(news)], extra={"peer": peer, "digest": digest})
         return AckCode.ACCEPTED, None
 
-    def _read(self, message: bytes) -> ReportReceived:
-        decoded = decode(message)
-        report = read_oru(decoded, time_zone=self._time_zone)
-        return ReportReceived(message_digest=decoded.digest, report=report)
+    def _read(self, message: bytes) -> list[News]:
+        return read_news(decode(message), time_zone=self._time_zone)
+
+    async def _receive(self, news: News) -> None:
+        match news:
+            case ReportReceived():
+                await self._assembler.report_received(news)
+            case OrderReceived():
+                await self._assembler.order_received(news)
+            case PatientTold():
+                await self._assembler.patient_told(news)
+
+
+_RECEIVED = {
+    ReportReceived: "report_received",
+    OrderReceived: "order_received",
+    PatientTold: "patient_told",
+}
 
 
 def _try_again() -> RefusedMessage:
-    return RefusedMessage("the report cannot be taken now: try again", code=ErrorCode.INTERNAL)
+    return RefusedMessage("the message cannot be taken now: try again", code=ErrorCode.INTERNAL)

@@ -1,12 +1,13 @@
-"""Values that the PID of a message and its CDA both hold, in the one form that the gateway keeps.
+"""Values that messages and the CDA in them both hold, in the one form that the gateway keeps.
 
 What a sender may repeat or spell out at will has its bounds here.
 """
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from gateway.errors import InvalidRequest
 from indexer.contract.errors import InvalidValue
@@ -30,6 +31,12 @@ ENTRIES_MAX = 256
 """Studies, accessions, orders, or codes of one study: a report has a handful of each."""
 
 _FLAG = re.compile(r"[A-Z0-9_.-]{1,64}", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,9})?)?)?)?)?)?"
+    r"(?:([+-])(\d\d)(\d\d))?",
+    re.ASCII,
+)
+_YEARS = range(1850, 2200)
 _BIRTH_DATE = re.compile(r"(\d{4}(?:\d\d(?:\d\d)?)?)(?:\d*(?:\.\d+)?(?:[+-]\d{4})?)", re.ASCII)
 
 
@@ -63,6 +70,31 @@ def birth_date(value: str) -> str:
     known = found[1]
     datetime(int(known[:4]), int(known[4:6] or 1), int(known[6:] or 1))  # noqa: DTZ001, a date
     return known
+
+
+def point_in_time(value: str, time_zone: ZoneInfo) -> datetime:
+    """The point in time of a time stamp, in UTC; a part left out counts as its start.
+
+    Args:
+        time_zone: holds where the value names no offset.
+
+    Raises:
+        ValueError: it is no date or time.
+    """
+    found = _TIME.fullmatch(value)
+    if not found or int(found[1]) not in _YEARS:
+        raise ValueError("no date or time")
+    year, month, day, hour, minute, second = (
+        int(part) if part else default
+        for part, default in zip(found.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
+    )
+    zone = _offset(found[7], found[8], found[9]) if found[7] else time_zone
+    return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+
+
+def _offset(sign: str, hours: str, minutes: str) -> timezone:
+    east = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(east if sign == "+" else -east)
 
 
 def sex_letter(code: str) -> str:

@@ -68,7 +68,7 @@ def studies(gateway: Gateway) -> list[dict[str, str]]:
 
 def test_messages_on_one_connection_are_answered_in_their_order(open_gateway: Gateway) -> None:
     messages = [a_report(("|M0001|", f"|ONE{number}|")) for number in range(5)]
-    messages[3] = messages[3].replace(b"ORU^R01", b"ADT^A01")
+    messages[3] = messages[3].replace(b"ORU^R01", b"SIU^S12")
 
     answers = told(open_gateway.mllp, *messages)
 
@@ -122,7 +122,7 @@ def test_a_broken_frame_is_told_so_and_ends_its_connection_alone(
     "change, code",
     [
         (("|2.5|", "|2.3.1|"), "203"),
-        (("ORU^R01^ORU_R01", "ADT^A01^ADT_A01"), "200"),
+        (("ORU^R01^ORU_R01", "SIU^S12^SIU_S12"), "200"),
         (("PID|||", "ZZZ|||"), "100"),
         (("^TEXT^XML^Base64^{document}", ""), "102"),
         (("^TEXT^XML^Base64^{document}", "^TEXT^XML^Base64^PGE+"), "102"),

@@ -1,4 +1,4 @@
-"""Whatever a frame holds, reading it either gives a report or refuses it with a reason."""
+"""Whatever a frame holds, reading it either gives news or refuses it with a reason."""
 
 import base64
 
@@ -9,11 +9,12 @@ from gateway.errors import InvalidRequest
 from gateway.hl7.message import decode
 from gateway.intake.cda import read_cda
 from gateway.intake.hl7_door import Hl7Door
-from gateway.intake.oru import read_oru
-from gateway.model.notification import ReportReceived
+from gateway.intake.messages import read_news
+from tests.support.hl7_messages import Told, a_merge, an_mdm, an_omi, an_orm
 from tests.support.reports import CDA, PARIS, a_report
 
 MESSAGE = a_report()
+MESSAGES = [MESSAGE, an_mdm(), an_omi(), an_orm(), a_merge()]
 XML = CDA.encode()
 # What stands in messages and what breaks them, more often than chance would have it.
 pieces = st.sampled_from(
@@ -34,15 +35,15 @@ def mutations(draw: st.DrawFn, original: bytes) -> bytes:
 
 
 @settings(max_examples=300)
-@given(mutations(MESSAGE))
+@given(st.sampled_from(MESSAGES).flatmap(mutations))
 def test_a_mutated_message_is_read_or_refused(message) -> None:
     try:
-        report = read_oru(decode(message), time_zone=PARIS)
+        news = read_news(decode(message), time_zone=PARIS)
     except InvalidRequest as refusal:
         reason = str(refusal)
     else:
         reason = ""
-        assert report.studies
+        assert len({one.message_digest for one in news}) == len(news) > 0
 
     assert reason.isascii()
 
@@ -64,20 +65,19 @@ def test_a_mutated_cda_is_read_or_refused(xml) -> None:
 
 @settings(max_examples=100)
 @given(
-    st.binary(max_size=200) | mutations(MESSAGE) | mutations(XML).map(lambda xml: a_report(cda=xml))
+    st.binary(max_size=200)
+    | st.sampled_from(MESSAGES).flatmap(mutations)
+    | mutations(XML).map(lambda xml: a_report(cda=xml))
 )
 async def test_every_message_is_answered(message) -> None:
-    told: list[ReportReceived] = []
+    assembler = Told()
 
-    async def receive(news: ReportReceived) -> None:
-        told.append(news)
-
-    answer = await Hl7Door(receive, PARIS).handle(message, "127.0.0.1")
+    answer = await Hl7Door(assembler, PARIS).handle(message, "127.0.0.1")
 
     msa = answer.split(b"\r")[1]
     assert msa[:3] == b"MSA"
     assert msa[4:6] in (b"AA", b"AE")
-    assert len(told) == (msa[4:6] == b"AA")
+    assert bool(assembler.news) == (msa[4:6] == b"AA")
 
 
 @given(st.binary(max_size=300))
@@ -86,7 +86,7 @@ def test_any_bytes_as_a_document_are_refused(data) -> None:
     assert message != MESSAGE
 
     try:
-        read_oru(decode(message), time_zone=PARIS)
+        read_news(decode(message), time_zone=PARIS)
     except InvalidRequest:
         return
     raise AssertionError("noise was read as a report")

@@ -10,28 +10,16 @@ from gateway.hl7.frames import END, START
 from gateway.hl7.message import Message, decode
 from gateway.hl7.mllp import MllpServer
 from gateway.intake.hl7_door import Hl7Door
-from gateway.model.notification import ReportReceived
+from gateway.model.notification import PatientTold, ReportReceived
+from tests.support.hl7_messages import Told, a_merge, an_mdm, an_omi, an_orm
 from tests.support.peers import shared_data
 from tests.support.reports import INS, PARIS, STUDY, a_cda, a_report
 
 AGENCY_CDA = "IMG_CR_IMG_2023.11_CDA-R2-Niveau-1.xml"
 
 
-class Receiver:
-    """Stands in for the assembler: keeps what it is told, or fails as it is told to."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.told: list[ReportReceived] = []
-        self._failure = failure
-
-    async def receive(self, news: ReportReceived) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self.told.append(news)
-
-
-async def answer_of(receiver: Receiver, message: bytes) -> Message:
-    door = Hl7Door(receiver.receive, PARIS)
+async def answer_of(assembler: Told, message: bytes) -> Message:
+    door = Hl7Door(assembler, PARIS)
     return decode(await door.handle(message, "127.0.0.1"))
 
 
@@ -40,8 +28,8 @@ def msa_of(ack: Message) -> tuple[str, str]:
 
 
 async def test_a_report_is_accepted_once_it_is_received() -> None:
-    receiver = Receiver()
-    door = Hl7Door(receiver.receive, PARIS)
+    receiver = Told()
+    door = Hl7Door(receiver, PARIS)
     server = await MllpServer.start("127.0.0.1", 0, handle=door.handle, admits=lambda peer: True)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
 
@@ -49,7 +37,8 @@ async def test_a_report_is_accepted_once_it_is_received() -> None:
     answer = await reader.readuntil(END)
 
     assert msa_of(decode(answer[1:-2])) == ("AA", "M0001")
-    [news] = receiver.told
+    [news] = receiver.news
+    assert isinstance(news, ReportReceived)
     assert news.report.about(news.report.studies[0].study) is not None
     assert news.report.studies[0].study == STUDY
     writer.close()
@@ -59,11 +48,12 @@ async def test_a_report_is_accepted_once_it_is_received() -> None:
 async def test_success_is_not_told_before_the_report_is_durable() -> None:
     asked, durable = asyncio.Event(), asyncio.Event()
 
-    async def receive(news: ReportReceived) -> None:
-        asked.set()
-        await durable.wait()
+    class Slow(Told):
+        async def report_received(self, news: ReportReceived) -> None:
+            asked.set()
+            await durable.wait()
 
-    answer = asyncio.create_task(Hl7Door(receive, PARIS).handle(a_report(), "127.0.0.1"))
+    answer = asyncio.create_task(Hl7Door(Slow(), PARIS).handle(a_report(), "127.0.0.1"))
     await asked.wait()
 
     assert not answer.done()
@@ -81,11 +71,44 @@ async def test_success_is_not_told_before_the_report_is_durable() -> None:
     ],
 )
 async def test_what_is_not_kept_is_not_told_as_success(failure, code) -> None:
-    assert msa_of(await answer_of(Receiver(failure), a_report())) == (code, "M0001")
+    assert msa_of(await answer_of(Told(failure), a_report())) == (code, "M0001")
+
+
+@pytest.mark.parametrize(
+    "message, answer, version, told",
+    [
+        (a_report(), "ACK^R01^ACK", "2.5", ["report"]),
+        (an_mdm(), "ACK^T02^ACK", "2.6", ["report"]),
+        (an_omi(), "ACK^O23^ACK", "2.5.1", ["order"]),
+        (an_orm(), "ACK^O01^ACK", "2.3.1", ["order"]),
+        (a_merge(), "ACK^A40^ACK", "2.5", ["patient", "patient"]),
+    ],
+)
+async def test_each_type_of_message_is_taken_and_acknowledged_as_its_own(
+    message: bytes, answer: str, version: str, told: list[str]
+) -> None:
+    assembler = Told()
+
+    ack = await answer_of(assembler, message)
+
+    assert msa_of(ack) == ("AA", "M0001")
+    assert "^".join(ack.msh.text(9, part) for part in (1, 2, 3)) == answer
+    assert ack.msh.text(12) == version
+    assert assembler.kinds == told
+
+
+async def test_a_message_of_which_a_part_is_not_kept_is_not_told_as_success() -> None:
+    class OnlyOne(Told):
+        async def patient_told(self, news: PatientTold) -> None:
+            if self.news:
+                raise StorageUnavailable("disk full")
+            await super().patient_told(news)
+
+    assert msa_of(await answer_of(OnlyOne(), a_merge()))[0] == "AR"
 
 
 async def test_a_version_that_is_not_spoken_is_refused_in_hl7s_own_words() -> None:
-    receiver = Receiver()
+    receiver = Told()
 
     ack = await answer_of(receiver, a_report(("|2.5|", "|2.3.1|")))
 
@@ -98,7 +121,7 @@ async def test_a_version_that_is_not_spoken_is_refused_in_hl7s_own_words() -> No
         "HL70357",
     ]
     assert err.text(4) == "E"
-    assert receiver.told == []
+    assert receiver.news == []
 
 
 async def test_neither_answer_nor_log_names_the_patient(caplog) -> None:
@@ -110,9 +133,9 @@ async def test_neither_answer_nor_log_names_the_patient(caplog) -> None:
         a_report(cda=a_cda((STUDY, "EXEMPLE"))),
     ]
 
-    answers = [str((await answer_of(Receiver(), message)).segments("ERR")) for message in bad]
-    await answer_of(Receiver(), a_report())
-    await answer_of(Receiver(StorageUnavailable("no room")), a_report())
+    answers = [str((await answer_of(Told(), message)).segments("ERR")) for message in bad]
+    await answer_of(Told(), a_report())
+    await answer_of(Told(StorageUnavailable("no room")), a_report())
 
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert "report_received" in logged
@@ -122,14 +145,14 @@ async def test_neither_answer_nor_log_names_the_patient(caplog) -> None:
 
 
 async def test_the_demonstrators_message_is_refused_and_says_why() -> None:
-    receiver = Receiver()
+    receiver = Told()
     message = (shared_data() / "dicom" / "drimbox-poc" / "patient1.hl7").read_bytes()
 
     ack = await answer_of(receiver, message)
 
     assert msa_of(ack) == ("AE", "104")
     assert "line break inside a field" in ack.segments("ERR")[0].text(8)
-    assert receiver.told == []
+    assert receiver.news == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +171,7 @@ async def test_each_of_the_demonstrators_faults_is_a_reason(healed, code) -> Non
         assert old in message
         message = message.replace(old, new)
 
-    ack = await answer_of(Receiver(), message)
+    ack = await answer_of(Told(), message)
 
     assert ack.segments("ERR")[0].text(3) == code
 
@@ -160,11 +183,13 @@ async def test_the_agencys_shape_of_message_is_accepted_with_its_cda() -> None:
     message = a_report(cda=cda)
     shape = section.split("```")[1].strip().encode()
     document = message.partition(b"^Base64^")[2].partition(b"|")[0]
-    receiver = Receiver()
+    receiver = Told()
 
     ack = await answer_of(receiver, shape.replace(b"<BASE64_CDA>", document))
 
     assert msa_of(ack)[0] == "AA"
-    assert len(receiver.told[0].report.studies) == 3
+    [news] = receiver.news
+    assert isinstance(news, ReportReceived)
+    assert len(news.report.studies) == 3
     # The example's PID and the sample CDA are about two people: kept, and for others to judge.
-    assert receiver.told[0].report.announced.ins != receiver.told[0].report.patient.ins
+    assert news.report.announced.ins != news.report.patient.ins

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import decode
-from gateway.intake.oru import read_oru
+from gateway.intake.messages import read_news
+from gateway.model.notification import ReportReceived
 from gateway.model.report import Report, Visibility
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins, Oid
@@ -26,7 +27,13 @@ PID_3 = f"{INS}^^^ASIP-SANTE-INS-NIR&{INS_OID}&ISO^INS^^"
 
 
 def read(message: bytes) -> Report:
-    return read_oru(decode(message), time_zone=PARIS)
+    return received(message).report
+
+
+def received(message: bytes) -> ReportReceived:
+    [news] = read_news(decode(message), time_zone=PARIS)
+    assert isinstance(news, ReportReceived)
+    return news
 
 
 def test_a_report_says_whose_it_is_and_what_it_is_about() -> None:
@@ -151,15 +158,35 @@ def test_the_identity_status_is_kept_as_told(statuses, read_as) -> None:
     [
         ("F", "NW", True),
         ("C", "RO", True),
-        ("F", "RO", True),
+        ("F", "RE", True),
+        ("C", "RE", True),
+        ("F", "", True),
         ("P", "NW", False),
+        ("P", "RO", False),
+        ("W", "RO", False),
         ("D", "CA", False),
+        ("D", "", False),
     ],
 )
 def test_the_status_of_the_document_says_whether_it_is_validated(status, action, validated) -> None:
     report = read(a_report(("||||||F|\rPRT", f"||||||{status}|\rPRT"), ("ORC|NW", f"ORC|{action}")))
 
     assert (report.status, report.validated) == (status, validated)
+
+
+@pytest.mark.parametrize(
+    "told, said_at",
+    [
+        ("20260102030405", datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)),
+        ("20260702030405.123+0530", datetime(2026, 7, 1, 21, 34, 5, tzinfo=UTC)),
+        ("{{idMessage}}", None),
+        ("", None),
+    ],
+)
+def test_when_it_was_said_is_told_by_the_header_where_that_holds_a_time(told, said_at) -> None:
+    message = a_report(("|20260102030405||ORU", f"|{told}||ORU"))
+
+    assert received(message).said_at == said_at
 
 
 def test_base64_may_be_broken_into_lines_by_escape_sequences() -> None:
@@ -178,7 +205,7 @@ def test_a_report_in_2_5_1_is_read() -> None:
 @pytest.mark.parametrize(
     "changes, code, location",
     [
-        ([("ORU^R01", "MDM^T02")], ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH^1^9^1^1"),
+        ([("ORU^R01", "SIU^S12")], ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH^1^9^1^1"),
         ([("ORU^R01", "ORU^R30")], ErrorCode.UNSUPPORTED_EVENT, "MSH^1^9^1^2"),
         ([("|2.5|", "|2.3.1|")], ErrorCode.UNSUPPORTED_VERSION, "MSH^1^12"),
         ([("|M0001|", "||")], ErrorCode.REQUIRED_FIELD_MISSING, "MSH^1^10"),
@@ -199,7 +226,15 @@ def test_a_report_in_2_5_1_is_read() -> None:
         ([("||||||F|\rPRT", "||||||\rPRT")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^11"),
         ([("||||||F|\rPRT", "||||||Q|\rPRT")], ErrorCode.TABLE_VALUE_NOT_FOUND, "OBX^1^11"),
         ([("ORC|NW", "ORC|CA")], ErrorCode.INTERNAL, "OBX^1^11"),
+        ([("ORC|NW", "ORC|RO")], ErrorCode.INTERNAL, "OBX^1^11"),
+        ([("ORC|NW|\r", "ORC|NW|\rORC|RO|\r")], ErrorCode.INTERNAL, "ORC^2^1"),
         ([("||||||F|\rPRT", "||||||D|\rPRT")], ErrorCode.INTERNAL, "OBX^1^11"),
+        ([("||||||F|\rPRT", "||||||C|\rPRT")], ErrorCode.INTERNAL, "OBX^1^11"),
+        (
+            [("ORC|NW", "ORC|RE"), ("||||||F|\rPRT", "||||||D|\rPRT")],
+            ErrorCode.INTERNAL,
+            "OBX^1^11",
+        ),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_code_and_place(changes, code, location) -> None:
