@@ -77,11 +77,12 @@ def free_port() -> int:
 
 def free_ports(number: int) -> int:
     """The first of so many ports in a row that nobody listens on now."""
-    while not all(_is_free(port) for port in range(base := next(_PORTS), base + number)):
-        pass
-    for _taken in range(number - 1):
-        next(_PORTS)
-    return base
+    for base in _PORTS:
+        if all(_is_free(port) for port in range(base, base + number)):
+            for _taken in range(number - 1):
+                next(_PORTS)
+            return base
+    raise AssertionError("no ports are free")
 
 
 def _is_free(port: int) -> bool:
