@@ -1,4 +1,4 @@
-"""Listens for HL7 senders over TCP, by the minimal lower layer protocol.
+"""Listens for HL7 senders over TCP, with or without TLS, by the minimal lower layer protocol.
 
 A connection carries any number of messages; they are handled one after another and answered in
 their order. A sender that breaks the framing is told so and cut off, for nobody can know where its
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ class MllpLimits:
     """For a message to be taken; beyond it the sender is told to try again."""
     answer_s: float = 10.0
     """For the sender to take its answer."""
+    handshake_s: float = 15.0
+    """For the handshake of TLS, where it is spoken."""
 
 
 class MllpServer:
@@ -52,7 +55,9 @@ class MllpServer:
         admits: Callable[[str], bool],
         limits: MllpLimits,
         clock: Clock,
+        tls: ssl.SSLContext | None,
     ) -> None:
+        self._tls = tls
         self._handle = handle
         self._admits = admits
         self._limits = limits
@@ -71,6 +76,7 @@ class MllpServer:
         admits: Callable[[str], bool],
         limits: MllpLimits | None = None,
         clock: Clock = system_clock,
+        tls: ssl.SSLContext | None = None,
     ) -> "MllpServer":
         """Listen at once; port 0 takes a free one.
 
@@ -78,11 +84,14 @@ class MllpServer:
             handle: gives the answer to each message. Where it raises, the sender is told to try
                 again.
             admits: whether a sender at this address may speak at all; others are cut off unheard.
+            tls: spoken on every connection; None for none.
 
         Raises:
             OSError: the address is not free.
         """
-        server = cls(handle=handle, admits=admits, limits=limits or MllpLimits(), clock=clock)
+        server = cls(
+            handle=handle, admits=admits, limits=limits or MllpLimits(), clock=clock, tls=tls
+        )
         server._listener = await asyncio.start_server(server._accept, host, port, limit=READ_BYTES)
         return server
 
@@ -126,6 +135,11 @@ class MllpServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
     ) -> None:
         _keep_alive(writer)
+        if self._tls is not None:
+            secured = await self._secured(writer, self._tls, peer)
+            if secured is None:
+                return
+            reader, writer = secured
         try:
             await self._converse(reader, writer, peer)
         except (TimeoutError, OSError) as error:
@@ -142,6 +156,37 @@ class MllpServer:
                     await writer.wait_closed()
             except (TimeoutError, OSError):
                 writer.transport.abort()
+
+    async def _secured(
+        self, plain: asyncio.StreamWriter, tls: ssl.SSLContext, peer: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The connection with TLS spoken on it, or None once it is cut off: the sender does not
+        speak it, shows no certificate that is trusted, or takes too long.
+
+        Here, and not by the listener, so that a sender counts before its handshake.
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=READ_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            transport = await loop.start_tls(
+                plain.transport,
+                protocol,
+                tls,
+                server_side=True,
+                ssl_handshake_timeout=self._limits.handshake_s,
+                ssl_shutdown_timeout=self._limits.answer_s,
+            )
+        except OSError as error:  # those of `ssl` are such
+            log.warning(
+                "mllp_handshake_failed", extra={"peer": peer, "error": type(error).__name__}
+            )
+            transport = None
+        if transport is None:
+            plain.transport.abort()
+            return None
+        protocol.connection_made(transport)
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
@@ -206,7 +251,8 @@ class MllpServer:
     async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read what is still on its way: closing over it would reset the connection, and the
         sender would lose the answer that says why."""
-        writer.write_eof()
+        if writer.can_write_eof():  # TLS cannot be ended on one side only
+            writer.write_eof()
         left = self._limits.message_bytes_max
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.answer_s):

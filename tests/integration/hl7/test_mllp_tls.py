@@ -1,0 +1,148 @@
+"""MLLP over TLS: who shows a certificate of the centre's authority is heard, and nobody else."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.hl7.frames import END, START
+from gateway.hl7.mllp import MllpLimits, MllpServer
+from gateway.security.tls import server_context
+from tests.support.certificates import Authority, client_context
+
+WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """The contexts of everyone who takes part."""
+
+    server: ssl.SSLContext
+    sender: ssl.SSLContext
+    without_certificate: ssl.SSLContext
+    expired: ssl.SSLContext
+    stranger: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    folder = tmp_path_factory.mktemp("keys")
+    centre, other = Authority(folder, "centre"), Authority(folder, "other")
+    own = centre.certify("gateway")
+    return Keys(
+        server=server_context(certificate=own.certificate, key=own.key, ca=centre.ca),
+        sender=client_context(centre.ca, centre.certify("ris")),
+        without_certificate=client_context(centre.ca),
+        expired=client_context(centre.ca, centre.certify("former", days=-1)),
+        stranger=client_context(centre.ca, other.certify("stranger")),
+    )
+
+
+@asynccontextmanager
+async def a_server(keys: Keys, *, limits: MllpLimits | None = None) -> AsyncIterator[MllpServer]:
+    async def echo(message: bytes, peer: str) -> bytes:
+        return b"%d %s" % (len(message), peer.encode())
+
+    server = await MllpServer.start(
+        "127.0.0.1",
+        0,
+        handle=echo,
+        admits=lambda peer: True,
+        limits=limits,
+        tls=keys.server,
+    )
+    try:
+        yield server
+    finally:
+        async with asyncio.timeout(WITHIN_S):
+            await server.close()
+
+
+async def answer(server: MllpServer, tls: ssl.SSLContext | None, stream: bytes) -> bytes:
+    """What the server says to a stream, until it has answered once or ends the connection."""
+    async with asyncio.timeout(WITHIN_S):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls)
+        except OSError:
+            return b""
+        try:
+            writer.write(stream)
+            return await reader.readuntil(END)
+        except asyncio.IncompleteReadError as error:
+            return error.partial
+        except OSError:
+            return b""
+        finally:
+            writer.close()
+
+
+async def test_a_sender_of_the_centre_is_answered(keys) -> None:
+    async with a_server(keys) as server:
+        long = b"x" * 5_000_000
+
+        assert await answer(server, keys.sender, START + long + END) == (
+            START + b"5000000 127.0.0.1" + END
+        )
+
+
+@pytest.mark.parametrize("who", ["without_certificate", "expired", "stranger"])
+async def test_who_shows_no_certificate_of_the_centre_is_not_heard(keys, who) -> None:
+    async with a_server(keys) as server:
+        refused = await answer(server, getattr(keys, who), START + b"hello" + END)
+        admitted = await answer(server, keys.sender, START + b"hello" + END)
+
+    assert refused == b""
+    assert admitted == START + b"5 127.0.0.1" + END
+
+
+async def test_who_does_not_speak_tls_is_cut_off(keys) -> None:
+    async with a_server(keys) as server:
+        refused = await answer(server, None, START + b"hello" + END)
+
+    assert b"hello" not in refused
+    assert START not in refused
+
+
+async def test_a_silent_sender_is_cut_off_and_holds_up_nobody(keys) -> None:
+    async with a_server(keys, limits=MllpLimits(handshake_s=0.2)) as server:
+        silent, silent_writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+        meanwhile = await answer(server, keys.sender, START + b"hello" + END)
+
+        assert meanwhile == START + b"5 127.0.0.1" + END
+        async with asyncio.timeout(WITHIN_S):
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await silent.readexactly(1)
+        silent_writer.close()
+
+
+async def test_a_sender_counts_before_its_handshake(keys) -> None:
+    async with a_server(keys, limits=MllpLimits(connections_max=1)) as server:
+        _, silent = await asyncio.open_connection("127.0.0.1", server.port)
+
+        assert await answer(server, keys.sender, START + b"hello" + END) == b""
+
+        silent.close()
+
+
+async def test_a_broken_frame_is_told_so_before_the_connection_ends(keys) -> None:
+    async with a_server(keys, limits=MllpLimits(answer_s=0.2)) as server:
+        told = await answer(server, keys.sender, b"GET / HTTP/1.1\r\n\r\n")
+
+    assert b"MSA|AR" in told
+
+
+async def test_closing_ends_those_within_their_handshake(keys) -> None:
+    async with a_server(keys) as server:
+        silent, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        # A second sender is served, so the first one's handshake has begun.
+        await answer(server, keys.sender, START + b"hello" + END)
+
+        async with asyncio.timeout(WITHIN_S):
+            await server.close()
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await silent.readexactly(1)
+        writer.close()
