@@ -74,7 +74,7 @@ async def revise(bench: Bench, number: int) -> None:
     await bench.tell_report(
         message_digest=f"m{number}",
         document_id=f"1.2.{number}",
-        version=number,
+        replaces=(f"1.2.{number - 1}",),
         visibility=visibility,
     )
     await bench.look()
@@ -83,7 +83,7 @@ async def revise(bench: Bench, number: int) -> None:
 async def forbid(bench: Bench, number: int) -> None:
     """The last report is no longer validated: nothing more of it may be sent."""
     await bench.tell_report(
-        message_digest=f"p{number}", document_id=f"1.2.{number}", version=number, status="P"
+        message_digest=f"p{number}", document_id=f"1.2.{number}", status="P"
     )
     await bench.look()
 

@@ -85,6 +85,12 @@ class IndexInMemory:
         if entry_id == self.current:
             self.current = None
 
+    def is_withdrawn(self, submission: Submission) -> bool:
+        return _entry_id(submission.entry.unique_id) in self.withdrawn
+
+    def is_current(self, submission: Submission) -> bool:
+        return _entry_id(submission.entry.unique_id) == self.current
+
     @property
     def unique_ids(self) -> list[Uid]:
         return [submission.entry.unique_id for submission in self.held]

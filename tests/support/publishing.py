@@ -3,17 +3,18 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
-from gateway.model.image import ImageDescription
-from gateway.model.notification import HeldByPacs, PacsAnswered
+from gateway.model.act import Act, ActKind
 from gateway.model.decision import PublicationPolicy
-from gateway.publication.dispatcher import Dispatcher
+from gateway.model.image import ImageDescription
+from gateway.model.notification import HeldByPacs, PacsAnswered, PersonActed
+from gateway.publication.dispatcher import ARRIVAL_MS, Dispatcher
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
 from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 from tests.support.gateway_stores import Stores
 from tests.support.manifests import CENTRE
-from tests.support.studies import POLICY, an_instance_stored, report_news
+from tests.support.studies import POLICY, STUDY, an_instance_stored, report_news
 
 
 class PacsInMemory:
@@ -87,6 +88,21 @@ class Bench:
         await self.stores.database.write(
             lambda tx: self.stores.studies.report_received(tx, news, now_ms=now_ms)
         )
+
+    async def act(self, kind: ActKind, **told) -> None:
+        """A person decides something about the study."""
+        act, now_ms = Act(kind=kind, reason="told", by="operator", **told), self.stores.clock.now_ms
+        news = PersonActed(study=STUDY, act=act)
+        await self.stores.database.write(
+            lambda tx: self.stores.studies.person_acted(tx, news, now_ms=now_ms)
+        )
+
+    async def come_to_rest(self) -> None:
+        """Look and send until nothing is due, however long what failed is put off."""
+        for _turn in range(20):
+            self.stores.clock.now_ms += 2 * ARRIVAL_MS
+            await self.look()
+            await self.send()
 
     async def look(self) -> list[Uid]:
         """Look at everything that is due now."""

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage, StoredObject
 from gateway.model.notification import InstanceStored, ReportReceived
-from gateway.model.decision import PublicationPolicy
 from gateway.model.report import Report, ReportedPatient, ReportedStudy
 from gateway.model.study import NumberedReport, StudySnapshot
 from indexer.contract.document import Code, Identifier, Organisation, Person
