@@ -16,6 +16,7 @@ def build_omi(
     control: str = "NW",
     changed: bool = False,
     status: str = VALIDATED,
+    bare: bool = False,
 ) -> Message:
     """An `OMI^O23` 2.5.1, which names the study (IPC-3).
 
@@ -23,12 +24,13 @@ def build_omi(
         control: ORC-1.
         changed: it tells that what the study holds has changed.
         status: PID-32.
+        bare: ORC names no order, as in the agency's test set: only IPC tells the exam.
     """
     accession = escape(examination.accession)
     segments = [
         pid(examination.patient, status=status),
         visit(examination),
-        _common_order(examination, control),
+        f"ORC|{control}|" if bare else _common_order(examination, control),
         f"TQ1|||||||{examination.started_at:%Y%m%d}||",
         _request(examination),
         *([f"OBX|1|ST|^{CHANGED}||||||||O|"] if changed else []),

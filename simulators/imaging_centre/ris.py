@@ -77,6 +77,7 @@ def build_oru(
     flags: Mapping[str, str] = USUAL,
     announced: Patient | None = None,
     status: str = VALIDATED,
+    request: str = "",
 ) -> Message:
     """The `ORU^R01` that brings, replaces or takes back the document.
 
@@ -85,9 +86,10 @@ def build_oru(
         flags: answers that are not the usual ones, `Y` or `N`, by the code as it is spelt.
         announced: the patient of PID, where the document's is another.
         status: PID-32.
+        request: OBR-2, OBR-3 and OBR-18, where a sender writes no number of the order there.
     """
     examination = document.examination
-    order, doctor_ = escape(examination.order), document.author
+    order, doctor_ = escape(request or examination.order), document.author
     control, result, _event = _action(document, action).value
     segments = [
         pid(announced or document.patient, status=status),

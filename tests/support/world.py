@@ -169,6 +169,10 @@ class World:
         for path in study.files:
             self._archive.store(path.read_bytes())
 
+    def lose(self, study: Study) -> None:
+        """Have the PACS no longer hold the study, without a word to the gateway."""
+        self._archive.remove(study.uid)
+
     async def report(self, report: Study | Message, *, port: int | None = None) -> None:
         """Send a report, that of the study as it is or one made before, and have its AA.
 
