@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import Gauge
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +30,7 @@ def build_web(
     dicomweb: list[Route],
     *,
     announce: webhook.Announce,
+    acting: APIRouter,
     database: Database,
     standings: Standings,
     outbox: Outbox,
@@ -50,6 +51,7 @@ def build_web(
     app.include_router(health_routes({"database": lambda: database.write(_nothing)}))
     app.include_router(pointer_routes(resolver))
     app.include_router(operator_routes(database, standings, outbox))
+    app.include_router(acting)
     app.include_router(webhook.webhook_routes(policy, announce))
     app.router.routes.extend(dicomweb)
     metrics = Metrics("gateway")

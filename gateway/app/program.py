@@ -9,15 +9,18 @@ from random import random
 from fastapi import FastAPI
 
 from gateway.app.consulting import dicomweb_routes
-from gateway.app.doors import listen_dicom, listen_mllp, store_routes
+from gateway.app.dicom import listen_dicom
+from gateway.app.doors import listen_mllp, listen_mllp_tls, store_routes
 from gateway.app.parts import Parts, milliseconds, open_parts
-from gateway.app.publishing import build_publisher
+from gateway.app.publishing import build_publisher, sweep_at_night
 from gateway.catalogue.discards import Discards
 from gateway.clock import Clock, system_clock
 from gateway.federation.resolver import Resolver
 from gateway.intake.assembler import Assembler
 from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
+from gateway.publication.people import acting_routes
+from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, url_of
 from gateway.settings import Settings
@@ -34,7 +37,11 @@ class Gateway:
 
     http: FastAPI
     dicom_port: int
+    dicom_tls_port: int | None
+    """None where no certificate is set."""
     mllp_port: int
+    mllp_tls_port: int | None
+    """None where HL7 over TLS is not listened for."""
 
 
 async def run(settings: Settings, *, open_access: bool) -> None:
@@ -53,6 +60,10 @@ async def run(settings: Settings, *, open_access: bool) -> None:
     with listen(settings.bind, settings.http_port) as listening:
         async with opened(settings, policy) as gateway:
             ports = {"dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
+            if gateway.dicom_tls_port is not None:
+                ports["dicom_tls"] = gateway.dicom_tls_port
+            if gateway.mllp_tls_port is not None:
+                ports["mllp_tls"] = gateway.mllp_tls_port
             log.info("listening", extra=ports | {"http": url_of(listening)})
             await serve(gateway.http, listening, stop=stop)
 
@@ -61,9 +72,10 @@ def choose_policy(settings: Settings, *, open_access: bool) -> Policy:
     """Who is let in: everyone on this machine, or the configured machines of the centre."""
     if open_access:
         return OpenAccess()
-    titles = {pacs.ae_title for pacs in settings.pacs} | settings.calling_ae_titles
+    titles = [*(pacs.ae_title for pacs in settings.pacs), *settings.calling_ae_titles]
+    callers = Callers(Caller.parse(title) for title in titles)
     senders = frozenset(str(address) for address in settings.hl7_senders)
-    return RefuseAll(calling_ae_titles=frozenset(titles), hl7_senders=senders)
+    return RefuseAll(callers=callers, hl7_senders=senders)
 
 
 @asynccontextmanager
@@ -82,8 +94,9 @@ async def opened(
             parts.database, parts.outbox, parts.standings, parts.index, clock=clock, draw=random
         )
         publisher = build_publisher(parts, on_enqueued=dispatcher.worker.wake)
+        sweep = sweep_at_night(parts, on_news=publisher.worker.wake)
         await stack.enter_async_context(
-            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run())
+            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run(), sweep)
         )
         assembler = Assembler(
             parts.database,
@@ -95,6 +108,7 @@ async def opened(
         )
         dicom = await listen_dicom(parts, assembler)
         mllp = await listen_mllp(parts, assembler)
+        mllp_tls = await listen_mllp_tls(parts, assembler)
         http = build_web(
             policy,
             Resolver(policy, parts.index),
@@ -103,11 +117,20 @@ async def opened(
                 *store_routes(parts, assembler),
             ],
             announce=assembler.study_announced,
+            acting=acting_routes(
+                parts.database, parts.studies, parts.standings, assembler.person_acted
+            ),
             database=parts.database,
             standings=parts.standings,
             outbox=parts.outbox,
         )
-        yield Gateway(http=http, dicom_port=dicom.port, mllp_port=mllp.port)
+        yield Gateway(
+            http=http,
+            dicom_port=dicom.plain,
+            dicom_tls_port=dicom.tls,
+            mllp_port=mllp.port,
+            mllp_tls_port=None if mllp_tls is None else mllp_tls.port,
+        )
 
 
 async def _release_claims(parts: Parts) -> None:

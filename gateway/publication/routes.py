@@ -1,15 +1,18 @@
 """`/api/studies`, `/api/set-aside`, `/api/submissions`: where everything stands, for operators."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
 from gateway.catalogue.standings import Standings
-from gateway.clock import at
 from gateway.publication.outbox import Outbox
-from gateway.storage.database import Database, Param, Row
+from gateway.publication.people import StudyUid
+from gateway.publication.rows import explained, timed
+from gateway.storage.database import Database
+from indexer.contract.identifiers import Uid
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
@@ -28,7 +31,7 @@ def operator_routes(database: Database, standings: Standings, outbox: Outbox) ->
         rows = await database.read(
             lambda tx: standings.page(tx, state=state, count_max=limit, offset=offset)
         )
-        return _json("studies", [_timed(row) for row in rows])
+        return _json("studies", [timed(row) for row in rows])
 
     @router.get("/set-aside")
     async def list_set_aside(limit: Limit = 100, offset: Offset = 0) -> Response:
@@ -37,28 +40,29 @@ def operator_routes(database: Database, standings: Standings, outbox: Outbox) ->
             lambda tx: standings.page(tx, state="set_aside", count_max=limit, offset=offset)
         )
         named = ("study_uid", "code", "reason", "since")
-        return _json("set_aside", [{name: _timed(row)[name] for name in named} for row in rows])
+        told = [{name: timed(row)[name] for name in named} for row in rows]
+        return _json("set_aside", [explained(row) for row in told])
+
+    @router.get("/studies/{study_uid}/history")
+    async def show_history(
+        study_uid: StudyUid, limit: Limit = 1000, offset: Offset = 0
+    ) -> Response:
+        """What happened to a study, oldest first."""
+        rows = await database.read(
+            lambda tx: standings.history.of(tx, Uid(study_uid), count_max=limit, offset=offset)
+        )
+        if not rows and not offset:
+            raise HTTPException(404, "nothing is known of this study")
+        return _json("history", [timed(row) for row in rows])
 
     @router.get("/submissions")
     async def list_submissions(limit: Limit = 100, offset: Offset = 0) -> Response:
         """What was sent, or is to be sent, to the index; the latest first."""
         rows = await database.read(lambda tx: outbox.page(tx, count_max=limit, offset=offset))
-        return _json("submissions", [_timed(row) for row in rows])
+        return _json("submissions", [timed(row) for row in rows])
 
     return router
 
 
-def _timed(row: Row) -> dict[str, Param]:
-    """The row with its times as ISO 8601 in UTC: a column `since_ms` becomes `since`."""
-    told: dict[str, Param] = {}
-    for name, value in row.items():
-        if not name.endswith("_ms"):
-            told[name] = value
-        else:
-            moment = at(value).isoformat() if isinstance(value, int) else None
-            told[name.removesuffix("_ms")] = moment
-    return told
-
-
-def _json(name: str, rows: list[dict[str, Param]]) -> Response:
+def _json(name: str, rows: Sequence[Mapping[str, object]]) -> Response:
     return Response(orjson.dumps({name: rows}), media_type="application/json")

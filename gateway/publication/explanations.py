@@ -1,0 +1,147 @@
+"""What a set-aside study needs, in the words of a radiology secretary, in French and English."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.model.act import ActKind
+from gateway.model.agreement import DisagreementCode
+from gateway.model.decision import SetAsideCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One text in both languages."""
+
+    fr: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a study waits for a person, and what they can do."""
+
+    why: Text
+    what_to_do: Text
+    actions: tuple[ActKind, ...]
+
+
+_RETRY, _DROP = ActKind.RETRY, ActKind.DROP
+_ALWAYS: Final = (_RETRY, _DROP)
+_MATCHING: Final = (ActKind.MATCH, *_ALWAYS)
+
+
+def _explain(
+    why_fr: str, why_en: str, do_fr: str, do_en: str, actions: tuple[ActKind, ...] = _ALWAYS
+) -> Explanation:
+    return Explanation(
+        why=Text(fr=why_fr, en=why_en), what_to_do=Text(fr=do_fr, en=do_en), actions=actions
+    )
+
+
+EXPLANATIONS: Final[dict[str, Explanation]] = {
+    SetAsideCode.IDENTITY_NOT_VALIDATED: _explain(
+        "L'identité du patient n'est pas validée.",
+        "The patient's identity is not validated.",
+        "Validez l'identité (pièce d'identité, INSi) dans le RIS, puis renvoyez le compte rendu.",
+        "Validate the identity in the RIS (identity document, INSi), then send the report again.",
+    ),
+    SetAsideCode.INS_MISSING: _explain(
+        "Le compte rendu ne porte pas d'INS bien formée.",
+        "The report names no well-formed INS.",
+        "Qualifiez l'INS du patient dans le RIS, puis renvoyez le compte rendu.",
+        "Qualify the patient's INS in the RIS, then send the report again.",
+    ),
+    SetAsideCode.INS_NOT_ACCEPTED: _explain(
+        "L'INS vient d'une autorité que ce centre n'accepte pas (INS de test ?).",
+        "The INS is of an authority that this centre does not take (an INS for tests?).",
+        "Vérifiez l'INS dans le RIS ; sinon demandez à l'administrateur (GATEWAY_INS_OIDS).",
+        "Check the INS in the RIS; else ask the administrator (GATEWAY_INS_OIDS).",
+    ),
+    SetAsideCode.FLAG_UNKNOWN: _explain(
+        "Le compte rendu demande un masquage que cette passerelle ne connaît pas.",
+        "The report asks to be hidden in a way that this gateway does not know.",
+        "Corrigez le masquage dans le RIS et renvoyez le compte rendu.",
+        "Correct the visibility in the RIS and send the report again.",
+    ),
+    SetAsideCode.REPORTS_DIFFER: _explain(
+        "Deux comptes rendus de cet examen désignent des patients différents.",
+        "Two reports on this exam name different patients.",
+        "Annulez ou remplacez dans le RIS le compte rendu qui est faux.",
+        "Withdraw or replace the wrong report in the RIS.",
+    ),
+    SetAsideCode.REPORTS_CIRCULAR: _explain(
+        "Les comptes rendus de cet examen se remplacent l'un l'autre.",
+        "The reports on this exam replace each other.",
+        "Renvoyez depuis le RIS le compte rendu qui fait foi.",
+        "Send the report that holds from the RIS again.",
+    ),
+    SetAsideCode.WITHDRAWAL_UNCLEAR: _explain(
+        "Un compte rendu inconnu a été annulé, on ne sait pas lequel.",
+        "A report was withdrawn that is not known here.",
+        "Annulez-le sous son propre identifiant, ou renvoyez celui qui fait foi.",
+        "Withdraw it under its own identifier, or send the one that holds.",
+    ),
+    SetAsideCode.IMAGES_MISSING: _explain(
+        "Aucune image n'a été trouvée pour ce compte rendu.",
+        "No image was found for this report.",
+        "Vérifiez que le PACS a l'examen ; si le compte rendu désigne un autre examen, "
+        "rattachez-le au bon.",
+        "Check that the PACS holds the exam; if the report names another one, match it to the "
+        "right one.",
+        _MATCHING,
+    ),
+    SetAsideCode.PATIENT_CHANGED: _explain(
+        "Une image est revenue sous un autre patient après le compte rendu.",
+        "An image came again under another patient after the report.",
+        "Vérifiez l'examen dans le PACS, puis relancez ou renvoyez le compte rendu.",
+        "Check the exam in the PACS, then retry, or send the report again.",
+    ),
+    SetAsideCode.PACS_ANSWER_UNREADABLE: _explain(
+        "Le PACS a répondu de façon incompréhensible.",
+        "The PACS answered what cannot be understood.",
+        "Prévenez l'administrateur du PACS, puis relancez.",
+        "Tell the administrator of the PACS, then retry.",
+    ),
+    SetAsideCode.CANNOT_BE_DESCRIBED: _explain(
+        "La passerelle n'a pas su décrire cet examen.",
+        "The gateway could not describe this exam.",
+        "Prévenez le support de la passerelle ; son journal dit où elle a échoué.",
+        "Tell the gateway's support; its log says where it failed.",
+    ),
+    SetAsideCode.SUBMISSION_REJECTED: _explain(
+        "Le DMP a refusé le pointeur.",
+        "The national record refused the pointer.",
+        "Corrigez la cause indiquée, puis relancez.",
+        "Mend the cause that is told, then retry.",
+    ),
+    SetAsideCode.WITHDRAWAL_REJECTED: _explain(
+        "Le DMP a refusé de retirer le pointeur : il y est encore.",
+        "The national record refused to take the pointer back: it is still there.",
+        "Faites-le retirer par le support du DMP, puis relancez.",
+        "Have it taken out by the record's support, then retry.",
+    ),
+    DisagreementCode.REPORT_INCONSISTENT: _explain(
+        "Le message et le compte rendu qu'il porte désignent des patients différents.",
+        "The message and the report in it name different patients.",
+        "Corrigez l'identité dans le RIS et renvoyez le compte rendu.",
+        "Correct the identity in the RIS and send the report again.",
+    ),
+    DisagreementCode.PATIENT_DIFFERS: _explain(
+        "Les images et le compte rendu désignent des patients différents.",
+        "The images and the report name different patients.",
+        "Comparez les deux identités. Corrigez celle qui est fausse ; si c'est bien la même "
+        "personne, confirmez-le.",
+        "Compare both identities. Correct the wrong one; if it is the same person, confirm it.",
+        (ActKind.CONFIRM_PATIENT, *_MATCHING),
+    ),
+    DisagreementCode.ACCESSION_DIFFERS: _explain(
+        "Le numéro d'examen (accession) des images n'est pas celui du compte rendu.",
+        "The accession number of the images is not one that the report lists.",
+        "Corrigez-le dans le PACS ou le RIS ; si le compte rendu désigne un autre examen, "
+        "rattachez-le au bon.",
+        "Correct it in the PACS or the RIS; if the report names another exam, match it to the "
+        "right one.",
+        _MATCHING,
+    ),
+}
+"""By code; every code that sets a study aside has one."""

@@ -1,0 +1,183 @@
+"""What a person does about a study: retry, drop, match, confirm its patient, withdraw, lift.
+
+Each asks a reason, is in the study's history, and holds once it is answered.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Body, HTTPException, Path
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from starlette.responses import Response
+
+from gateway.catalogue.standings import Standings
+from gateway.catalogue.studies import Studies
+from gateway.model.act import Act, ActKind
+from gateway.model.image import ImagePatient
+from gateway.model.notification import PersonActed
+from gateway.model.report import ReportedPatient
+from gateway.model.speaking import reports_in_force
+from gateway.model.study import StudySnapshot
+from gateway.publication.rows import explained, timed
+from gateway.storage.database import Database
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import UID_LENGTH_MAX, Uid
+
+REASON_CHARS_MAX = 1000
+OPERATOR = "operator"  # until people sign in
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARS_MAX)
+]
+UidText = Annotated[
+    str, StringConstraints(max_length=UID_LENGTH_MAX, pattern=r"^[0-9]+(\.[0-9]+)*$")
+]
+StudyUid = Annotated[str, Path(max_length=UID_LENGTH_MAX, pattern=r"^[0-9]+(\.[0-9]+)*$")]
+TakeAct = Callable[[PersonActed], Awaitable[bool]]
+"""Returns once the act is durable; False if nothing is known of the study."""
+
+
+class Why(BaseModel):
+    """Why a person does it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+class Matching(Why):
+    """The study that the report is about."""
+
+    study_uid: UidText
+
+
+class Patient(BaseModel):
+    """A patient as images name them, as `GET /api/set-aside/{study_uid}` tells."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    local_id: str
+    authority: str = ""
+    name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+class Confirming(Why):
+    """The images' patient who is the reported one."""
+
+    patient: Patient
+
+
+def acting_routes(
+    database: Database, studies: Studies, standings: Standings, take: TakeAct
+) -> APIRouter:
+    """The routes of an operator who decides."""
+    router = APIRouter(prefix="/api", tags=["operator"])
+
+    async def act(study: str, kind: ActKind, reason: str, **told: object) -> Response:
+        done = Act(kind=kind, reason=reason, by=OPERATOR, **told)  # type: ignore[arg-type]
+        if not await take(PersonActed(study=Uid(study), act=done)):
+            raise HTTPException(404, "nothing is known of this study")
+        return Response(orjson.dumps({"done": kind}), media_type="application/json")
+
+    async def known(study: str) -> StudySnapshot:
+        found = await database.read(lambda tx: studies.snapshot(tx, Uid(study)))
+        if found is None:
+            raise HTTPException(404, "nothing is known of this study")
+        return found
+
+    @router.get("/set-aside/{study_uid}")
+    async def show(study_uid: StudyUid) -> Response:
+        """One study that a person must look at, with both identities side by side."""
+        snapshot = await known(study_uid)
+        rows = await database.read(
+            lambda tx: standings.page(
+                tx, state="set_aside", study=snapshot.study, count_max=1, offset=0
+            )
+        )
+        if not rows:
+            raise HTTPException(404, "the study is not set aside")
+        return _json(explained(timed(rows[0])) | _identities(snapshot))
+
+    @router.post("/set-aside/{study_uid}/retry")
+    async def retry(study_uid: StudyUid, why: Why) -> Response:
+        """Look at the study again, as if all news of it had just come."""
+        return await act(study_uid, ActKind.RETRY, why.reason)
+
+    @router.post("/set-aside/{study_uid}/drop")
+    async def drop(study_uid: StudyUid, why: Why) -> Response:
+        """Leave the study unpublished, until a later message speaks of it."""
+        return await act(study_uid, ActKind.DROP, why.reason)
+
+    @router.post("/set-aside/{study_uid}/match")
+    async def match(study_uid: StudyUid, told: Matching) -> Response:
+        """The reports on this study are about another one, which is known."""
+        if told.study_uid == study_uid:
+            raise HTTPException(422, "a study cannot be matched to itself")
+        await known(study_uid)
+        return await act(told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid))
+
+    @router.post("/set-aside/{study_uid}/confirm-patient")
+    async def confirm(study_uid: StudyUid, told: Annotated[Confirming, Body()]) -> Response:
+        """The images' patient is the one that the report names. It makes no INS qualified."""
+        patient = ImagePatient(
+            local_id=Identifier(value=told.patient.local_id, authority=told.patient.authority),
+            name=told.patient.name,
+            birth_date=told.patient.birth_date,
+            sex=told.patient.sex,
+        )
+        snapshot = await known(study_uid)
+        if patient not in {image.patient for image in snapshot.told}:
+            raise HTTPException(409, "the images no longer name this patient: look again")
+        return await act(study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient)
+
+    @router.post("/studies/{study_uid}/withdraw")
+    async def withdraw(study_uid: StudyUid, why: Why) -> Response:
+        """Take the pointer back and refuse the images, at once, until it is lifted."""
+        return await act(study_uid, ActKind.WITHDRAW, why.reason)
+
+    @router.post("/studies/{study_uid}/lift")
+    async def lift(study_uid: StudyUid, why: Why) -> Response:
+        """End what a withdrawal by a person began."""
+        return await act(study_uid, ActKind.LIFT, why.reason)
+
+    return router
+
+
+def _identities(snapshot: StudySnapshot) -> dict[str, object]:
+    reported = [report.patient for report in reports_in_force(snapshot)]
+    images = sorted({image.patient for image in snapshot.told}, key=lambda one: one.local_id.value)
+    return {
+        "reported_patients": [_reported(one) for one in dict.fromkeys(reported)],
+        "image_patients": [
+            {
+                "local_id": one.local_id.value,
+                "authority": one.local_id.authority,
+                "name": one.name,
+                "birth_date": one.birth_date,
+                "sex": one.sex,
+            }
+            for one in images
+        ],
+    }
+
+
+def _reported(patient: ReportedPatient) -> dict[str, object]:
+    return {
+        "ins": None if patient.ins is None else patient.ins.value,
+        "ins_oid": None if patient.ins is None else patient.ins.oid,
+        "local_ids": [
+            {"local_id": one.value, "authority": one.authority} for one in patient.local_ids
+        ],
+        "birth_name": patient.birth_name,
+        "first_given_name": patient.first_given_name,
+        "birth_date": patient.birth_date,
+        "sex": patient.sex,
+        "birth_place": patient.birth_place,
+    }
+
+
+def _json(told: dict[str, object]) -> Response:
+    return Response(orjson.dumps(told), media_type="application/json")
