@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from gateway.model.decision import PublishOn
+from gateway.security.callers import Caller
 from gateway.security.policy import OpenAccess, is_loopback
 from gateway.security.tls import server_context
 from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
@@ -37,7 +38,9 @@ PREFIX: Final = "GATEWAY_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e]+$")]
+CallerText = Annotated[str, AfterValidator(lambda text: Caller.parse(text) and text)]
 UidText = Annotated[str, AfterValidator(lambda text: text and Uid(text))]
+TimeOfDay = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OidText = Annotated[str, AfterValidator(lambda text: text and Oid(text))]
 
 
@@ -62,6 +65,17 @@ class PacsSettings(BaseModel):
     """Those among them that are C-MOVEs; one association is always left to C-FIND."""
 
 
+class CommitmentPeer(BaseModel):
+    """Who is told the result of a storage commitment: an item of `GATEWAY_COMMITMENT_PEERS`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    ae_title: AeTitle
+    """The AE title that it asks under, and is called by."""
+    host: str
+    port: Port
+
+
 class Settings(BaseSettings):
     """Environment variables `GATEWAY_…`, or a TOML file by `--config`; the environment wins."""
 
@@ -78,6 +92,8 @@ class Settings(BaseSettings):
     dicom_tls_port: Port = 2762
     """Listened on only where a TLS certificate is set."""
     mllp_port: Port = 2575
+    mllp_tls_port: Port | None = None
+    """HL7 over TLS; not listened on where it is not set."""
     tls_certificate: Path | None = None
     """PEM file of the gateway's certificate; with it, `tls_key` and `tls_ca` are needed."""
     tls_key: Path | None = None
@@ -121,8 +137,11 @@ class Settings(BaseSettings):
     """Authorities whose INS is taken; those for tests are added by `--open-access`, only."""
     pacs: tuple[PacsSettings, ...] = ()
     """The centre's PACS, asked in this order."""
-    calling_ae_titles: frozenset[AeTitle] = frozenset()
-    """AE titles that may associate, beside those of the PACS."""
+    calling_ae_titles: frozenset[CallerText] = frozenset()
+    """AE titles that may associate, beside those of the PACS; `AE@address` or `AE@network` binds
+    one, of a PACS too, to where it may be used."""
+    commitment_peers: tuple[CommitmentPeer, ...] = ()
+    """Where those listen who ask for storage commitment, beside the PACS."""
     hl7_senders: frozenset[IPvAnyAddress] = frozenset()
     """Addresses that may send HL7 messages."""
     instance_mib_max: PositiveInt = 4096
@@ -137,6 +156,14 @@ class Settings(BaseSettings):
     """MLLP connections served at once."""
     pacs_requests_max: PositiveInt = 16
     """C-FIND and C-MOVE requests under way at once, over all PACS."""
+    sweep_from: TimeOfDay = "01:00"
+    """When published studies begin to be compared with the PACS each night; empty: never."""
+    sweep_to: TimeOfDay = "05:00"
+    """When that ends; in the time zone of the centre, maybe the day after."""
+    sweep_studies_max: PositiveInt = 20_000
+    """Published studies that are compared in one night."""
+    sweep_studies_per_s: PositiveFloat = 2.0
+    """Published studies that are compared in a second."""
 
     @field_validator("time_zone")
     @classmethod
@@ -185,7 +212,17 @@ class Settings(BaseSettings):
         files = (self.tls_certificate, self.tls_key, self.tls_ca)
         if any(files) and not all(files):
             raise ValueError("TLS needs tls_certificate, tls_key and tls_ca, or none of them")
+        if self.mllp_tls_port is not None and not all(files):
+            raise ValueError("mllp_tls_port needs tls_certificate, tls_key and tls_ca")
         self.tls_context()  # a file that cannot be used stops the start, too
+        return self
+
+    @model_validator(mode="after")
+    def _whole_night(self) -> Self:
+        if bool(self.sweep_from) != bool(self.sweep_to):
+            raise ValueError("sweep_from and sweep_to: set both, or empty both")
+        if self.sweep_from and self.sweep_from == self.sweep_to:
+            raise ValueError("sweep_to: a night ends at another time than it begins")
         return self
 
     @classmethod

@@ -76,7 +76,7 @@ def test_a_pacs_checks_the_line_and_sends_an_image(gateway: Gateway, folder: Pat
 def test_a_ris_is_told_why_its_message_is_refused(gateway: Gateway, folder: Path) -> None:
     told = run(block("/dev/tcp"), gateway, folder)
 
-    assert "MSA|AE|1|only reports are taken" in told
+    assert "MSA|AE|1|the message must have one PID segment" in told
 
 
 def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
