@@ -1,14 +1,19 @@
 """Puts together what publishes pointers."""
 
 from collections.abc import Callable
+from datetime import time
 from random import random
 from typing import Final
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from gateway.app.parts import Parts, centre_of, milliseconds
+from gateway.catalogue.checks import Checks
 from gateway.model.decision import CentreDefaults, PublicationPolicy
+from gateway.publication.night import Night
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
+from gateway.publication.sweep import Sweep
 from gateway.settings import Settings
 from indexer.contract.document import Code, Organisation, Person
 
@@ -40,6 +45,29 @@ def build_publisher(parts: Parts, *, on_enqueued: Callable[[], None]) -> Publish
         draw=random,
         on_enqueued=on_enqueued,
     )
+
+
+async def sweep_at_night(parts: Parts, *, on_news: Callable[[], None]) -> None:
+    """Compare published studies with the PACS until cancelled, where there is one, and a night."""
+    settings = parts.settings
+    if not settings.pacs or not settings.sweep_from:
+        return
+    sweep = Sweep(
+        parts.database,
+        parts.studies,
+        Checks(parts.database.dialect),
+        pacs=parts.directory,
+        night=Night(
+            begins=time.fromisoformat(settings.sweep_from),
+            ends=time.fromisoformat(settings.sweep_to),
+            zone=ZoneInfo(settings.time_zone),
+        ),
+        studies_max=settings.sweep_studies_max,
+        studies_per_s=settings.sweep_studies_per_s,
+        clock=parts.clock,
+        on_news=on_news,
+    )
+    await sweep.run()
 
 
 def _defaults(settings: Settings) -> CentreDefaults:

@@ -1,0 +1,16 @@
+-- query: unchecked
+SELECT study_uid FROM studies
+WHERE state = 'published' AND checked_at_ms < :before_ms
+ORDER BY checked_at_ms, study_uid LIMIT :count_max;
+
+-- query: count_checked
+SELECT count(*) AS studies FROM studies WHERE state = 'published' AND checked_at_ms >= :since_ms;
+
+-- query: count_due
+SELECT count(*) AS studies FROM studies WHERE due_at_ms <= :now_ms;
+
+-- query: told
+SELECT answer, pacs FROM instances WHERE study_uid = :study AND answer IS NOT NULL AND gone = 0;
+
+-- query: mark_checked
+UPDATE studies SET checked_at_ms = :now_ms WHERE study_uid = :study;
