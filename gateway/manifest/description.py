@@ -7,8 +7,8 @@ it is written to the letter, and read in every form that is known to have been w
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.manifest.values import clean, code_string
-from gateway.model.pointer import PointerContent
+from gateway.manifest.model import Manifest
+from gateway.manifest.values import code_string
 from indexer.contract.document import Code
 
 _SERIES = "Série-"
@@ -22,15 +22,14 @@ class SeriesWords:
     description: str
 
 
-def write_description(content: PointerContent) -> str:
+def write_description(manifest: Manifest) -> str:
     """The text, each line ended by a line feed as in the agency's samples."""
     lines = [
-        f"Examen : {clean(content.study_description)}",
-        f"Acte = {_names(content.acts or content.regions)}",
+        f"Examen : {manifest.description}",
+        f"Acte = {_names(manifest.acts or manifest.regions)}",
     ]
     lines += [
-        f"{_SERIES}{one.series} : {code_string(one.modality)} @ : {clean(one.description)}"
-        for one in content.series
+        f"{_SERIES}{one.series} : {one.modality} @ : {one.description}" for one in manifest.series
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -56,4 +55,4 @@ def read_description(text: str) -> dict[str, SeriesWords]:
 
 
 def _names(codes: Iterable[Code]) -> str:
-    return ", ".join(clean(one.display) or clean(one.code) for one in codes)
+    return ", ".join(one.display for one in codes)

@@ -4,10 +4,11 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Final
 
-from pydicom.sr.codedict import codes
-
 from gateway.manifest import values
 from gateway.manifest.centre import Centre
+from gateway.manifest.forms import FORMATS
+from gateway.manifest.modalities import modality_name
+from gateway.manifest.model import ManifestForm
 from gateway.model.pointer import PointerContent
 from gateway.model.report import Visibility
 from indexer.contract.document import (
@@ -27,11 +28,6 @@ TYPE_CODE: Final = Code(
     scheme="1.2.250.1.213.1.1.4.12",
     display="Reference d'objets d'un examen d'imagerie",
 )
-FORMAT_CODE: Final = Code(
-    code="1.2.840.10008.5.1.4.1.1.88.59",
-    scheme="1.2.840.10008.2.6.1",
-    display="Document de Références d'objets d'imagerie selon profil IHE RAD XDS-I",
-)
 CONTENT_TYPE: Final = Code(code="04", scheme="1.2.250.1.213.2.2", display="Hospitalisation de jour")
 NORMAL: Final = Code(code="N", scheme="2.16.840.1.113883.5.25", display="Normal")
 MODALITY_SCHEME: Final = "1.2.840.10008.2.16.4"  # the code system; the value set's OID is another
@@ -42,7 +38,6 @@ _VISIBILITY_NAMES: Final = {
     Visibility.HIDDEN_FROM_PATIENT: "Non visible par le patient",
     Visibility.HIDDEN_FROM_GUARDIANS: "Non visible par les représentants légaux du patient",
 }
-_MODALITY_NAMES: Final = {one.value: one.meaning for one in codes.CID29.concepts.values()}
 
 
 def build_entry(
@@ -52,9 +47,11 @@ def build_entry(
     sop_instance: Uid,
     made_at: datetime,
     centre: Centre,
+    form: ManifestForm = ManifestForm.FRENCH,
 ) -> DocumentEntry:
     """The index entry of the manifest `document`.
 
+    Class and type are the French ones whatever its form, so that one search finds all manifests.
     The author is the report's, as is the structure in whose name they sign: the rights of the
     index are theirs. All times are in UTC and whole seconds, as XDS has no finer ones.
 
@@ -74,8 +71,8 @@ def build_entry(
         ),
         class_code=CLASS_CODE,
         type_code=TYPE_CODE,
-        format_code=FORMAT_CODE,
-        mime_type="application/dicom",
+        format_code=FORMATS[form].code,
+        mime_type=FORMATS[form].mime_type,
         confidentiality=_confidentiality(content),
         facility=content.facility,
         practice_setting=content.practice_setting,
@@ -134,7 +131,7 @@ def _confidentiality(content: PointerContent) -> tuple[Code, ...]:
 def _event_codes(content: PointerContent) -> tuple[Code, ...]:
     """Acts, regions and modalities, each once."""
     modalities = (
-        Code(code=one, scheme=MODALITY_SCHEME, display=_MODALITY_NAMES.get(one, one))
+        Code(code=one, scheme=MODALITY_SCHEME, display=modality_name(one))
         for one in content.modalities
     )
     told = (*content.acts, *content.regions, *modalities)

@@ -19,6 +19,13 @@ def text(item: Dataset, keyword: str) -> str:
     return str(value).strip(" \0")
 
 
+def texts(item: Dataset, keyword: str) -> list[str]:
+    """Each value as text, without its padding."""
+    value = item.get(keyword)
+    several = value if isinstance(value, MultiValue) else [value]
+    return [str(one).strip(" \0") for one in several if one not in (None, "")]
+
+
 def items(item: Dataset, keyword: str) -> list[Dataset]:
     """The items of a sequence."""
     value = item.get(keyword)

@@ -1,4 +1,4 @@
-"""The Image Library of a MADO manifest (IHE RAD, TID 1600), which describes series and instances.
+"""Reads the Image Library of a MADO manifest (TID 1600), which describes series and instances.
 
 Concepts are known by their code value alone: drafts used the scheme 99IHE where DICOM now has
 codes, and both are written. Descriptors of an instance lie in its item, or before it as siblings.
@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 
+from gateway.manifest import concepts
+from gateway.manifest.concepts import code_value, read_code
 from gateway.manifest.elements import first, items, text
+from gateway.manifest.model import Selection
 from gateway.manifest.values import code_string
-
-_LIBRARY, _GROUP = "111028", "126200"
-_MODALITY, _SERIES_UID, _SERIES_NUMBER = "121139", "112002", "113607"
-_SERIES_DESCRIPTION = frozenset({"131563", "MADOTEMP002"})
-_INSTANCE_NUMBER, _FRAMES = "113609", "121140"
+from indexer.contract.document import Code
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +23,14 @@ class InstanceWords:
 
     number: str = ""
     frames: str = ""
+    title: Code | None = None
+    text: str = ""
+
+    @property
+    def selection(self) -> Selection | None:
+        """Of a key object document: other instances have no title and no text."""
+        told = self.title is not None or self.text
+        return Selection(title=self.title, text=self.text) if told else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,57 +41,86 @@ class SeriesEntry:
     modality: str = ""
     number: str = ""
     description: str = ""
+    date: str = ""
+    time: str = ""
+    region: Code | None = None
     instances: dict[str, InstanceWords] = field(default_factory=dict)
 
 
-def read_library(document: Dataset) -> dict[str, SeriesEntry]:
-    """The series that the library describes, by Series Instance UID; none where there is none."""
-    libraries = (one for one in items(document, "ContentSequence") if _concept(one) == _LIBRARY)
-    groups = (
-        _entry(group)
-        for library in libraries
-        for group in items(library, "ContentSequence")
-        if _concept(group) == _GROUP
+@dataclass(slots=True, kw_only=True)
+class Library:
+    """What the libraries of a manifest tell; others than MADO's have none."""
+
+    regions: tuple[Code, ...] = ()
+    series: dict[str, SeriesEntry] = field(default_factory=dict)
+    """By Series Instance UID."""
+
+
+def read_library(document: Dataset, schemes: dict[str, str]) -> Library:
+    """The regions and series that the document's libraries describe."""
+    libraries = [one for one in items(document, "ContentSequence") if _is(one, concepts.LIBRARY)]
+    described = [one for library in libraries for one in items(library, "ContentSequence")]
+    regions = (
+        read_code(one, "ConceptCodeSequence", schemes)
+        for one in described
+        if _is(one, concepts.TARGET_REGION)
     )
-    return {entry.series: entry for entry in groups}
+    entries = [_entry(one, schemes) for one in described if _is(one, concepts.GROUP)]
+    return Library(
+        regions=tuple(one for one in regions if one is not None),
+        series={one.series: one for one in entries},
+    )
 
 
-def _entry(group: Dataset) -> SeriesEntry:
+def _entry(group: Dataset, schemes: dict[str, str]) -> SeriesEntry:
     entry, pending = SeriesEntry(), InstanceWords()
     for item in items(group, "ContentSequence"):
-        concept = _concept(item)
         if reference := first(item, "ReferencedSOPSequence"):
             for nested in items(item, "ContentSequence"):
-                _describe_instance(pending, _concept(nested), nested)
+                _describe_instance(pending, nested, schemes)
             entry.instances[text(reference, "ReferencedSOPInstanceUID")] = pending
             pending = InstanceWords()
-        elif concept == _MODALITY:
-            entry.modality = code_string(_code(item, "ConceptCodeSequence"))
-        elif concept == _SERIES_UID:
-            entry.series = text(item, "UID")
-        elif concept == _SERIES_NUMBER:
-            entry.number = _value(item)
-        elif concept in _SERIES_DESCRIPTION:
-            entry.description = _value(item)
-        else:
-            _describe_instance(pending, concept, item)
+        elif not _describe_series(entry, item, schemes):
+            _describe_instance(pending, item, schemes)
     return entry
 
 
-def _describe_instance(words: InstanceWords, concept: str, item: Dataset) -> None:
-    if concept == _INSTANCE_NUMBER:
+def _describe_series(entry: SeriesEntry, item: Dataset, schemes: dict[str, str]) -> bool:
+    """Keep what the item tells of the series; false if it tells nothing of one."""
+    concept = code_value(item, "ConceptNameCodeSequence")
+    if concept == concepts.MODALITY:
+        entry.modality = code_string(code_value(item, "ConceptCodeSequence"))
+    elif concept == concepts.SERIES_UID:
+        entry.series = text(item, "UID")
+    elif concept == concepts.SERIES_NUMBER:
+        entry.number = _value(item)
+    elif concept == concepts.TARGET_REGION:
+        entry.region = entry.region or read_code(item, "ConceptCodeSequence", schemes)
+    elif concept in concepts.SERIES_DESCRIPTION.values:
+        entry.description = _value(item)
+    elif concept in concepts.SERIES_DATE.values:
+        entry.date = text(item, "Date")
+    elif concept in concepts.SERIES_TIME.values:
+        entry.time = text(item, "Time")
+    else:
+        return False
+    return True
+
+
+def _describe_instance(words: InstanceWords, item: Dataset, schemes: dict[str, str]) -> None:
+    concept = code_value(item, "ConceptNameCodeSequence")
+    if concept == concepts.INSTANCE_NUMBER:
         words.number = _value(item)
-    elif concept == _FRAMES:
+    elif concept == concepts.FRAMES:
         words.frames = _value(item)
+    elif concept == concepts.DOCUMENT_TITLE:
+        words.title = read_code(item, "ConceptCodeSequence", schemes)
+    elif concept == concepts.KEY_OBJECT_DESCRIPTION:
+        words.text = _value(item)
 
 
-def _concept(item: Dataset) -> str:
-    return _code(item, "ConceptNameCodeSequence")
-
-
-def _code(item: Dataset, keyword: str) -> str:
-    found = first(item, keyword)
-    return "" if found is None else text(found, "CodeValue") or text(found, "LongCodeValue")
+def _is(item: Dataset, concept: str) -> bool:
+    return code_value(item, "ConceptNameCodeSequence") == concept
 
 
 def _value(item: Dataset) -> str:

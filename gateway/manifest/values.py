@@ -44,9 +44,14 @@ def long_string(text: str, encoding: str) -> str:
 
 def identifier(text: str, encoding: str, *, length_max: int) -> str:
     """The identifier whole, or empty where the VR cannot hold it whole."""
+    told = whole(text)
+    return told if _length(told, encoding) <= length_max else ""
+
+
+def whole(text: str) -> str:
+    """The identifier, or empty where no document can hold it whole."""
     told = text.strip()
-    held = _length(told, encoding) <= length_max and "\\" not in told and clean(told) == told
-    return told if held else ""
+    return told if "\\" not in told and clean(told) == told else ""
 
 
 def component(text: str) -> str:
@@ -61,6 +66,12 @@ def person_name(text: str, encoding: str) -> str:
     )
     groups = (_cut(group.rstrip("^"), LONG_LENGTH_MAX, encoding) for group in named)
     return "=".join(groups).rstrip("=")
+
+
+def two_names(text: str) -> str:
+    """The family and given name of a person name, or empty where it has neither."""
+    family, _, rest = text.partition("=")[0].partition("^")
+    return f"{component(family)}^{component(rest.partition('^')[0])}".rstrip("^")
 
 
 def institution(name: str, number: str, encoding: str) -> str:
@@ -83,6 +94,12 @@ def integer_string(text: str) -> str:
     told = text.strip()
     held = _INTEGER.fullmatch(told) is not None and abs(int(told)) <= _INTEGER_MAX
     return told if held else ""
+
+
+def number(text: str) -> str:
+    """An IS in its shortest form, or empty where the text is none."""
+    told = integer_string(text)
+    return str(int(told)) if told else ""
 
 
 def date(text: str) -> str:

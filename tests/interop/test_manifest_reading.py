@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,7 +17,6 @@ XDM = "ans/XDM/KA202401/IHE_XDM/SS000001"
 class Told:
     """What a file is known to hold."""
 
-    title: str
     issuer: str
     modalities: tuple[str, ...]
     series: tuple[tuple[str, str, int], ...]
@@ -27,27 +27,24 @@ class Told:
 
 FILES = {
     "ans/KOS/ko.dcm": Told(
-        "113030",
         "1.2.250.1.213.1.4.10",
         ("MR",),
         (("MR", "T2 Ax Space Iso RT", 10), ("MR", "T2 Ax Space Iso RT", 10)),
         0,
     ),
     f"{XDM}/KOS_1_1.DCM": Told(
-        "113030", "1.2.250.1.213.1.4.10", ("MR",), (("MR", "T2 Ax Space Iso RT", 10),), 0
+        "1.2.250.1.213.1.4.10", ("MR",), (("MR", "T2 Ax Space Iso RT", 10),), 0
     ),
     "dicom/drimbox-poc/kos.dcm": Told(
-        "113030", "1.2.250.1.213.1.4.10", ("CT",), (("CT", "Dentascan  0.75  H60s", 1),), 0
+        "1.2.250.1.213.1.4.10", ("CT",), (("CT", "Dentascan  0.75  H60s", 1),), 0
     ),
     "dicom/ihe-mado/MADO_KOS_A.dcm": Told(
-        "MADOTEMP001",
         "1.3.6.1.4.1.19376.1.1.100.1",
         ("CT",),
         (("CT", "Series A1", 50), ("CT", "Series A2", 36)),
         2,
     ),
     "dicom/ihe-mado/MADO_KOS_B.dcm": Told(
-        "MADOTEMP001",
         "1.3.6.1.4.1.19376.1.1.100.1",
         ("CT",),
         (("CT", "Series B1", 20), ("KO", "Series B2 (Significant images)", 1)),
@@ -70,9 +67,7 @@ def test_a_manifest_of_others_is_read(name: str, document: bytes) -> None:
     manifest = read_manifest(document)
 
     told = FILES[name]
-    assert manifest.title == told.title
-    assert manifest.patient.value != ""
-    assert manifest.patient.authority == told.issuer
+    assert [one.authority for one in manifest.patient.ids if one.value] == [told.issuer]
     assert manifest.modalities == told.modalities
     assert told.series == tuple(
         (one.modality, one.description, len(one.instances)) for one in manifest.series
@@ -88,6 +83,27 @@ def test_the_image_library_tells_the_number_of_each_instance() -> None:
     numbers = [[one.number for one in series.instances] for series in manifest.series]
 
     assert numbers == [[str(one) for one in range(1, size + 1)] for size in (50, 36)]
+
+
+def test_a_mado_manifest_tells_orders_regions_key_images_and_where_to_look() -> None:
+    manifest = read_manifest((shared_data() / "dicom/ihe-mado/MADO_KOS_B.dcm").read_bytes())
+
+    images, key_objects = manifest.series
+    assert [one.accession.value for one in manifest.requests] == [
+        "8529258169397744",
+        "9426932401715315",
+    ]
+    assert {one.order.value for one in manifest.requests} == {"3712777189356881"}
+    assert [one.code for one in manifest.regions] == ["63337009"]
+    assert images.region == manifest.regions[0]
+    assert (images.date, images.time, images.number) == ("20231018", "164758.337000", "1")
+    [key_object] = key_objects.instances
+    assert key_object.selection is not None
+    assert key_object.selection.title is not None
+    assert key_object.selection.title.code == "113000"
+    assert key_object.selection.text == "Significant DICOM Instances"
+    assert manifest.display_uri.startswith("https://dicomviewer/IHEInvokeImageDisplay?")
+    assert manifest.made_at == datetime(2026, 2, 24, 23, 57, 59, tzinfo=UTC)
 
 
 def test_a_manifest_of_others_that_is_cut_off_is_refused(document: bytes) -> None:

@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 from pydicom import Dataset, dcmread
 
 from gateway.manifest.centre import Centre
-from gateway.manifest.kos import build_kos
+from gateway.manifest.compose import build_manifest
+from gateway.manifest.forms import write_manifest
+from gateway.manifest.kos import OwnSeries
+from gateway.manifest.model import MadoCodes, Manifest, ManifestForm
 from gateway.model.pointer import ListedInstance, ListedSeries, PointerContent
 from gateway.model.report import ReportedPatient
 from gateway.model.sop_classes import KEY_OBJECTS
@@ -100,22 +103,43 @@ CONTENT = PointerContent(
 )
 
 
+def composed(
+    content: PointerContent = CONTENT,
+    *,
+    form: ManifestForm = ManifestForm.FRENCH,
+    made_at: datetime = MADE_AT,
+    zone: ZoneInfo = PARIS,
+) -> Manifest:
+    """What the manifest of the content says."""
+    centre = replace(CENTRE, time_zone=zone)
+    return build_manifest(
+        content, identifier=SOP_INSTANCE, made_at=made_at, centre=centre, form=form
+    )
+
+
+def written(
+    manifest: Manifest,
+    form: ManifestForm = ManifestForm.FRENCH,
+    *,
+    revision: int = 1,
+    mado_codes: MadoCodes = MadoCodes.TRIAL,
+) -> bytes:
+    """The manifest as a document."""
+    own = OwnSeries(series=MANIFEST_SERIES, ae_title=CENTRE.ae_title, revision=revision)
+    return write_manifest(manifest, form, own=own, mado_codes=mado_codes)
+
+
 def a_manifest(
     content: PointerContent = CONTENT,
     *,
+    form: ManifestForm = ManifestForm.FRENCH,
     made_at: datetime = MADE_AT,
     zone: ZoneInfo = PARIS,
     revision: int = 1,
 ) -> bytes:
     """The manifest of the content, as the centre makes it."""
-    return build_kos(
-        content,
-        sop_instance=SOP_INSTANCE,
-        series=MANIFEST_SERIES,
-        made_at=made_at,
-        centre=replace(CENTRE, time_zone=zone),
-        revision=revision,
-    )
+    manifest = composed(content, form=form, made_at=made_at, zone=zone)
+    return written(manifest, form, revision=revision)
 
 
 def opened(document: bytes) -> Dataset:

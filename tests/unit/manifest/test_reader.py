@@ -4,6 +4,8 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import ModuleType
 
 import pytest
 from pydicom import Dataset, dcmwrite
@@ -16,20 +18,12 @@ from pydicom.uid import (
 )
 
 from gateway.errors import InvalidRequest
-from gateway.manifest import reader
+from gateway.manifest import kos_reader, limits, reader
 from gateway.manifest.description import SeriesWords, read_description
-from gateway.manifest.reader import Manifest, ManifestInstance, ManifestSeries, read_manifest
-from indexer.contract.document import Identifier
-from tests.support.manifests import (
-    CONTENT,
-    CT,
-    INS,
-    LOCATION,
-    SOP_INSTANCE,
-    STUDY,
-    a_manifest,
-    opened,
-)
+from gateway.manifest.model import NOTHING
+from gateway.manifest.reader import read_manifest
+from indexer.contract.document import Identifier, Organisation
+from tests.support.manifests import CT, STUDY, a_manifest, composed, opened
 
 
 def changed(change: Callable[[Dataset], object], *, syntax: str = ImplicitVRLittleEndian) -> bytes:
@@ -59,36 +53,17 @@ def with_url(url: str) -> Callable[[Dataset], None]:
     return change
 
 
-def test_what_was_written_is_read() -> None:
-    manifest = read_manifest(a_manifest())
+def test_what_was_written_is_read_but_for_what_the_french_form_has_no_place_for() -> None:
+    manifest = composed()
+    [national, _] = manifest.patient.ids
 
-    assert replace(manifest, series=manifest.series[:1]) == Manifest(
-        study=STUDY,
-        sop_instance=SOP_INSTANCE,
-        title="113030",
-        patient=Identifier(value=INS.value, authority=INS.oid),
-        study_date="20260115",
-        series=(
-            ManifestSeries(
-                series=CONTENT.series[0].series,
-                modality="CT",
-                number="1",
-                description="Axial été",
-                retrieve_url="https://gateway.example/box/dicom-web"
-                f"/studies/{STUDY}/series/{STUDY}.1",
-                location_uid=LOCATION,
-                ae_title="DRIMBOX",
-                instances=tuple(
-                    ManifestInstance(
-                        instance=one.instance, sop_class=CT, number=one.number, frames=1
-                    )
-                    for one in CONTENT.series[0].instances
-                ),
-            ),
-        ),
+    assert read_manifest(a_manifest()) == replace(
+        manifest,
+        patient=replace(manifest.patient, ids=(national,)),
+        acts=(),
+        regions=(),
+        series=tuple(replace(one, region=None) for one in manifest.series),
     )
-    assert manifest.modalities == ("CT",)
-    assert manifest.retrieve_urls == tuple(one.retrieve_url for one in manifest.series)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +146,68 @@ def test_an_address_of_the_whole_document_serves_series_without_their_own() -> N
     assert manifest.retrieve_urls[0] == f"https://a.example/rs/studies/{STUDY}/series/{STUDY}.1"
 
 
+@pytest.mark.parametrize(
+    "offset, told",
+    [("+0200", datetime(2026, 7, 1, 11, 30, 15, tzinfo=UTC)), ("", None), ("Paris", None)],
+)
+def test_without_its_offset_nobody_knows_when_a_manifest_was_made(
+    offset: str, told: datetime | None
+) -> None:
+    def change(manifest: Dataset) -> None:
+        manifest.TimezoneOffsetFromUTC = offset
+
+    assert read_manifest(changed(change)).made_at == told
+
+
+def test_an_authority_is_read_where_mado_misprints_its_tag() -> None:
+    """MADO Rev 1.1 has (0010,0032) and (0010,0033) for the parts of a Hierarchic Designator."""
+
+    def misprinted(manifest: Dataset) -> None:
+        [request] = manifest.ReferencedRequestSequence
+        for item in (manifest, *manifest.OtherPatientIDsSequence):
+            misprint(item, "IssuerOfPatientIDQualifiersSequence")
+        misprint(request, "IssuerOfAccessionNumberSequence")
+        misprint(request, "OrderPlacerIdentifierSequence")
+
+    def misprint(item: Dataset, keyword: str) -> None:
+        designator = Dataset()
+        designator.add_new(0x00100032, "UT", item[keyword].value[0].UniversalEntityID)
+        designator.add_new(0x00100033, "CS", "ISO")
+        item[keyword].value = [designator]
+
+    for syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
+        manifest = read_manifest(changed(misprinted, syntax=syntax))
+        assert manifest.patient.ids == read_manifest(a_manifest()).patient.ids
+        assert manifest.requests == composed().requests
+
+
+def test_an_accession_number_at_the_root_counts_where_there_is_no_request_item() -> None:
+    def at_the_root(manifest: Dataset) -> None:
+        del manifest.ReferencedRequestSequence
+        manifest.AccessionNumber = "ACN1"
+
+    [request] = read_manifest(changed(at_the_root)).requests
+
+    assert (request.accession, request.order) == (Identifier(value="ACN1"), NOTHING)
+
+
+@pytest.mark.parametrize(
+    "name, organisation",
+    [
+        ("Centre X^^^^^^^^^199", Organisation(number="199", name="Centre X")),
+        ("Centre X", Organisation(number="", name="Centre X")),
+        ("", Organisation(number="")),
+    ],
+)
+def test_a_structure_is_read_with_its_number_if_it_has_one(
+    name: str, organisation: Organisation
+) -> None:
+    def named(manifest: Dataset) -> None:
+        manifest.InstitutionName = name
+
+    assert read_manifest(changed(named)).organisation == organisation
+
+
 def another_class(manifest: Dataset) -> None:
     manifest.SOPClassUID = CT
 
@@ -233,17 +270,17 @@ def test_a_manifest_that_is_cut_off_anywhere_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "limit, value, reason",
+    "module, limit, value, reason",
     [
-        ("SIZE_BYTES_MAX", 1000, "larger than 1000 bytes"),
-        ("INSTANCES_MAX", 2, "more than 2 instances"),
-        ("ITEMS_MAX", 5, "more than 5 items"),
+        (reader, "SIZE_BYTES_MAX", 1000, "larger than 1000 bytes"),
+        (limits, "INSTANCES_MAX", 2, "more than 2 instances"),
+        (kos_reader, "ITEMS_MAX", 5, "more than 5 items"),
     ],
 )
 def test_a_manifest_beyond_a_limit_is_refused(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, reason: str
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str, value: int, reason: str
 ) -> None:
-    monkeypatch.setattr(reader, limit, value)
+    monkeypatch.setattr(module, limit, value)
 
     with pytest.raises(InvalidRequest, match=reason):
         read_manifest(a_manifest())
