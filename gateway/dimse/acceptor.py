@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Self
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, create_server, socket
+from ssl import SSLContext, SSLError
+from typing import Final, Self
 
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 Admits = Callable[[Peer], RejectReason | None]
 """Why a peer may not associate, or None if it may."""
 
+BACKLOG_MAX: Final = 128
+ACCEPT_AGAIN_S: Final = 1.0
+"""After a connection could not be accepted, as when no descriptor is left."""
 REFUSALS_MAX = 32  # connections over the limit that are told so at one time; more are just closed
 SPOOL_THREADS = 4
 
@@ -55,7 +59,9 @@ class DimseServer:
         self._is_closing = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._owner: asyncio.Task[None]
-        self._listener: asyncio.Server
+        self._listeners: list[asyncio.Task[None]] = []
+        self.port: int
+        """The TCP port that is listened on without TLS."""
 
     @classmethod
     async def start(
@@ -82,24 +88,33 @@ class DimseServer:
         server._owner = asyncio.create_task(server._own_tasks(owning), name="dimse-server")
         await owning.wait()
         try:
-            server._listener = await asyncio.start_server(
-                server._accept, host, port, limit=server._limits.pdu_bytes_announced
-            )
+            server.port = server.listen(host, port)
         except BaseException:
             server._is_closing.set()
             await server._owner
             raise
         return server
 
-    @property
-    def port(self) -> int:
-        """The TCP port that is listened on."""
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+    def listen(self, host: str, port: int, *, tls: SSLContext | None = None) -> int:
+        """Listen on one more port, whose associations share the limits; the port.
+
+        Args:
+            tls: what each connection must come to terms with before its association. Its handshake
+                has `handshake_s`, counts as a silent connection, and keeps nobody else waiting.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        family = AF_INET6 if ":" in host else AF_INET
+        listening = create_server((host, port), family=family, backlog=BACKLOG_MAX)
+        listening.setblocking(False)
+        self._listeners.append(self._tasks.create_task(self._accept(listening, tls)))
+        return int(listening.getsockname()[1])
 
     async def close(self, *, grace_s: float) -> None:
         """Stop listening, end idle associations, and give messages under way `grace_s` to end."""
-        self._listener.close()
+        for listener in self._listeners:
+            listener.cancel()
         self._is_closing.set()
         for task, provider in self._providers.items():
             if provider is None or not provider.is_busy:
@@ -117,21 +132,47 @@ class DimseServer:
         finally:
             self._executor.shutdown(cancel_futures=True)  # at most one write is under way
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, listening: socket, tls: SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        with listening:
+            while True:
+                try:
+                    connection, address = await loop.sock_accept(listening)
+                except OSError as error:
+                    log.warning("connection_not_accepted", extra={"errno": error.errno})
+                    await asyncio.sleep(ACCEPT_AGAIN_S)
+                else:
+                    self._accepted(connection, str(address[0]), tls)
+
+    def _accepted(self, connection: socket, address: str, tls: SSLContext | None) -> None:
         if self._is_closing.is_set() or self._refusals >= REFUSALS_MAX:
-            writer.transport.abort()
+            connection.close()
             return
-        writer.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        layer = UpperLayer(reader, writer, self._limits)
+        connection.setblocking(False)
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         if len(self._providers) >= self._limits.associations_max and not self._make_room():
             self._refusals += 1
-            self._tasks.create_task(self._refuse(layer))
+            self._tasks.create_task(self._refuse(connection, tls))
             return
-        address = str(writer.get_extra_info("peername")[0])
-        task = self._tasks.create_task(self._serve(layer, address))
+        task = self._tasks.create_task(self._serve(connection, address, tls))
         self._providers[task] = None
         self._handshakes[task] = asyncio.get_running_loop().time()
         task.add_done_callback(self._forget)
+
+    async def _open(self, connection: socket, tls: SSLContext | None) -> UpperLayer:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=self._limits.pdu_bytes_announced, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        # In the connection's own task: a listener would shake hands with any number at once.
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connection,
+            ssl=tls,
+            ssl_handshake_timeout=self._limits.handshake_s if tls else None,
+            ssl_shutdown_timeout=self._limits.artim_s if tls else None,
+        )
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        return UpperLayer(reader, writer, self._limits)
 
     def _make_room(self) -> bool:
         """End the oldest silent connection: a few from one address must not keep all others out."""
@@ -149,16 +190,27 @@ class DimseServer:
         self._providers.pop(task, None)
         self._handshakes.pop(task, None)
 
-    async def _refuse(self, layer: UpperLayer) -> None:
+    async def _refuse(self, connection: socket, tls: SSLContext | None) -> None:
         log.warning("association_refused", extra={"associations": len(self._providers)})
         try:
-            await layer.reject(RejectReason.LOCAL_LIMIT_EXCEEDED)
+            layer = await self._open(connection, tls)
+            try:
+                await layer.reject(RejectReason.LOCAL_LIMIT_EXCEEDED)
+            finally:
+                await layer.close()
+        except OSError:  # it has gone, or has not come to terms
+            connection.close()
         finally:
             self._refusals -= 1
-            await layer.close()
 
-    async def _serve(self, layer: UpperLayer, address: str) -> None:
+    async def _serve(self, connection: socket, address: str, tls: SSLContext | None) -> None:
         fields: dict[str, str | int] = {"association": next(self._ids), "address": address}
+        try:
+            layer = await self._open(connection, tls)
+        except OSError as error:
+            reason = error.reason if isinstance(error, SSLError) else type(error).__name__
+            log.warning("tls_refused", extra={**fields, "reason": reason})
+            return
         try:
             await self._associate(layer, address, fields)
         except AssociationEnded:
@@ -208,6 +260,10 @@ class DimseServer:
         assert task is not None
         self._providers[task] = provider
         del self._handshakes[task]
-        while not self._is_closing.is_set():
-            await provider.serve_one()
+        try:
+            while not self._is_closing.is_set():
+                await provider.serve_one()
+        except Exception:
+            await provider.end()
+            raise
         layer.abort_at_once(AbortReason.SERVICE_USER)

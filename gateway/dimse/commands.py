@@ -39,27 +39,37 @@ class Element(IntEnum):
 
     GROUP_LENGTH = 0x0000
     AFFECTED_SOP_CLASS = 0x0002
+    REQUESTED_SOP_CLASS = 0x0003
     COMMAND_FIELD = 0x0100
     MESSAGE_ID = 0x0110
     MESSAGE_ID_RESPONDED_TO = 0x0120
     DATA_SET_TYPE = 0x0800
     STATUS = 0x0900
     ERROR_COMMENT = 0x0902
+    ERROR_ID = 0x0903
     AFFECTED_SOP_INSTANCE = 0x1000
+    REQUESTED_SOP_INSTANCE = 0x1001
+    EVENT_TYPE = 0x1002
+    ACTION_TYPE = 0x1008
     ORIGINATOR_AE = 0x1030
     ORIGINATOR_MESSAGE_ID = 0x1031
 
 
 class CommandField(IntEnum):
-    """Requests that we know by name (PS3.7 Annex E.1)."""
+    """Messages that we know by name (PS3.7 Annex E.1)."""
 
     C_STORE_RQ = 0x0001
     C_ECHO_RQ = 0x0030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_SET_RQ = 0x0120
+    N_ACTION_RQ = 0x0130
     N_CREATE_RQ = 0x0140
     C_CANCEL_RQ = 0x0FFF
+    N_EVENT_REPORT_RSP = 0x8100
 
 
 RESPONSE = 0x8000  # bit of a command field that answers
+DATA_SET_FOLLOWS = 0x0001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +104,17 @@ class StoreRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NCreateRequest:
-    """An N-CREATE request (PS3.7 §10.1.5), held in memory."""
+class NRequest:
+    """An N-CREATE, N-SET or N-ACTION request (PS3.7 §10.1), held in memory."""
 
     peer: Peer
     sop_class: Uid
     sop_instance: Uid
-    """Allotted by us where the sender left it out (PS3.7 §10.1.5.1.4)."""
+    """Allotted by us where the sender of an N-CREATE left it out (PS3.7 §10.1.5.1.4)."""
     transfer_syntax: Uid
     encoded: bytes
+    action_type: int | None = None
+    """Of an N-ACTION (PS3.7 §10.1.4.1.6)."""
 
     def data_set(self) -> Dataset:
         """The attributes, decoded.
@@ -111,18 +123,25 @@ class NCreateRequest:
             InvalidRequest: the bytes are no data set of this transfer syntax, or one of more than
                 `ITEMS_MAX` items.
         """
-        if sum(self.encoded.count(tag) for tag in _ITEM_TAGS) > ITEMS_MAX:
-            raise InvalidRequest(f"the data set has more than {ITEMS_MAX} items")
-        syntax = UID(self.transfer_syntax)
-        try:
-            decoded = dsutils.decode(
-                BytesIO(self.encoded), syntax.is_implicit_VR, syntax.is_little_endian
-            )
-            # Decoding is lazy: what is broken further down must come out here.
-            decoded.walk(lambda _dataset, _element: None)
-        except Exception as error:  # pydicom raises whatever the bytes made it stumble over
-            raise InvalidRequest("the data set cannot be decoded") from error
-        return decoded
+        return decode_data_set(self.encoded, UID(self.transfer_syntax))
+
+
+def decode_data_set(encoded: bytes, syntax: UID) -> Dataset:
+    """A short data set, decoded to its last item; not a deflated one.
+
+    Raises:
+        InvalidRequest: the bytes are no data set of this transfer syntax, or one of more than
+            `ITEMS_MAX` items.
+    """
+    if sum(encoded.count(tag) for tag in _ITEM_TAGS) > ITEMS_MAX:
+        raise InvalidRequest(f"the data set has more than {ITEMS_MAX} items")
+    try:
+        decoded = dsutils.decode(BytesIO(encoded), syntax.is_implicit_VR, syntax.is_little_endian)
+        # Decoding is lazy: what is broken further down must come out here.
+        decoded.walk(lambda _dataset, _element: None)
+    except Exception as error:  # pydicom raises whatever the bytes made it stumble over
+        raise InvalidRequest("the data set cannot be decoded") from error
+    return decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,22 @@ class Command:
             return Uid(self.text(element) or "")
         except InvalidValue:
             return None
+
+    @property
+    def sop_class(self) -> Uid | None:
+        """The SOP class that a request is about: affected, or requested (PS3.7 §10.3)."""
+        return self.uid(Element.AFFECTED_SOP_CLASS) or self.uid(Element.REQUESTED_SOP_CLASS)
+
+    @property
+    def sop_instance(self) -> Uid | None:
+        """The SOP instance that a request is about."""
+        return self.uid(Element.AFFECTED_SOP_INSTANCE) or self.uid(Element.REQUESTED_SOP_INSTANCE)
+
+    @property
+    def names_no_instance(self) -> bool:
+        """Whether it leaves the SOP instance out, which is no wrong one."""
+        names = Element.AFFECTED_SOP_INSTANCE, Element.REQUESTED_SOP_INSTANCE
+        return not any(self.elements.get(name) for name in names)
 
     @property
     def field(self) -> int:
@@ -191,24 +226,48 @@ def decode_command(encoded: bytes) -> Command:
     return command
 
 
-def encode_answer(command: Command, status: int, *, comment: str = "", instance: str = "") -> bytes:
+def encode_answer(
+    command: Command, status: int, *, comment: str = "", error_id: int = 0, instance: str = ""
+) -> bytes:
     """The command set that answers a request, without a data set.
 
     Args:
         comment: shown to who operates the peer; cut to 64 ASCII characters.
+        error_id: what the service tells beside the status; 0 is left out.
         instance: the SOP instance where the request did not name it.
     """
-    values: dict[int, bytes] = {
-        Element.AFFECTED_SOP_CLASS: _even(command.uid(Element.AFFECTED_SOP_CLASS) or "", b"\0"),
-        Element.COMMAND_FIELD: _US.pack(command.field | RESPONSE),
-        Element.MESSAGE_ID_RESPONDED_TO: _US.pack(command.message_id),
-        Element.DATA_SET_TYPE: _US.pack(NO_DATA_SET),
-        Element.STATUS: _US.pack(status),
-        Element.ERROR_COMMENT: _even(comment[:ERROR_COMMENT_LENGTH_MAX], b" "),
-        Element.AFFECTED_SOP_INSTANCE: _even(
-            command.uid(Element.AFFECTED_SOP_INSTANCE) or instance, b"\0"
-        ),
-    }
+    return _encode(
+        {
+            Element.AFFECTED_SOP_CLASS: _even(command.sop_class or "", b"\0"),
+            Element.COMMAND_FIELD: _US.pack(command.field | RESPONSE),
+            Element.MESSAGE_ID_RESPONDED_TO: _US.pack(command.message_id),
+            Element.DATA_SET_TYPE: _US.pack(NO_DATA_SET),
+            Element.STATUS: _US.pack(status),
+            Element.ERROR_COMMENT: _even(comment[:ERROR_COMMENT_LENGTH_MAX], b" "),
+            Element.ERROR_ID: _US.pack(error_id) if error_id else b"",
+            Element.AFFECTED_SOP_INSTANCE: _even(command.sop_instance or instance, b"\0"),
+        }
+    )
+
+
+def encode_event_report(
+    *, sop_class: str, sop_instance: str, event_type: int, message_id: int
+) -> bytes:
+    """The command set of an N-EVENT-REPORT request (PS3.7 §10.3.1.1) that a data set follows."""
+    return _encode(
+        {
+            Element.AFFECTED_SOP_CLASS: _even(sop_class, b"\0"),
+            Element.COMMAND_FIELD: _US.pack(CommandField.N_EVENT_REPORT_RQ),
+            Element.MESSAGE_ID: _US.pack(message_id),
+            Element.DATA_SET_TYPE: _US.pack(DATA_SET_FOLLOWS),
+            Element.AFFECTED_SOP_INSTANCE: _even(sop_instance, b"\0"),
+            Element.EVENT_TYPE: _US.pack(event_type),
+        }
+    )
+
+
+def _encode(values: Mapping[int, bytes]) -> bytes:
+    """The elements that have a value, in their order, and their length before them."""
     body = b"".join(
         _ELEMENT.pack(0, key, len(value)) + value for key, value in values.items() if value
     )

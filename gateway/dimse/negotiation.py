@@ -1,11 +1,12 @@
-"""What the acceptor offers, and its answer to an association request (PS3.8 §7.1, PS3.7 Annex D).
+"""What is offered, and agreed to, when an association begins (PS3.8 §7.1, PS3.7 Annex D).
 
-Pure: a request goes in, an answer or a reason to refuse comes out.
+Pure: as acceptor a request goes in, an answer or a reason to refuse comes out. As requestor, which
+the gateway is to tell the result of a storage commitment, it asks for the role of the SCP.
 """
 
 from dataclasses import dataclass
 
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -18,7 +19,7 @@ from pynetdicom.pdu_primitives import (
     SOPClassExtendedNegotiation,
     UserIdentityNegotiation,
 )
-from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+from pynetdicom.presentation import PresentationContext, build_context, negotiate_as_acceptor
 
 from gateway.dimse.statuses import RejectReason
 from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
@@ -34,9 +35,13 @@ UserInformation = (  # what pynetdicom takes; we answer some of them
     | UserIdentityNegotiation
 )
 
+_Roles = dict[UID, tuple[bool | None, bool | None]]  # SCU and SCP role of the requestor
+
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
 INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
+PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 # Storage classes of earlier editions (PS3.4 Annex B), in which archives hold old exams.
 _RETIRED_STORAGE = frozenset(
     f"1.2.840.10008.5.1.4.1.1.{suffix}"
@@ -46,11 +51,18 @@ STORAGE = _RETIRED_STORAGE | {
     str(context.abstract_syntax) for context in AllStoragePresentationContexts
 }
 
+_NOTIFICATIONS = frozenset(
+    (VERIFICATION, INSTANCE_AVAILABILITY, PROCEDURE_STEP, STORAGE_COMMITMENT)
+)
 _UNCOMPRESSED = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"))
 # Retired JPEG processes, which archives still hold (PS3.5-2004 §10).
 _RETIRED_JPEG = frozenset(f"1.2.840.10008.1.2.4.{process}" for process in range(52, 67))
-_STORED = frozenset(ALL_TRANSFER_SYNTAXES) | _RETIRED_JPEG
+_ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # which pynetdicom does not list
+# A private one is not taken, though nothing is decoded: its order of bytes and its VRs are not
+# known, so no header could be read. Senders then use another that they propose.
+_STORED = frozenset(ALL_TRANSFER_SYNTAXES) | _RETIRED_JPEG | {_ENCAPSULATED_UNCOMPRESSED}
 
+PDU_BYTES_ASKED = 16 * 1024  # announced as requestor: only short answers come
 PDU_BYTES_MIN = 128  # a peer that announces less is answered in PDUs of this size
 
 
@@ -76,7 +88,7 @@ def transfer_syntaxes(abstract_syntax: str) -> frozenset[str]:
     """Transfer syntaxes in which we take this SOP class; empty for one that we do not offer."""
     if abstract_syntax in STORAGE:
         return _STORED
-    if abstract_syntax in (VERIFICATION, INSTANCE_AVAILABILITY):
+    if abstract_syntax in _NOTIFICATIONS:
         return _UNCOMPRESSED
     return frozenset()
 
@@ -93,7 +105,13 @@ def negotiate(
         return RejectReason.PROTOCOL_VERSION_NOT_SUPPORTED
     if request.application_context_name != APPLICATION_CONTEXT:
         return RejectReason.APPLICATION_CONTEXT_NOT_SUPPORTED
-    results = [_answer_context(asked) for asked in request.presentation_context_definition_list]
+    roles = _roles_asked(request)
+    results, answered_roles = [], {}
+    for asked in request.presentation_context_definition_list:
+        result, role = _answer_context(asked, roles)
+        results.append(result)
+        if role is not None:
+            answered_roles[str(asked.abstract_syntax)] = role
     answer = A_ASSOCIATE()
     answer.application_context_name = UID(APPLICATION_CONTEXT)
     answer.calling_ae_title = request.calling_ae_title
@@ -101,7 +119,8 @@ def negotiate(
     answer.result = 0
     answer.result_source = 1
     answer.presentation_context_definition_results_list = results
-    answer.user_information = _answer_user_information(request, pdu_bytes_announced)
+    user_information = _answer_user_information(request, pdu_bytes_announced)
+    answer.user_information = [*user_information, *answered_roles.values()]
     contexts = {
         result.context_id or 0: Context(str(result.abstract_syntax), str(result.transfer_syntax[0]))
         for result in results
@@ -110,7 +129,42 @@ def negotiate(
     return Agreement(answer, contexts, _peer_pdu_bytes_max(request))
 
 
-def _answer_context(asked: PresentationContext) -> PresentationContext:
+def ask_as_scp(sop_class: str, *, calling_ae: str, called_ae: str) -> A_ASSOCIATE:
+    """A request for an association on which we, its requestor, are the SCP (PS3.7 §D.3.3.4)."""
+    asked = A_ASSOCIATE()
+    asked.application_context_name = UID(APPLICATION_CONTEXT)
+    asked.calling_ae_title = calling_ae
+    asked.called_ae_title = called_ae
+    context = build_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+    context.context_id = 1
+    asked.presentation_context_definition_list = [context]
+    role = SCP_SCU_RoleSelectionNegotiation()
+    role.sop_class_uid = UID(sop_class)
+    role.scu_role, role.scp_role = False, True
+    asked.user_information = [*_introduction(PDU_BYTES_ASKED), role]
+    return asked
+
+
+def agreed(asked: A_ASSOCIATE, answer: A_ASSOCIATE) -> tuple[dict[int, Context], int]:
+    """Contexts that the peer accepted, by id, and its PDU length; 0 is no limit.
+
+    Its answer about roles is not looked at: many who accept the context leave it out.
+    """
+    names = {
+        context.context_id: str(context.abstract_syntax)
+        for context in asked.presentation_context_definition_list
+    }
+    contexts = {
+        result.context_id or 0: Context(names[result.context_id], str(result.transfer_syntax[0]))
+        for result in answer.presentation_context_definition_results_list
+        if result.result == 0 and result.context_id in names and result.transfer_syntax
+    }
+    return contexts, _peer_pdu_bytes_max(answer)
+
+
+def _answer_context(
+    asked: PresentationContext, roles: _Roles
+) -> tuple[PresentationContext, SCP_SCU_RoleSelectionNegotiation | None]:
     abstract_syntax = str(asked.abstract_syntax)
     known = transfer_syntaxes(abstract_syntax)
     offered = PresentationContext()
@@ -118,20 +172,24 @@ def _answer_context(asked: PresentationContext) -> PresentationContext:
     offered.transfer_syntax = [name for name in asked.transfer_syntax if name in known]
     if known and not offered.transfer_syntax:
         offered.transfer_syntax = [min(known)]  # answered "transfer syntaxes not supported"
-    [result], _roles = negotiate_as_acceptor([asked], [offered] if known else [])
-    return result
+    offered.scu_role, offered.scp_role = True, False  # of the requestor: we are SCP only
+    [result], answered = negotiate_as_acceptor([asked], [offered] if known else [], roles)
+    return result, answered[0] if answered else None
+
+
+def _roles_asked(request: A_ASSOCIATE) -> _Roles:
+    """SCU and SCP role that the requestor proposes for each SOP class of which it says so."""
+    return {
+        UID(item.sop_class_uid): (bool(item.scu_role), bool(item.scp_role))
+        for item in request.user_information
+        if isinstance(item, SCP_SCU_RoleSelectionNegotiation) and item.sop_class_uid
+    }
 
 
 def _answer_user_information(
     request: A_ASSOCIATE, pdu_bytes_announced: int
 ) -> list[UserInformation]:
-    length = MaximumLengthNotification()
-    length.maximum_length_received = pdu_bytes_announced
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_VERSION
-    answers: list[UserInformation] = [length, implementation, version]
+    answers = _introduction(pdu_bytes_announced)
     for item in request.user_information:
         match item:
             case AsynchronousOperationsWindowNegotiation():
@@ -140,10 +198,21 @@ def _answer_user_information(
                 window.maximum_number_operations_performed = 1
                 answers.append(window)
             case UserIdentityNegotiation(positive_response_requested=True):
+                # Who it says it is gives it no right, so whoever it is may be welcomed.
                 identity = UserIdentityNegotiation()
                 identity.server_response = b""
                 answers.append(identity)
     return answers
+
+
+def _introduction(pdu_bytes_announced: int) -> list[UserInformation]:
+    length = MaximumLengthNotification()
+    length.maximum_length_received = pdu_bytes_announced
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_VERSION
+    return [length, implementation, version]
 
 
 def _peer_pdu_bytes_max(request: A_ASSOCIATE) -> int:

@@ -15,6 +15,7 @@ from pynetdicom.pdu import (
     A_ASSOCIATE_RJ,
     A_ASSOCIATE_RQ,
     A_RELEASE_RP,
+    A_RELEASE_RQ,
 )
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
@@ -129,6 +130,20 @@ def decode_request(payload: bytes) -> tuple[int, A_ASSOCIATE]:
         raise ProtocolError(AbortReason.INVALID_PARAMETER) from error
 
 
+def decode_accept(payload: bytes) -> A_ASSOCIATE:
+    """The primitive of an A-ASSOCIATE-AC, without its 6-byte header.
+
+    Raises:
+        ProtocolError: an item is cut, absent or not what it should be.
+    """
+    pdu = A_ASSOCIATE_AC()
+    try:
+        pdu.decode(bytes(6) + payload)
+        return pdu.to_primitive()
+    except Exception as error:  # as above
+        raise ProtocolError(AbortReason.INVALID_PARAMETER) from error
+
+
 def _sift_request(encoded: bytes) -> bytes:
     kept: list[bytes] = []
     contexts = 0
@@ -169,6 +184,11 @@ def _encode_item(kind: int, item: bytes) -> bytes:
     return _ITEM.pack(kind, len(item)) + item
 
 
+def encode_request(asked: A_ASSOCIATE) -> bytes:
+    """An A-ASSOCIATE-RQ PDU (PS3.8 §9.3.2)."""
+    return A_ASSOCIATE_RQ(asked).encode()
+
+
 def encode_accept(answer: A_ASSOCIATE) -> bytes:
     """An A-ASSOCIATE-AC PDU (PS3.8 §9.3.3)."""
     return A_ASSOCIATE_AC(answer).encode()
@@ -186,6 +206,11 @@ def encode_abort(reason: AbortReason) -> bytes:
     pdu = A_ABORT_RQ()
     pdu.source, pdu.reason_diagnostic = reason.value
     return pdu.encode()
+
+
+def encode_release_request() -> bytes:
+    """An A-RELEASE-RQ PDU (PS3.8 §9.3.6)."""
+    return A_RELEASE_RQ().encode()
 
 
 def encode_release_answer() -> bytes:

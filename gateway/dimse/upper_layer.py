@@ -1,26 +1,32 @@
-"""One association as its acceptor sees it: the state machine of PS3.8 §9.2 over asyncio streams.
+"""One association: the state machine of PS3.8 §9.2 over asyncio streams.
 
-The states are places in the code: before `accept` (Sta2, Sta3), after it (Sta6), and `_linger`
-(Sta13), where the peer is given its time to close. An A-ABORT sent before the association is
-established names the service user as its source (AA-1).
+The states are places in the code. As acceptor: before `accept` (Sta2, Sta3), after it (Sta6), and
+`_linger` (Sta13), where the peer is given its time to close. As requestor: `request` (Sta5), after
+it (Sta6), and `release` (Sta7). An A-ABORT sent before the association is established names the
+service user as its source (AA-1).
 """
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
 from gateway.dimse.limits import DimseLimits
-from gateway.dimse.negotiation import Agreement, Context
+from gateway.dimse.negotiation import Agreement, Context, agreed
 from gateway.dimse.pdus import (
     HEADER,
     Fragment,
     PduKind,
     ProtocolError,
+    decode_accept,
     encode_abort,
     encode_accept,
     encode_fragments,
     encode_reject,
     encode_release_answer,
+    encode_release_request,
+    encode_request,
     fragments,
     split_header,
 )
@@ -32,7 +38,7 @@ class AssociationEnded(Exception):
 
 
 class UpperLayer:
-    """The acceptor's end of one association. One task uses it."""
+    """Our end of one association. One task uses it."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: DimseLimits
@@ -44,6 +50,7 @@ class UpperLayer:
         self._peer_pdu_bytes_max = 0
         self._is_established = False
         self._fragments: Iterator[Fragment] = iter(())
+        self._peeked = b""
 
     async def read_request(self) -> bytes:
         """The association request (Sta2), without its header and not taken apart.
@@ -69,6 +76,31 @@ class UpperLayer:
         self._peer_pdu_bytes_max = agreement.peer_pdu_bytes_max
         self._is_established = True
         await self._write(encode_accept(agreement.answer))
+
+    async def request(self, asked: A_ASSOCIATE) -> dict[int, Context]:
+        """Ask for an association, as its requestor; the presentation contexts that were accepted.
+
+        Raises:
+            ProtocolError: something else than an answer came.
+            AssociationEnded: the peer refused, aborted or left.
+            TimeoutError: it did not answer within `handshake_s`.
+        """
+        await self._write(encode_request(asked))
+        async with asyncio.timeout(self._limits.handshake_s):
+            kind, payload = await self._read_pdu()
+        if kind in (PduKind.ASSOCIATE_RJ, PduKind.ABORT):
+            raise AssociationEnded
+        if kind is not PduKind.ASSOCIATE_AC:
+            raise ProtocolError(AbortReason.UNEXPECTED_PDU)
+        self._contexts, self._peer_pdu_bytes_max = agreed(asked, decode_accept(payload))
+        self._is_established = True
+        return self._contexts
+
+    async def release(self) -> None:
+        """End the association in order, as its requestor, and let the peer close."""
+        with suppress(AssociationEnded, TimeoutError):
+            await self._write(encode_release_request())
+            await self._linger()
 
     async def reject(self, reason: RejectReason) -> None:
         """Send an A-ASSOCIATE-RJ and let the peer close."""
@@ -117,6 +149,19 @@ class UpperLayer:
                 case _:
                     raise ProtocolError(AbortReason.UNEXPECTED_PDU)
 
+    async def is_silent(self, seconds: float) -> bool:
+        """Whether the peer sends nothing in that time; what it sends is not lost."""
+        if self._peeked:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                self._peeked = await self._reader.read(1)
+        except TimeoutError:  # an OSError too
+            return True
+        except OSError as error:
+            raise AssociationEnded from error
+        return False
+
     async def send_command(self, encoded: bytes, *, context_id: int) -> None:
         """Send a command set.
 
@@ -133,6 +178,23 @@ class UpperLayer:
             )
         )
 
+    async def send_message(self, command: bytes, data_set: bytes, *, context_id: int) -> None:
+        """Send a command set and the data set that follows it.
+
+        Raises:
+            AssociationEnded: the peer left.
+            TimeoutError: it does not take them within `write_s`.
+        """
+        await self.send_command(command, context_id=context_id)
+        await self._write(
+            encode_fragments(
+                data_set,
+                context_id=context_id,
+                is_command=False,
+                pdu_bytes_max=self._peer_pdu_bytes_max,
+            )
+        )
+
     async def close(self) -> None:
         """Close the connection, whatever state it is in."""
         self._writer.close()
@@ -144,7 +206,8 @@ class UpperLayer:
 
     async def _read_pdu(self) -> tuple[PduKind, bytes]:
         try:
-            header = await self._reader.readexactly(HEADER.size)
+            header = self._peeked + await self._reader.readexactly(HEADER.size - len(self._peeked))
+            self._peeked = b""
             kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
             async with asyncio.timeout(self._limits.pdu_s):
                 return kind, await self._reader.readexactly(length)

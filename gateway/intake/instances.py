@@ -12,8 +12,9 @@ from pathlib import Path
 from gateway.catalogue.header import Header, read_header
 from gateway.errors import InvalidRequest
 from gateway.intake.assembler import Assembler
+from gateway.intake.rejection import is_rejection, read_rejection
 from gateway.model.image import StoredObject
-from gateway.model.notification import InstanceStored
+from gateway.model.notification import InstancesRejected, InstanceStored
 from gateway.storage.objects import ObjectStore
 from indexer.contract.identifiers import Uid
 
@@ -64,6 +65,15 @@ class InstanceIntake:
         """
         header = await asyncio.to_thread(read_header, arrived.path)
         _check(header, arrived)
+        rejected: tuple[InstancesRejected, ...] = ()
+        if is_rejection(header):  # read before it is kept, for it may have to be refused
+            rejected = await asyncio.to_thread(
+                read_rejection,
+                arrived.path,
+                header=header,
+                transfer_syntax=arrived.transfer_syntax,
+                size_bytes=arrived.size_bytes,
+            )
         key = await self._objects.keep(arrived.path)
         stored = StoredObject(
             key=key,
@@ -74,6 +84,8 @@ class InstanceIntake:
         await self._assembler.instance_stored(
             InstanceStored(study=header.study, image=header.image, stored=stored)
         )
+        for news in rejected:
+            await self._assembler.instances_rejected(news)
         return header
 
 

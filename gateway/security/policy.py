@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from gateway.errors import Unauthenticated
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.resource import Resource
+from gateway.security.callers import Callers
 from indexer.contract.identifiers import INS_NIR_DEMO, INS_NIR_TEST, Ins
 
 
@@ -83,8 +84,8 @@ class RefuseAll:
 
     more_ins_oids: Final[frozenset[str]] = frozenset()
 
-    def __init__(self, *, calling_ae_titles: frozenset[str], hl7_senders: frozenset[str]) -> None:
-        self._calling_ae_titles = calling_ae_titles
+    def __init__(self, *, callers: Callers, hl7_senders: frozenset[str]) -> None:
+        self._callers = callers
         self._hl7_senders = hl7_senders
 
     def authenticate(self, authorization: str | None) -> AccessContext:
@@ -96,8 +97,8 @@ class RefuseAll:
         return Verdict(permitted=False, reason="no access rights are configured")
 
     def admits_association(self, calling_ae: str, address: str) -> bool:
-        """Only the titles of the configured machines."""
-        return calling_ae in self._calling_ae_titles
+        """Only the titles of the configured machines, from their addresses."""
+        return self._callers.admits(calling_ae, address)
 
     def admits_sender(self, address: str) -> bool:
         """Only the configured addresses."""

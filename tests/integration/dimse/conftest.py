@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from gateway.dimse.acceptor import Admits, DimseServer
-from gateway.dimse.commands import NCreateRequest, StoreRequest
+from gateway.dimse.commands import NRequest, StoreRequest
+from gateway.dimse.event_reports import Result
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.provider import Handlers
 
@@ -21,7 +22,8 @@ class Receiver:
     folder: Path
     stored: list[StoreRequest] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
-    created: list[NCreateRequest] = field(default_factory=list)
+    created: list[NRequest] = field(default_factory=list)
+    set: list[NRequest] = field(default_factory=list)
     servers: list[DimseServer] = field(default_factory=list)
 
     async def store(self, request: StoreRequest) -> int:
@@ -29,9 +31,16 @@ class Receiver:
         self.files.append(request.spooled.read_bytes())
         return 0
 
-    async def n_create(self, request: NCreateRequest) -> int:
+    async def n_create(self, request: NRequest) -> int:
         self.created.append(request)
         return 0
+
+    async def n_set(self, request: NRequest) -> int:
+        self.set.append(request)
+        return 0
+
+    async def n_action(self, _request: NRequest) -> Result:
+        raise AssertionError("nothing is asked for")
 
     def spool(self) -> Path:
         return self.folder / uuid4().hex
@@ -48,7 +57,8 @@ class Receiver:
         self,
         *,
         store: Callable[[StoreRequest], Awaitable[int]] | None = None,
-        n_create: Callable[[NCreateRequest], Awaitable[int]] | None = None,
+        n_create: Callable[[NRequest], Awaitable[int]] | None = None,
+        n_action: Callable[[NRequest], Awaitable[Result]] | None = None,
         admits: Admits = lambda _peer: None,
         limits: DimseLimits | None = None,
     ) -> int:
@@ -56,7 +66,12 @@ class Receiver:
         server = await DimseServer.start(
             "127.0.0.1",
             0,
-            handlers=Handlers(store=store or self.store, n_create=n_create or self.n_create),
+            handlers=Handlers(
+                store=store or self.store,
+                n_create=n_create or self.n_create,
+                n_set=self.n_set,
+                n_action=n_action or self.n_action,
+            ),
             admits=admits,
             spool=self.spool,
             limits=limits,

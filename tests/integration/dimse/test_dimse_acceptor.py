@@ -25,7 +25,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 
-from gateway.dimse.commands import NCreateRequest, Peer, StoreRequest
+from gateway.dimse.commands import NRequest, Peer, StoreRequest
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.statuses import RejectReason
 from gateway.errors import AccessDenied, InvalidRequest, StorageUnavailable
@@ -221,7 +221,7 @@ async def test_a_notification_is_handed_on(receiver: Receiver, instance: str | N
 
 
 def test_a_broken_notification_is_an_invalid_request() -> None:
-    request = NCreateRequest(
+    request = NRequest(
         peer=Peer(calling_ae="A", called_ae="B", address="127.0.0.1"),
         sop_class=Uid(NOTIFICATION),
         sop_instance=Uid("1.2.3"),

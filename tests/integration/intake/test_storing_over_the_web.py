@@ -16,6 +16,7 @@ from pydicom.uid import (
 
 from gateway.errors import StorageUnavailable
 from gateway.intake import stow
+from gateway.security.callers import Callers
 from gateway.security.policy import RefuseAll
 from tests.support.retrieval import a_slice
 from tests.support.studies import SERIES, STUDY
@@ -284,7 +285,7 @@ async def test_more_instances_than_are_taken_are_refused(
 
 
 async def test_who_is_not_known_is_told_nothing_else(tmp_path: Path) -> None:
-    nobody = RefuseAll(calling_ae_titles=frozenset(), hl7_senders=frozenset())
+    nobody = RefuseAll(callers=Callers([]), hl7_senders=frozenset())
     async with web_doors(tmp_path, nobody) as doors:
         statuses = {
             (await doors.push(file_of(a_slice()))).status,

@@ -13,6 +13,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
+from gateway.security.callers import Callers
 from gateway.security.policy import RefuseAll
 from simulators.digest import digest_of
 from tests.support.retrieval import (
@@ -191,7 +192,7 @@ async def test_nothing_is_deleted(bench: Bench) -> None:
 
 
 async def test_one_who_may_not_enter_learns_nothing(tmp_path: Path) -> None:
-    policy = RefuseAll(calling_ae_titles=frozenset(), hl7_senders=frozenset())
+    policy = RefuseAll(callers=Callers([]), hl7_senders=frozenset())
     async with a_bench(tmp_path, policy) as bench:
         await bench.push(a_slice())
 

@@ -17,7 +17,7 @@ from gateway.dimse.commands import (
     ITEMS_MAX,
     Command,
     Element,
-    NCreateRequest,
+    NRequest,
     Peer,
     decode_command,
     encode_answer,
@@ -233,7 +233,7 @@ async def test_a_disk_that_refuses_is_no_room(tmp_path: Path) -> None:
 def test_a_notification_of_too_many_items_is_refused_before_they_fill_the_memory() -> None:
     item_, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
     sequence = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff"
-    request = NCreateRequest(
+    request = NRequest(
         peer=Peer(calling_ae="PACS", called_ae="DRIMBOX", address="127.0.0.1"),
         sop_class=Uid("1.2.840.10008.5.1.4.33"),
         sop_instance=Uid("1.2.3"),

@@ -1,0 +1,7 @@
+-- query: held
+-- Of an instance under several studies, each row that has its bytes.
+SELECT instance_uid, object_key, size_bytes,
+       json_extract(CAST(header AS TEXT), '$.sop_class') AS sop_class
+FROM instances
+WHERE instance_uid IN (SELECT value FROM json_each(:instances))
+  AND object_key IS NOT NULL AND gone = 0;
