@@ -28,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.manifest.model import MadoCodes, ManifestForm
 from gateway.model.decision import PublishOn
 from gateway.security.callers import Caller
 from gateway.security.policy import OpenAccess, is_loopback
@@ -135,6 +136,10 @@ class Settings(BaseSettings):
     """Whether a report that asks for it (DESTDMP N) keeps its studies out of the index."""
     ins_oids: frozenset[OidText] = frozenset({INS_NIR, INS_NIA})
     """Authorities whose INS is taken; those for tests are added by `--open-access`, only."""
+    manifest: ManifestForm = ManifestForm.FRENCH
+    """Form of the manifests that are published."""
+    mado_codes: MadoCodes = MadoCodes.TRIAL
+    """Scheme of the concepts that MADO brought, in manifests of the form `mado`."""
     pacs: tuple[PacsSettings, ...] = ()
     """The centre's PACS, asked in this order."""
     calling_ae_titles: frozenset[CallerText] = frozenset()

@@ -39,7 +39,12 @@ def build_publisher(parts: Parts, *, on_enqueued: Callable[[], None]) -> Publish
             publish_on=settings.publish_on,
             defaults=_defaults(settings),
         ),
-        submission=RevisionBuilder(centre_of(settings), uid_root=settings.uid_root),
+        submission=RevisionBuilder(
+            centre_of(settings),
+            uid_root=settings.uid_root,
+            form=settings.manifest,
+            mado_codes=settings.mado_codes,
+        ),
         submission_id=lambda: uuid4().hex,
         clock=parts.clock,
         draw=random,
