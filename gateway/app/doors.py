@@ -15,36 +15,32 @@ from gateway.intake.stow_routes import stow_routes
 from gateway.retrieval.routes import STUDIES
 
 
-async def listen_mllp(parts: Parts, assembler: Assembler) -> MllpServer:
-    return await _listen_mllp(parts, assembler, parts.settings.mllp_port, tls=None)
-
-
-async def listen_mllp_tls(parts: Parts, assembler: Assembler) -> MllpServer | None:
-    """None where no port is set for it."""
-    port, tls = parts.settings.mllp_tls_port, parts.settings.tls_context()
-    if port is None or tls is None:
-        return None
-    return await _listen_mllp(parts, assembler, port, tls=tls)
-
-
-async def _listen_mllp(
-    parts: Parts, assembler: Assembler, port: int, *, tls: SSLContext | None
-) -> MllpServer:
+async def listen_mllp(parts: Parts, assembler: Assembler) -> tuple[int, int | None]:
+    """The port without TLS, and the one with it, where one is set."""
     settings = parts.settings
     door = Hl7Door(assembler, ZoneInfo(settings.time_zone))
-    server = await MllpServer.start(
-        settings.bind,
-        port,
-        tls=tls,
-        handle=door.handle,
-        admits=parts.policy.admits_sender,
-        limits=MllpLimits(
-            message_bytes_max=settings.message_mib_max * MIB,
-            connections_max=settings.hl7_connections_max,
-        ),
+    limits = MllpLimits(
+        message_bytes_max=settings.message_mib_max * MIB,
+        connections_max=settings.hl7_connections_max,
     )
-    parts.stack.push_async_callback(server.close)
-    return server
+
+    async def listen(port: int, tls: SSLContext | None) -> int:
+        server = await MllpServer.start(
+            settings.bind,
+            port,
+            handle=door.handle,
+            admits=parts.policy.admits_sender,
+            limits=limits,
+            tls=tls,
+        )
+        parts.stack.push_async_callback(server.close)
+        return server.port
+
+    plain = await listen(settings.mllp_port, None)
+    tls = settings.tls_context()
+    if settings.mllp_tls_port is None or tls is None:
+        return plain, None
+    return plain, await listen(settings.mllp_tls_port, tls)
 
 
 def store_routes(parts: Parts, assembler: Assembler) -> list[Route]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
-from gateway.app.doors import listen_mllp, listen_mllp_tls, store_routes
+from gateway.app.doors import listen_mllp, store_routes
 from gateway.app.parts import Parts, milliseconds, open_parts
 from gateway.app.publishing import build_publisher, sweep_at_night
 from gateway.catalogue.discards import Discards
@@ -107,8 +107,7 @@ async def opened(
             on_news=publisher.worker.wake,
         )
         dicom = await listen_dicom(parts, assembler)
-        mllp = await listen_mllp(parts, assembler)
-        mllp_tls = await listen_mllp_tls(parts, assembler)
+        mllp, mllp_tls = await listen_mllp(parts, assembler)
         http = build_web(
             policy,
             Resolver(policy, parts.index),
@@ -128,8 +127,8 @@ async def opened(
             http=http,
             dicom_port=dicom.plain,
             dicom_tls_port=dicom.tls,
-            mllp_port=mllp.port,
-            mllp_tls_port=None if mllp_tls is None else mllp_tls.port,
+            mllp_port=mllp,
+            mllp_tls_port=mllp_tls,
         )
 
 
