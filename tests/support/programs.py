@@ -7,15 +7,19 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 
 from tests.support import confined as confined_program
 from tests.support.peers import peer
 from tests.support.program import HOST, Program
+
+TAKES_WITHIN_S = 30.0
+"""For Orthanc to take an instance."""
 
 # DCMTK, and Orthanc with it, leaves Nagle's algorithm on: each message would wait for 40 ms.
 NO_DELAY = {"TCP_NODELAY": "1"}
@@ -66,6 +70,18 @@ class Orthanc:
     http: int
     dicom: int
 
+    def took(self, instance: Path) -> dict[str, str]:
+        """What it calls the instance, once it has taken the file over its own API."""
+        connection = HTTPConnection(HOST, self.http, timeout=TAKES_WITHIN_S)
+        try:
+            connection.request("POST", "/instances", body=instance.read_bytes())
+            response = connection.getresponse()
+            assert response.status == 200, f"Orthanc answered {response.status}"
+            names: dict[str, str] = json.loads(response.read())
+            return names
+        finally:
+            connection.close()
+
 
 def free_port() -> int:
     """A port that nobody listens on now."""
@@ -109,6 +125,7 @@ def a_gateway(
     folder: Path,
     *,
     settings: Mapping[str, str] | None = None,
+    http: int | None = None,
     dicom: int | None = None,
     open_access: bool = True,
 ) -> Iterator[Gateway]:
@@ -116,9 +133,10 @@ def a_gateway(
 
     Args:
         settings: of the environment, beside folder and ports.
-        dicom: its DICOM port, where a peer must know it beforehand.
+        http: its HTTP port, where a peer must know it beforehand.
+        dicom: its DICOM port, likewise.
     """
-    http, mllp, dicom = free_port(), free_port(), dicom or free_port()
+    http, mllp, dicom = http or free_port(), free_port(), dicom or free_port()
     environment = {
         "GATEWAY_DATA_DIR": str(folder / "gateway"),
         "GATEWAY_HTTP_PORT": str(http),
@@ -133,7 +151,13 @@ def a_gateway(
 
 
 @contextmanager
-def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> Iterator[Orthanc]:
+def an_orthanc(
+    folder: Path,
+    *,
+    modalities: Mapping[str, tuple[str, int]],
+    options: Mapping[str, object] | None = None,
+    reaches: Sequence[int] = (),
+) -> Iterator[Orthanc]:
     """An Orthanc, title ORTHANC, ready for associations.
 
     Orthanc 1.10, and DCMTK beneath it, listen on every interface and cannot be told another. So it
@@ -142,6 +166,8 @@ def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> It
 
     Args:
         modalities: AE title and port of whom it knows, by its own name for each.
+        options: of its configuration, beside those that are set here.
+        reaches: ports that it may connect to, beside those of `modalities`.
     """
     http, dicom = free_port(), free_port()
     configuration = folder / "orthanc.json"
@@ -163,10 +189,12 @@ def an_orthanc(folder: Path, *, modalities: Mapping[str, tuple[str, int]]) -> It
                 "DicomModalities": {
                     name: [title, HOST, port] for name, (title, port) in modalities.items()
                 },
+                **(options or {}),
             }
         )
     )
-    ports_out = ",".join(str(port) for _title, port in modalities.values())
+    known = [port for _title, port in modalities.values()]
+    ports_out = ",".join(str(port) for port in (*known, *reaches))
     confined = [sys.executable, confined_program.__file__, f"{http},{dicom}", ports_out]
     command = [*confined, str(peer("Orthanc")), str(configuration)]
     log = folder / "orthanc.log"

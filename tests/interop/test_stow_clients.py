@@ -1,0 +1,123 @@
+"""Clients of others push instances over the web: the Imaging Data Commons' and Orthanc's."""
+
+import json
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from dicomweb_client.api import DICOMwebClient
+
+from simulators.digest import digest_of
+from tests.interop.instances import Instance
+from tests.interop.studies import Study, a_study, assert_names_nobody, published
+from tests.interop.wire import AS_STORED, asked, segment, told
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
+
+PLUGIN = "libOrthancDicomWeb.so"
+SERVER = {"HasDelete": False, "ChunkedTransfers": True}
+
+
+def digests(gateway: Gateway, study: Study) -> dict[str, str]:
+    """What a viewer gets of the study, as it is stored."""
+    answer = asked(gateway.http, f"/dicom-web/studies/{study.uid}", accept=AS_STORED)
+    came = [Instance.of(content) for _kind, content in answer.parts]
+    return {one.sop_instance: one.digest for one in came}
+
+
+@pytest.mark.parametrize("modality", ["CT", "US"])
+def test_dicomweb_client_stores_a_study_that_is_published(
+    open_gateway: Gateway, modality: str, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, modality)
+    client = DICOMwebClient(url=open_gateway.dicomweb)
+    datasets = [pydicom.dcmread(path) for path in study.files]
+
+    answer = client.store_instances(datasets)
+    [acknowledged] = told(open_gateway.mllp, study.report)
+    published(open_gateway, study)
+
+    stored = {str(item.ReferencedSOPInstanceUID) for item in answer.ReferencedSOPSequence}
+    assert stored == set(study.digests)
+    assert "FailedSOPSequence" not in answer
+    assert answer.RetrieveURL == f"{open_gateway.dicomweb}/studies/{study.uid}"
+    assert segment(acknowledged, "MSA")[1] == "AA"
+    assert digests(open_gateway, study) == study.digests
+
+
+def test_dicomweb_client_fetches_from_the_addresses_that_it_is_told(
+    open_gateway: Gateway, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, "CR")
+    client = DICOMwebClient(url=open_gateway.dicomweb)
+    answer = client.store_instances([pydicom.dcmread(study.files[0])], study.uid)
+
+    [stored] = answer.ReferencedSOPSequence
+    path = str(stored.RetrieveURL).removeprefix(open_gateway.url)
+    came = asked(open_gateway.http, path, accept="application/dicom")
+
+    assert digest_of(BytesIO(came.body)) == study.digests[str(stored.ReferencedSOPInstanceUID)]
+
+
+def test_dicomweb_client_is_told_what_is_not_stored(open_gateway: Gateway, tmp_path: Path) -> None:
+    study, other = a_study(tmp_path, "CR"), a_study(tmp_path, "CR")
+    client = DICOMwebClient(url=open_gateway.dicomweb)
+    datasets = [pydicom.dcmread(study.files[0]), pydicom.dcmread(other.files[0])]
+
+    answer = client.store_instances(datasets, study.uid)
+
+    [stored], [failed] = answer.ReferencedSOPSequence, answer.FailedSOPSequence
+    assert stored.ReferencedSOPInstanceUID == datasets[0].SOPInstanceUID
+    assert failed.ReferencedSOPInstanceUID == datasets[1].SOPInstanceUID
+    assert failed.FailureReason == 0xA901
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Path:
+    """Where Orthanc's plug-in for DICOMweb lies, a package of its own."""
+    folder = Path(os.environ.get("ORTHANC_PLUGINS", "/usr/share/orthanc/plugins"))
+    if not (folder / PLUGIN).exists():
+        pytest.skip("Orthanc's DICOMweb is not installed: apt install orthanc-dicomweb")
+    return folder / PLUGIN
+
+
+@pytest.fixture(scope="module")
+def gateway(index: Index, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    settings = {"GATEWAY_INDEX_URL": index.url, "GATEWAY_STUDY_SETTLE_S": "0.2"}
+    with a_gateway(tmp_path_factory.mktemp("pushed-to"), settings=settings) as running:
+        yield running
+        assert_names_nobody(running.program)
+
+
+@pytest.fixture(scope="module")
+def orthanc(
+    gateway: Gateway, plugin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Orthanc]:
+    servers = {
+        "chunked": SERVER | {"Url": f"{gateway.dicomweb}/"},
+        "whole": SERVER | {"Url": f"{gateway.dicomweb}/", "ChunkedTransfers": False},
+    }
+    options = {"Plugins": [str(plugin)], "DicomWeb": {"Enable": True, "Servers": servers}}
+    folder = tmp_path_factory.mktemp("orthanc-pushes")
+    nobody = {"nobody": ("NOBODY", free_port())}
+    with an_orthanc(folder, modalities=nobody, options=options, reaches=[gateway.http]) as running:
+        yield running
+
+
+@pytest.mark.parametrize("server", ["chunked", "whole"])
+@pytest.mark.parametrize("modality", ["CT", "US"])
+def test_orthanc_stores_a_study_that_is_published(
+    gateway: Gateway, orthanc: Orthanc, server: str, modality: str, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, modality)
+    resources = {orthanc.took(path)["ParentStudy"] for path in study.files}
+
+    wanted = {"Resources": sorted(resources), "Synchronous": True}
+    answer = asked(orthanc.http, f"/dicom-web/servers/{server}/stow", method="POST", body=wanted)
+    told(gateway.mllp, study.report)
+    published(gateway, study)
+
+    assert answer.status == 200, json.dumps(answer.json)
+    assert digests(gateway, study) == study.digests
