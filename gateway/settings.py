@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     hl7_senders: frozenset[IPvAnyAddress] = frozenset()
     """Addresses that may send HL7 messages."""
     instance_mib_max: PositiveInt = 4096
-    """Longest instance taken by C-STORE, in MiB."""
+    """Longest instance taken by C-STORE or STOW-RS, in MiB."""
     reencoded_mib_max: PositiveInt = 512
     """Longest instance written anew in another transfer syntax, in MiB."""
     message_mib_max: PositiveInt = 32
