@@ -173,6 +173,18 @@ async def test_exam_i_is_withdrawn(world: World, speaker: str) -> None:
     assert await world.pointer(study) is None
 
 
+async def test_exam_u_is_replaced_without_its_rejected_instances(world: World) -> None:
+    exam = the_exam("U")
+    study = await is_published(world, exam)
+    rejected, kept = study.files[:3], study.files[3:]
+
+    world.lose(study, rejected)  # a PACS shows no longer what it rejects
+    await world.reject(study, rejected)
+    await world.published(study, revision=2)
+
+    assert await world.fetch(study) == replace(study, files=kept).digests
+
+
 async def test_exam_w_is_withdrawn_once_its_pacs_tells_that_it_deleted_it(world: World) -> None:
     exam = the_exam("W")
     study = await is_published(world, exam)

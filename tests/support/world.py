@@ -169,9 +169,9 @@ class World:
         for path in study.files:
             self._archive.store(path.read_bytes())
 
-    def lose(self, study: Study) -> None:
-        """Have the PACS no longer hold the study, without a word to the gateway."""
-        self._archive.remove(study.uid)
+    def lose(self, study: Study, files: Sequence[Path] | None = None) -> None:
+        """Have the PACS no longer hold these, or all of the study, without a word of it."""
+        self._archive.remove(study.uid, _uids_of(files))
 
     async def report(self, report: Study | Message, *, port: int | None = None) -> None:
         """Send a report, that of the study as it is or one made before, and have its AA.
@@ -205,9 +205,8 @@ class World:
 
     async def delete(self, study: Study, files: Sequence[Path] | None = None) -> None:
         """Delete these instances, or all of the study, in the PACS; the gateway has its IAN."""
-        uids = None if files is None else frozenset(made.uid for made in look_at(files))
         self.told.discard(study.uid)
-        self.pacs.delete(study.uid, uids)
+        self.pacs.delete(study.uid, _uids_of(files))
         await until(lambda: _now(study.uid in self.told))
 
     async def correct(self, study: Study, **values: str) -> None:
@@ -357,6 +356,10 @@ async def until(
             raise AssertionError(f"not within {within_s} s; last seen: {shown}")
         await asyncio.sleep(every_s)
     return found
+
+
+def _uids_of(files: Sequence[Path] | None) -> frozenset[str] | None:
+    return None if files is None else frozenset(made.uid for made in look_at(files))
 
 
 async def _now(value: T) -> T:
