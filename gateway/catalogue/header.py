@@ -2,8 +2,8 @@
 
 import os
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -18,10 +18,11 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from gateway.catalogue.key_objects import read_selected
 from gateway.catalogue.metered import MeteredFile
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
-from gateway.model.sop_classes import KEY_OBJECTS
+from gateway.model.sop_classes import KEY_OBJECTS, REJECTION_TITLES
 from indexer.contract.document import Identifier
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
@@ -56,6 +57,7 @@ _PATIENT_ISSUER: Final = "IssuerOfPatientIDQualifiersSequence"
 _ACCESSION_ISSUER: Final = "IssuerOfAccessionNumberSequence"
 _TITLE: Final = "ConceptNameCodeSequence"
 _READ: Final = [*_TEXTS, "SpecificCharacterSet", _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE]
+_SELECTED: Final = ["SpecificCharacterSet", "ContentSequence"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,9 @@ def read_header(path: Path) -> Header:
         InvalidRequest: it cannot be read or is cut short, or a UID that names it is absent or none.
     """
     try:
-        ds = _read(path)
-        return Header(study=uid(ds, "StudyInstanceUID"), image=describe(read_texts(ds)))
+        ds = _read(path, _READ)
+        image = _with_selected(describe(read_texts(ds)), path)
+        return Header(study=uid(ds, "StudyInstanceUID"), image=image)
     except InvalidRequest:
         raise
     except InvalidValue as error:
@@ -86,7 +89,18 @@ def read_header(path: Path) -> Header:
         raise InvalidRequest("the data set cannot be read") from None
 
 
-def _read(path: Path) -> Dataset:
+def _with_selected(image: ImageDescription, path: Path) -> ImageDescription:
+    """The image, with what it selects if it is a key object document."""
+    if image.sop_class != KEY_OBJECTS or image.title_code in REJECTION_TITLES:
+        return image
+    try:
+        found = read_selected(_read(path, _SELECTED))
+    except Exception:  # whatever is wrong with its content: its header is whole
+        return image
+    return replace(image, key_text=found.text, selected=found.instances)
+
+
+def _read(path: Path, keywords: Iterable[str]) -> Dataset:
     with path.open("rb") as file:
         syntax = _transfer_syntax(file)
         is_deflated = syntax == DeflatedExplicitVRLittleEndian
@@ -95,7 +109,7 @@ def _read(path: Path) -> Dataset:
             is_implicit_VR=syntax == ImplicitVRLittleEndian,
             is_little_endian=syntax != ExplicitVRBigEndian,
             stop_when=lambda tag, _vr, _length: tag in _PIXELS,
-            specific_tags=[Tag(keyword) for keyword in _READ],
+            specific_tags=[Tag(keyword) for keyword in keywords],
         )
         if syntax in _WRITTEN_ANEW and _is_cut_short(file, ds):
             raise InvalidRequest("the data set is cut short")

@@ -7,6 +7,7 @@ from itertools import product
 
 from gateway.manifest import values
 from gateway.manifest.centre import Centre
+from gateway.manifest.concepts import DCM
 from gateway.manifest.model import (
     NOTHING,
     Manifest,
@@ -15,7 +16,9 @@ from gateway.manifest.model import (
     ManifestPatient,
     ManifestSeries,
     Request,
+    Selection,
 )
+from gateway.manifest.names import title_name
 from gateway.model.pointer import ListedInstance, ListedSeries, PointerContent
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Code, Identifier, Organisation
@@ -111,7 +114,19 @@ def _instance(one: ListedInstance) -> ManifestInstance:
         sop_class=one.sop_class,
         number=values.number(one.number),
         frames=one.frames if one.frames is not None and one.frames > 0 else None,
+        selection=_selection(one),
     )
+
+
+def _selection(one: ListedInstance) -> Selection | None:
+    """Of a key object document; its title is told where the standard names it."""
+    if one.sop_class != KEY_OBJECTS:
+        return None
+    name = title_name(one.title_code)
+    title = Code(code=one.title_code, scheme=DCM, display=name) if name else None
+    text = values.clean(one.key_text)
+    told = title is not None or text or one.selected
+    return Selection(title=title, text=text, instances=one.selected) if told else None
 
 
 def _pairs(content: PointerContent) -> Iterator[tuple[Identifier, Identifier]]:

@@ -7,8 +7,8 @@ from typing import Final
 from gateway.manifest import values
 from gateway.manifest.centre import Centre
 from gateway.manifest.forms import FORMATS
-from gateway.manifest.modalities import modality_name
 from gateway.manifest.model import ManifestForm
+from gateway.manifest.names import modality_name
 from gateway.model.pointer import PointerContent
 from gateway.model.report import Visibility
 from indexer.contract.document import (

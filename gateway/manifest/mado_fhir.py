@@ -15,7 +15,6 @@ import orjson
 
 from gateway.manifest.concepts import DCM, LOINC, fhir_system
 from gateway.manifest.fhir_times import write_day, write_instant, write_moment
-from gateway.manifest.modalities import modality_name
 from gateway.manifest.model import (
     Manifest,
     ManifestInstance,
@@ -23,6 +22,7 @@ from gateway.manifest.model import (
     Request,
     service_url,
 )
+from gateway.manifest.names import modality_name
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Code, Identifier
 from indexer.contract.identifiers import INS_NIA, INS_NIR, INS_NIR_DEMO, INS_NIR_TEST

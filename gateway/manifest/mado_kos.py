@@ -20,7 +20,6 @@ from gateway.manifest.kos import (
     references,
     sole_accession,
 )
-from gateway.manifest.modalities import modality_name
 from gateway.manifest.model import (
     MadoCodes,
     Manifest,
@@ -28,6 +27,7 @@ from gateway.manifest.model import (
     ManifestSeries,
     service_url,
 )
+from gateway.manifest.names import modality_name
 from indexer.contract.document import Code
 
 PRIVATE_CREATOR: Final = "IHE_MADO_PRIVATE"

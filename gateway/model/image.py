@@ -47,6 +47,10 @@ class ImageDescription:
     bits_allocated: int | None = None
     title_code: str = ""
     """Code of a key object document's title (CID 7010): tells a rejection note from key images."""
+    key_text: str = ""
+    """Key Object Description of a document that came here; a PACS does not tell it."""
+    selected: tuple[Uid, ...] = ()
+    """The instances that such a document selects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class KnownImage:
         """Field by field what the PACS tells, for it corrects later, else what the header does."""
         if self.answer is None or self.header is None:
             return self.told[0]
-        empty = ("", None, NOBODY)
+        empty = ("", None, NOBODY, ())
         known = {
             field.name: getattr(self.header, field.name)
             for field in fields(self.answer)

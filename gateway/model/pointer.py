@@ -27,6 +27,11 @@ class ListedInstance:
     sop_class: Uid
     number: str = ""
     frames: int | None = None
+    title_code: str = ""
+    """Of a key object document: the code of its title (CID 7010)."""
+    key_text: str = ""
+    """What it says of the instances that it selects."""
+    selected: tuple[Uid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,9 @@ def _series(uid: Uid, members: list[ImageDescription]) -> ListedSeries:
                 sop_class=image.sop_class,
                 number=image.instance_number,
                 frames=image.frames,
+                title_code=image.title_code,
+                key_text=image.key_text,
+                selected=image.selected,
             )
             for image in members
         ),
