@@ -1,0 +1,176 @@
+"""The operator's list: what waits for a person, and what they do about it, over HTTP."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from fastapi import FastAPI
+
+from gateway.model.notification import PersonActed
+from gateway.publication.people import acting_routes
+from gateway.publication.routes import operator_routes
+from indexer.contract.document import Identifier
+from indexer.contract.identifiers import Uid
+from tests.support.publishing import Bench, states
+from tests.support.retrieval import serving
+from tests.support.studies import POLICY, STUDY, ReportedStudy, an_image
+
+SOMEBODY = replace(an_image().patient, local_id=Identifier(value="LOC901"))
+OTHER_STUDY = Uid("1.2.250.1.999.1.2")
+WHY = {"reason": "seen with the patient"}
+
+
+class Web:
+    """What is answered: the status, and the JSON."""
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+
+    async def get(self, path: str) -> Any:
+        async with self._session.get(path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def post(self, path: str, told: object) -> int:
+        async with self._session.post(path, json=told) as response:
+            return response.status
+
+
+@pytest.fixture
+async def web(bench: Bench) -> AsyncIterator[Web]:
+    stores = bench.stores
+
+    async def take(news: PersonActed) -> bool:
+        return await stores.database.write(
+            lambda tx: stores.studies.person_acted(tx, news, now_ms=stores.clock.now_ms)
+        )
+
+    app = FastAPI()
+    app.include_router(operator_routes(stores.database, stores.standings, stores.outbox))
+    app.include_router(acting_routes(stores.database, stores.studies, stores.standings, take))
+    async with serving(app) as url, ClientSession(url) as session:
+        yield Web(session)
+
+
+async def of_somebody(bench: Bench) -> None:
+    await bench.tell_instance(patient={"local_id": SOMEBODY.local_id})
+    await bench.tell_report()
+    await bench.come_to_rest()
+    assert await states(bench) == ("set_aside", "patient_differs")
+
+
+async def test_what_waits_is_explained_with_both_identities_side_by_side(bench, web):
+    await of_somebody(bench)
+
+    [listed] = (await web.get("/api/set-aside"))["set_aside"]
+    shown = await web.get(f"/api/set-aside/{STUDY}")
+
+    assert listed["study_uid"] == STUDY
+    assert listed["why"]["fr"].startswith("Les images et le compte rendu")
+    assert listed["actions"] == ["confirm_patient", "match", "retry", "drop"]
+    assert [one["local_id"] for one in shown["image_patients"]] == ["LOC901"]
+    [reported] = shown["reported_patients"]
+    assert reported["local_ids"][0]["local_id"] == "LOC900"
+
+
+async def test_a_confirmed_patient_is_published_and_who_confirmed_is_in_the_history(bench, web):
+    await of_somebody(bench)
+    [patient] = (await web.get(f"/api/set-aside/{STUDY}"))["image_patients"]
+
+    answer = await web.post(f"/api/set-aside/{STUDY}/confirm-patient", {"patient": patient, **WHY})
+    await bench.come_to_rest()
+
+    assert answer == 200
+    assert await states(bench) == ("published", "")
+    history = (await web.get(f"/api/studies/{STUDY}/history"))["history"]
+    events = [row["event"] for row in history]
+    assert events == ["report_received", "set_aside", "confirm_patient", "queued", "published"]
+    assert history[2]["detail"] == {**WHY, "by": "operator"}
+
+
+async def test_only_a_patient_whom_the_images_name_can_be_confirmed(bench, web):
+    await of_somebody(bench)
+
+    answer = await web.post(
+        f"/api/set-aside/{STUDY}/confirm-patient", {"patient": {"local_id": "LOC1"}, **WHY}
+    )
+
+    assert answer == 409
+
+
+async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_about(bench, web):
+    await bench.tell_instance()
+    await bench.tell_report(studies=(ReportedStudy(study=OTHER_STUDY),))
+    bench.stores.clock.now_ms += POLICY.images_wait_ms
+    await bench.come_to_rest()
+    bench.stores.clock.now_ms += POLICY.images_wait_ms
+    await bench.come_to_rest()
+    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "images_missing"
+
+    answer = await web.post(f"/api/set-aside/{OTHER_STUDY}/match", {"study_uid": STUDY, **WHY})
+    await bench.come_to_rest()
+
+    assert answer == 200
+    assert await states(bench) == ("published", "")
+    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "dropped"
+    assert (await web.get("/api/set-aside"))["set_aside"] == []
+
+
+async def test_a_dropped_study_leaves_the_list_until_a_message_speaks_of_it(bench, web):
+    await of_somebody(bench)
+
+    assert await web.post(f"/api/set-aside/{STUDY}/drop", WHY) == 200
+    await bench.come_to_rest()
+    assert await states(bench) == ("withheld", "dropped")
+
+    await bench.tell_report(message_digest="m2", version=2)
+    await bench.come_to_rest()
+    assert await states(bench) == ("set_aside", "patient_differs")
+
+
+async def test_a_published_study_is_withdrawn_at_once_and_shown_to_nobody(bench, web):
+    await bench.tell_instance()
+    await bench.tell_report()
+    await bench.come_to_rest()
+
+    answer = await web.post(f"/api/studies/{STUDY}/withdraw", WHY)
+
+    assert answer == 200
+    assert await shown(bench) == 0
+    await bench.come_to_rest()
+    assert await states(bench) == ("withheld", "withdrawn_by_person")
+
+    await web.post(f"/api/studies/{STUDY}/lift", WHY)
+    await bench.come_to_rest()
+    assert await states(bench) == ("published", "")
+    assert await shown(bench) == 1
+
+
+@pytest.mark.parametrize("act", ["studies/{}/withdraw", "set-aside/{}/retry", "set-aside/{}/drop"])
+@pytest.mark.parametrize(
+    "study, told, status",
+    [
+        ("1.2.3", WHY, 404),
+        (STUDY, {}, 422),
+        (STUDY, {"reason": "  "}, 422),
+        (STUDY, {"reason": "x" * 1001}, 422),
+        ("1.2.x", WHY, 422),
+        (STUDY, {**WHY, "by": "me"}, 422),
+    ],
+)
+async def test_an_act_needs_a_study_and_a_reason(bench, web, act, study, told, status):
+    await bench.tell_instance()
+
+    answer = await web.post(f"/api/{act.format(study)}", told)
+
+    assert answer == status
+
+
+async def shown(bench: Bench) -> int:
+    rows = await bench.stores.database.read(
+        lambda tx: tx.fetch("SELECT count(*) AS n FROM shown_instances")
+    )
+    [row] = rows
+    return int(row["n"])
