@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -16,10 +16,11 @@ from pydicom.uid import (
 
 from gateway.errors import StorageUnavailable
 from gateway.intake import stow
+from gateway.model.sop_classes import KEY_OBJECTS
 from gateway.security.callers import Callers
 from gateway.security.policy import RefuseAll
 from tests.support.retrieval import a_slice
-from tests.support.studies import SERIES, STUDY
+from tests.support.studies import CT, SERIES, STUDY
 from tests.support.web_doors import (
     BODY,
     INSTANCE_BYTES_MAX,
@@ -295,6 +296,41 @@ async def test_who_is_not_known_is_told_nothing_else(tmp_path: Path) -> None:
 
         assert statuses == {401}
         assert await doors.held() == {}
+
+
+def a_note(*, rejects: str, **told: object) -> Dataset:
+    """A note that rejects an instance for its quality (IHE RAD-66)."""
+    title, instance, series, study = Dataset(), Dataset(), Dataset(), Dataset()
+    title.CodeValue, title.CodingSchemeDesignator = "113001", "DCM"
+    instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = CT, rejects
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = SERIES, [instance]
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = STUDY, [series]
+    note = a_slice(9, SOPClassUID=KEY_OBJECTS, SeriesInstanceUID=f"{SERIES}.9", Modality="KO")
+    note.ConceptNameCodeSequence = [title]
+    note.CurrentRequestedProcedureEvidenceSequence = [study]
+    for keyword, value in told.items():
+        setattr(note, keyword, value)
+    return note
+
+
+async def test_a_rejection_note_rejects(doors: WebDoors) -> None:
+    files = [file_of(a_slice(1)), file_of(a_note(rejects=FIRST)), file_of(a_slice(2))]
+
+    answer = await doors.push(*files)
+
+    assert answer.status == 200
+    snapshot = await doors.stores.snapshot()
+    assert {one.told[0].instance for one in snapshot.images if one.rejected} == {FIRST}
+
+
+async def test_a_rejection_note_that_is_not_whole_is_refused(doors: WebDoors) -> None:
+    note = a_note(rejects=FIRST, CurrentRequestedProcedureEvidenceSequence=[])
+
+    answer = await doors.push(file_of(a_slice(1)), file_of(note))
+
+    assert (answer.status, answer.stored) == (202, [FIRST])
+    assert [reason for _, reason in answer.failed] == [UNREADABLE]
+    assert not any(one.rejected for one in (await doors.stores.snapshot()).images)
 
 
 async def nothing_in(doors: WebDoors) -> bool:
