@@ -135,11 +135,15 @@ class MllpServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
     ) -> None:
         _keep_alive(writer)
-        if self._tls is not None:
-            secured = await self._secured(writer, self._tls, peer)
-            if secured is None:
-                return
-            reader, writer = secured
+        if self._tls is None:
+            await self._serve_stream(reader, writer, peer)
+        # The stream without TLS stays ours meanwhile: dropped, it would close the socket.
+        elif (secured := await self._secured(writer, self._tls, peer)) is not None:
+            await self._serve_stream(*secured, peer)
+
+    async def _serve_stream(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
+    ) -> None:
         try:
             await self._converse(reader, writer, peer)
         except (TimeoutError, OSError) as error:

@@ -1,6 +1,7 @@
 """MLLP over TLS: who shows a certificate of the centre's authority is heard, and nobody else."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,6 +87,21 @@ async def test_a_sender_of_the_centre_is_answered(keys) -> None:
         assert await answer(server, keys.sender, START + long + END) == (
             START + b"5000000 127.0.0.1" + END
         )
+
+
+async def test_a_connection_outlives_what_python_tidies_away(keys) -> None:
+    """A stream that nobody holds any more closes its socket, TLS or not."""
+    async with a_server(keys) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=keys.sender)
+        async with asyncio.timeout(WITHIN_S):
+            writer.write(START + b"hello" + END)
+            await reader.readuntil(END)
+            gc.collect()
+            writer.write(START + b"again!" + END)
+
+            assert await reader.readuntil(END) == START + b"6 127.0.0.1" + END
+
+        writer.close()
 
 
 @pytest.mark.parametrize("who", ["without_certificate", "expired", "stranger"])
