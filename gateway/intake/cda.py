@@ -25,6 +25,7 @@ from gateway.intake.cda_xml import (
     text_of,
     time_of,
 )
+from gateway.intake.flags import VISIBILITY_FLAGS
 from gateway.intake.values import (
     INS_OIDS,
     birth_date,
@@ -194,16 +195,16 @@ def _birth_date(patient: Element) -> str:
 
 def _visibility(root: Element) -> tuple[frozenset[Visibility], tuple[str, ...]]:
     codes = [code_of(found) for found in find_all(root, "v3:confidentialityCode")]
-    known = {one.code for one in codes if one} & set(Visibility)
     unknown = distinct(
         (
             flag_name(one.code)
             for one in codes
-            if one and one.scheme == VISIBILITIES and one.code not in known
+            if one and one.scheme == VISIBILITIES and one.code not in VISIBILITY_FLAGS
         ),
         "confidentialityCode",
     )
-    return frozenset(Visibility(code) for code in known), tuple(unknown)
+    known = (VISIBILITY_FLAGS.get(one.code) for one in codes if one)
+    return frozenset(filter(None, known)), tuple(unknown)
 
 
 def _identifiers(root: Element, path: str) -> tuple[Identifier, ...]:

@@ -124,6 +124,15 @@ def test_acts_of_one_study_are_merged_in_the_order_of_the_document() -> None:
     assert study.ended_at == datetime(2026, 1, 2, 10, 45, tzinfo=UTC)
 
 
+def test_one_act_may_be_done_in_two_studies() -> None:
+    other = "1.2.250.1.999.1.2"
+
+    report = read((f'<id root="{STUDY}"/>', f'<id root="{STUDY}"/><id root="{other}"/>'))
+
+    assert [one.study for one in report.studies] == [STUDY, other]
+    assert report.studies[0].acts == report.studies[1].acts
+
+
 @pytest.mark.parametrize(
     "id_",
     [
@@ -233,6 +242,16 @@ def test_national_confidentiality_codes_hide_the_document() -> None:
     assert report.unknown_visibilities == ("MASQUE_PT",)
 
 
+@pytest.mark.parametrize("code", ["INVISIBLE_REP_LEGAUX", "INVISIBLE_REPRENSANTS_LEGAUX"])
+def test_the_spellings_of_the_messages_flags_are_known_in_the_document_too(code) -> None:
+    normal = 'code="N" codeSystem="2.16.840.1.113883.5.25"'
+
+    report = read((normal, f'code="{code}" codeSystem="1.2.250.1.213.1.1.4.13"'))
+
+    assert report.visibility == {Visibility.HIDDEN_FROM_GUARDIANS}
+    assert report.unknown_visibilities == ()
+
+
 @pytest.mark.parametrize(
     "old, new, named",
     [
@@ -255,15 +274,17 @@ def test_what_is_missing_or_malformed_is_refused_by_its_name(old, new, named) ->
         read((old, new))
 
 
-def test_a_structured_body_is_not_looked_at() -> None:
+def test_a_report_at_level_3_is_read_by_its_header() -> None:
     start, end = CDA.index("<nonXMLBody>"), CDA.index("</nonXMLBody>") + len("</nonXMLBody>")
     structured = (
         "<structuredBody><component><section><text>Normal.</text>"
         f'<entry><act><id root="1.2.3.4"/>{EVENT}</act></entry></section></component>'
         "</structuredBody>"
     )
+    type_id = '<typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>'
+    imaging_report = f'{type_id}<templateId root="1.2.250.1.213.1.1.1.45"/>'
 
-    assert read((CDA[start:end], structured)) == read()
+    assert read((CDA[start:end], structured), (type_id, imaging_report)) == read()
 
 
 def test_the_agencys_sample_names_three_studies() -> None:
