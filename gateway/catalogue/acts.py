@@ -4,6 +4,7 @@ from typing import cast
 
 from gateway.catalogue.news import News
 from gateway.model.act import Act, ActKind
+from gateway.model.event import Event
 from gateway.model.notification import PersonActed
 from gateway.model.study import NumberedAct
 from gateway.storage.database import Dialect, Transaction
@@ -59,5 +60,5 @@ class Acts:
         )
         await tx.fetch(self._sql["act"], study=study, news=number, content=encode(act))
         await self._news.history.note(
-            tx, study, act.kind, now_ms=now_ms, reason=act.reason, by=act.by
+            tx, study, Event(act.kind), now_ms=now_ms, reason=act.reason, by=act.by
         )

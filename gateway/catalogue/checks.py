@@ -44,3 +44,7 @@ class Checks:
     async def mark(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
         """The study was compared."""
         await tx.fetch(self._sql["mark_checked"], study=study, now_ms=now_ms)
+
+    async def touch(self, tx: Transaction, *, now_ms: int) -> None:
+        """Write a row that says nothing: whether it can be written is the question."""
+        await tx.fetch(self._sql["touch"], now_ms=now_ms)

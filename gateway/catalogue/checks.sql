@@ -14,3 +14,7 @@ SELECT answer, pacs FROM instances WHERE study_uid = :study AND answer IS NOT NU
 
 -- query: mark_checked
 UPDATE studies SET checked_at_ms = :now_ms WHERE study_uid = :study;
+
+-- query: touch
+INSERT INTO readiness (number, written_at_ms) VALUES (1, :now_ms)
+ON CONFLICT (number) DO UPDATE SET written_at_ms = :now_ms;

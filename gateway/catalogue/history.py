@@ -4,6 +4,7 @@ from typing import cast
 
 import orjson
 
+from gateway.model.event import Event
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
@@ -19,7 +20,7 @@ class History:
         self,
         tx: Transaction,
         study: Uid,
-        event: str,
+        event: Event,
         *,
         now_ms: int,
         code: str = "",

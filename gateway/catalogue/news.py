@@ -3,6 +3,7 @@
 from typing import cast
 
 from gateway.catalogue.history import History
+from gateway.model.event import Event
 from gateway.storage.database import Dialect, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
@@ -44,7 +45,7 @@ class News:
         self,
         tx: Transaction,
         study: Uid,
-        event: str,
+        event: Event,
         *,
         now_ms: int,
         ask_pacs: bool = True,

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.catalogue.news import News
 from gateway.clock import at
+from gateway.model.event import Event
 from gateway.model.notification import ReportReceived
 from gateway.model.report import WITHDRAWN, Report
 from gateway.model.study import NumberedReport
@@ -16,7 +17,7 @@ from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
 from indexer.contract.identifiers import Uid
 
-_EVENTS: Final = {"C": "report_replaced", WITHDRAWN: "report_withdrawn"}
+_EVENTS: Final = {"C": Event.REPORT_REPLACED, WITHDRAWN: Event.REPORT_WITHDRAWN}
 
 
 class Reports:
@@ -37,7 +38,7 @@ class Reports:
             digest = cast(str, heard[0]["content_digest"])
             for row in await tx.fetch(self._sql["studies_of_content"], content_digest=digest):
                 study = Uid(cast(str, row["study_uid"]))
-                await self._news.speak(tx, study, "report_repeated", now_ms=now_ms)
+                await self._news.speak(tx, study, Event.REPORT_REPEATED, now_ms=now_ms)
             return
         report, content = news.report, encode(news.report)
         digest = sha256(content).hexdigest()
@@ -52,7 +53,7 @@ class Reports:
         await tx.fetch(
             self._sql["hear_message"], message_digest=news.message_digest, content_digest=digest
         )
-        event = _EVENTS.get(report.status, "report_received")
+        event = _EVENTS.get(report.status, Event.REPORT_RECEIVED)
         said_at_ms = None if news.said_at is None else int(news.said_at.timestamp() * 1000)
         for study in await self._concerned(tx, report):
             number = await self._news.speak(

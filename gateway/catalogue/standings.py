@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gateway.catalogue.history import History
+from gateway.model.event import Event
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
@@ -132,7 +133,7 @@ class Standings:
             await self.history.note(
                 tx,
                 conclusion.study,
-                conclusion.state,
+                Event(conclusion.state),
                 code=conclusion.code,
                 now_ms=now_ms,
                 revision=conclusion.revision or None,
@@ -153,7 +154,7 @@ class Standings:
             now_ms=now_ms,
         )
         if failed:
-            await self.history.note(tx, due.study, "set_aside", code=code, now_ms=now_ms)
+            await self.history.note(tx, due.study, Event.SET_ASIDE, code=code, now_ms=now_ms)
         return bool(failed)
 
     async def mark(
@@ -178,7 +179,9 @@ class Standings:
             now_ms=now_ms,
         )
         if marked:
-            await self.history.note(tx, study, state, code=code, now_ms=now_ms, revision=revision)
+            await self.history.note(
+                tx, study, Event(state), code=code, now_ms=now_ms, revision=revision
+            )
         return bool(marked)
 
     async def withdrawal_rejected(
@@ -193,7 +196,7 @@ class Standings:
             reason=reason,
             now_ms=now_ms,
         ):
-            await self.history.note(tx, study, "set_aside", code=code, now_ms=now_ms)
+            await self.history.note(tx, study, Event.SET_ASIDE, code=code, now_ms=now_ms)
 
     async def page(
         self,

@@ -13,6 +13,7 @@ from gateway.catalogue.news import News
 from gateway.catalogue.reports import Reports
 from gateway.catalogue.words import Words
 from gateway.model.agreement import Disagreement, DisagreementCode
+from gateway.model.event import Event
 from gateway.model.image import ImageDescription, KnownImage, StoredObject
 from gateway.model.notification import (
     HeldByPacs,
@@ -89,7 +90,7 @@ class Studies:
     async def study_announced(self, tx: Transaction, news: StudyAnnounced, *, now_ms: int) -> None:
         """Take in that what the PACS holds of the study may have changed: it will be asked."""
         await self._news.tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
-        await self._news.history.note(tx, news.study, "announced", now_ms=now_ms, by=news.by)
+        await self._news.history.note(tx, news.study, Event.ANNOUNCED, now_ms=now_ms, by=news.by)
 
     async def report_received(self, tx: Transaction, news: ReportReceived, *, now_ms: int) -> None:
         """Take in a report for each study that it concerns."""
@@ -111,7 +112,7 @@ class Studies:
         await self._news.history.note(
             tx,
             news.study,
-            "instances_rejected",
+            Event.INSTANCES_REJECTED,
             now_ms=now_ms,
             code=news.code,
             instances=len(news.instances),
@@ -139,6 +140,9 @@ class Studies:
         """Take in that images which were fetched do not fit the study's report."""
         await self._news.tell(tx, study, now_ms=now_ms, due_at_ms=now_ms)
         await tx.fetch(self._sql["disagree"], study=study, code=found.code, reason=found.reason)
+        await self._news.history.note(
+            tx, study, Event.IMAGES_DISAGREED, code=found.code, now_ms=now_ms
+        )
 
     async def pacs_answered(self, tx: Transaction, answer: PacsAnswered) -> None:
         """Take in what the PACS holds now; what it told before and tells no longer is forgotten.

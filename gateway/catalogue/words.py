@@ -8,6 +8,7 @@ import orjson
 from gateway.catalogue.news import News
 from gateway.clock import at
 from gateway.errors import InvalidRequest
+from gateway.model.event import Event
 from gateway.model.notification import OrderReceived, PatientTold
 from gateway.model.order import Order
 from gateway.model.patient import PatientWord
@@ -37,7 +38,7 @@ class Words:
         """
         order = news.order
         key = _key(order)
-        event = "exam_changed" if order.exam_changed else "order_received"
+        event = Event.EXAM_CHANGED if order.exam_changed else Event.ORDER_RECEIVED
         if await self._is_new(tx, news.message_digest):
             await tx.fetch(self._sql["keep_order"], order_key=key, content=encode(order))
             await tx.fetch(self._sql["forget_studies"], order_key=key)
@@ -62,7 +63,7 @@ class Words:
             await tx.fetch(self._sql["link_ids"], number=row["number"], ids=_list(ids))
         for row in await tx.fetch(self._sql["studies_of_ids"], ids=_list(ids)):
             study = Uid(cast(str, row["study_uid"]))
-            await self._news.speak(tx, study, "patient_told", now_ms=now_ms, trigger=word.event)
+            await self._news.speak(tx, study, Event.PATIENT_TOLD, now_ms=now_ms, trigger=word.event)
 
     async def orders_of(
         self, tx: Transaction, study: Uid, accessions: Iterable[str]

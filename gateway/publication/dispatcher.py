@@ -14,6 +14,7 @@ from typing import Final
 from gateway.catalogue.standings import Standings
 from gateway.clock import Clock
 from gateway.model.decision import SetAsideCode
+from gateway.model.event import Event
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.outbox import Claim, Outbox
 from gateway.publication.worker import DueWorker
@@ -203,7 +204,7 @@ class Dispatcher:
                 now_ms=now_ms,
             )
         elif state == "sent":
-            await self._standings.history.note(tx, claim.study, "withdrawn", now_ms=now_ms)
+            await self._standings.history.note(tx, claim.study, Event.WITHDRAWN, now_ms=now_ms)
         return True
 
 

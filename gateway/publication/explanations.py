@@ -6,6 +6,7 @@ from typing import Final
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
 from gateway.model.decision import SetAsideCode
+from gateway.model.event import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +146,70 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
     ),
 }
 """By code; every code that sets a study aside has one."""
+
+EVENTS: Final[dict[Event, Text]] = {
+    Event.ANNOUNCED: Text(
+        fr="Le contenu de l'examen dans le PACS a été annoncé.",
+        en="What the PACS holds of the exam was announced.",
+    ),
+    Event.REPORT_RECEIVED: Text(fr="Un compte rendu est arrivé.", en="A report came."),
+    Event.REPORT_REPEATED: Text(
+        fr="Le même compte rendu est arrivé de nouveau.", en="The same report came again."
+    ),
+    Event.REPORT_REPLACED: Text(
+        fr="Un compte rendu qui en corrige un autre est arrivé.",
+        en="A report came that corrects another.",
+    ),
+    Event.REPORT_WITHDRAWN: Text(fr="Un compte rendu a été annulé.", en="A report was withdrawn."),
+    Event.ORDER_RECEIVED: Text(
+        fr="La demande d'examen est arrivée ou a changé.", en="The exam's order came or changed."
+    ),
+    Event.EXAM_CHANGED: Text(
+        fr="Le RIS a dit que le contenu de l'examen a changé.",
+        en="The RIS told that the content of the exam changed.",
+    ),
+    Event.PATIENT_TOLD: Text(
+        fr="L'identité du patient est arrivée, a été corrigée ou fusionnée.",
+        en="The patient's identity came, was corrected or merged.",
+    ),
+    Event.INSTANCES_REJECTED: Text(fr="Des images ont été rejetées.", en="Images were rejected."),
+    Event.IMAGES_DISAGREED: Text(
+        fr="Les images reçues du PACS ne concordent pas avec le compte rendu.",
+        en="Images that came from the PACS do not fit the report.",
+    ),
+    Event.TAKEN_OVER: Text(
+        fr="Le pointeur publié par une autre passerelle a été repris.",
+        en="The pointer that another gateway published was taken over.",
+    ),
+    Event.WAITING: Text(fr="L'examen attend.", en="The exam waits."),
+    Event.QUEUED: Text(
+        fr="Un pointeur est prêt à être envoyé au DMP.",
+        en="A pointer is ready to be sent to the national record.",
+    ),
+    Event.PUBLISHED: Text(
+        fr="Le pointeur est dans le DMP.", en="The pointer is in the national record."
+    ),
+    Event.WITHDRAWN: Text(
+        fr="Le pointeur a été retiré du DMP.",
+        en="The pointer was taken out of the national record.",
+    ),
+    Event.WITHHELD: Text(
+        fr="Rien n'est publié de l'examen.", en="Nothing of the exam is published."
+    ),
+    Event.SET_ASIDE: Text(fr="L'examen attend une personne.", en="The exam waits for a person."),
+    Event.RETRY: Text(fr="Une personne a relancé l'examen.", en="A person tried again."),
+    Event.DROP: Text(
+        fr="Une personne a laissé l'examen non publié.", en="A person left the exam unpublished."
+    ),
+    Event.MATCH: Text(
+        fr="Une personne a rattaché les comptes rendus d'un autre examen à celui-ci.",
+        en="A person matched the reports on another exam to this one.",
+    ),
+    Event.CONFIRM_PATIENT: Text(
+        fr="Une personne a confirmé le patient des images.",
+        en="A person confirmed the patient of the images.",
+    ),
+    Event.WITHDRAW: Text(fr="Une personne a retiré l'examen.", en="A person took the exam back."),
+    Event.LIFT: Text(fr="Une personne a levé le retrait.", en="A person ended the withdrawal."),
+}
+"""What each event of a study's history says."""

@@ -1,6 +1,7 @@
 """`/api/studies`, `/api/set-aside`, `/api/submissions`: where everything stands, for operators."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import orjson
@@ -8,6 +9,8 @@ from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
 from gateway.catalogue.standings import Standings
+from gateway.model.event import Event
+from gateway.publication.explanations import EVENTS
 from gateway.publication.outbox import Outbox
 from gateway.publication.people import StudyUid
 from gateway.publication.rows import explained, timed
@@ -53,7 +56,10 @@ def operator_routes(database: Database, standings: Standings, outbox: Outbox) ->
         )
         if not rows and not offset:
             raise HTTPException(404, "nothing is known of this study")
-        return _json("history", [timed(row) for row in rows])
+        told = [timed(row) for row in rows]
+        return _json(
+            "history", [row | {"text": asdict(EVENTS[Event(str(row["event"]))])} for row in told]
+        )
 
     @router.get("/submissions")
     async def list_submissions(limit: Limit = 100, offset: Offset = 0) -> Response:

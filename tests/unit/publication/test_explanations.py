@@ -7,7 +7,8 @@ import pytest
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
 from gateway.model.decision import SetAsideCode
-from gateway.publication.explanations import EXPLANATIONS
+from gateway.model.event import Event
+from gateway.publication.explanations import EVENTS, EXPLANATIONS
 
 CODES = list(chain(SetAsideCode, DisagreementCode))
 
@@ -25,6 +26,11 @@ def test_each_code_is_explained_in_french_and_english(code):
 @pytest.mark.parametrize("code", CODES)
 def test_whatever_waits_can_be_tried_again_or_dropped(code):
     assert {ActKind.RETRY, ActKind.DROP} <= set(EXPLANATIONS[code].actions)
+
+
+def test_each_event_of_a_history_is_told_in_french_and_english():
+    assert set(EVENTS) == set(Event)
+    assert all(text.fr.endswith(".") and text.en.endswith(".") for text in EVENTS.values())
 
 
 def test_nothing_is_explained_that_cannot_happen():
