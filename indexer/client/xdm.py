@@ -14,7 +14,8 @@ from indexer.wire.ebrim import submit_objects_request
 from indexer.wire.ebrim_reader import SubmittedDocument, read_submit_objects
 from indexer.wire.xml import open_xml
 
-MANIFEST_MIME_TYPE: Final = "application/dicom"
+MANIFEST_MIME_TYPES: Final = frozenset({"application/dicom", "application/fhir+json"})
+"""Key object documents, and the form that MADO has in FHIR."""
 
 
 def write_metadata(submission: Submission, *, uri: str) -> bytes:
@@ -28,7 +29,7 @@ def write_metadata(submission: Submission, *, uri: str) -> bytes:
 
 
 def read_metadata(data: bytes) -> list[SubmittedDocument]:
-    """The DICOM documents of a METADATA.XML, without their bytes.
+    """The manifests that a METADATA.XML describes, without their bytes.
 
     The ids of entries are left out: they are symbols, and an archive of the agency's demonstrator
     holds random ones. Whoever needs an entry's id asks the index by the document's unique id.
@@ -36,5 +37,5 @@ def read_metadata(data: bytes) -> list[SubmittedDocument]:
     Raises:
         InvalidValue: the metadata cannot be read.
     """
-    found = read_submit_objects(open_xml(data), mime_type=MANIFEST_MIME_TYPE)
+    found = read_submit_objects(open_xml(data), mime_types=MANIFEST_MIME_TYPES)
     return [replace(one, submission=replace(one.submission, replaces=None)) for one in found]

@@ -44,8 +44,8 @@ class SubmittedDocument:
     """Where it lies, from the folder of the metadata; empty where it is part of the message."""
 
 
-def read_submit_objects(root: Element, *, mime_type: str) -> list[SubmittedDocument]:
-    """The documents of this media type that are submitted, in their order.
+def read_submit_objects(root: Element, *, mime_types: frozenset[str]) -> list[SubmittedDocument]:
+    """The documents of these media types that are submitted, in their order.
 
     Others, such as the signature of a submission set, are passed over.
 
@@ -59,7 +59,7 @@ def read_submit_objects(root: Element, *, mime_type: str) -> list[SubmittedDocum
     found = [
         _Described(one)
         for one in objects.iterfind("rim:ExtrinsicObject", _NAMESPACES)
-        if one.get("mimeType", "").strip() == mime_type
+        if one.get("mimeType", "").strip() in mime_types
     ]
     if len(found) > DOCUMENTS_MAX:
         raise InvalidValue(f"the metadata describes more than {DOCUMENTS_MAX} documents")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 
-from indexer.client.xdm import read_metadata, write_metadata
+from indexer.client.xdm import MANIFEST_MIME_TYPES, read_metadata, write_metadata
 from indexer.contract.document import Identifier, Organisation, PatientTraits, Person, Submission
 from indexer.contract.errors import InvalidValue
 from indexer.wire.ebrim import submit_objects_request
@@ -47,7 +47,9 @@ def test_the_same_submission_gives_the_same_bytes() -> None:
 def test_what_is_replaced_is_told_by_an_association() -> None:
     submission = a_submission(replaces="0b6a8ba5-1a4f-4f6c-8f3e-0d1f0a1b2c3d")
 
-    [found] = read_submit_objects(submit_objects_request(submission), mime_type="application/dicom")
+    [found] = read_submit_objects(
+        submit_objects_request(submission), mime_types=MANIFEST_MIME_TYPES
+    )
 
     assert found.submission == submitted(submission)
 

@@ -1,0 +1,194 @@
+"""Puts together what goes in and out in files, while no gateway is at work in the data folder."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Protocol
+from uuid import uuid4
+
+from gateway.app.parts import MIB, Parts, milliseconds, open_parts
+from gateway.app.program import choose_policy
+from gateway.clock import system_clock
+from gateway.errors import Conflict, InvalidRequest, StorageUnavailable
+from gateway.intake.assembler import Assembler
+from gateway.intake.instances import InstanceIntake
+from gateway.intake.media_door import MediaDoor
+from gateway.media.journal import ImportJournal
+from gateway.media.survey import Survey, look_over
+from gateway.media.tally import Fate, Outcome
+from gateway.media.tree import MediaFile, MediaTree, PassedOver, open_medium
+from gateway.media.writing import writer_to
+from gateway.media.xdm import is_metadata, is_part, read_pointers
+from gateway.publication.export import PointerExport, Wanted
+from gateway.publication.latest import LatestPointers
+from gateway.publication.takeover import PointerTakeover
+from gateway.settings import Settings
+from indexer.client.xdm import read_metadata, write_metadata
+from indexer.contract.document import Organisation
+
+TOGETHER: Final = 4
+"""Files on their way in at once: the disk makes several durable in the time of one."""
+
+
+class Onlooker(Protocol):
+    """Whoever is told how it goes."""
+
+    def begin(self, total: int) -> None:
+        """So many entries are to be looked at."""
+
+    def advance(self) -> None:
+        """One more is done."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """What became of a file, or of a pointer that one describes."""
+
+
+async def import_medium(settings: Settings, path: Path, onlooker: Onlooker) -> None:
+    """Take in a folder or an archive: DICOM instances, and pointers of another gateway.
+
+    May be broken off anywhere and begun again: what is in is passed over.
+
+    Args:
+        path: of the medium, absolute: it is resumed under the same.
+        onlooker: told of each file but the parts of an XDM archive, of each pointer, and of what
+            a DICOMDIR lists and is not there.
+
+    Raises:
+        InvalidRequest: the medium cannot be opened, or holds more than is read.
+        Conflict: a gateway is at work in the data folder.
+        StorageUnavailable: the disk or the database takes nothing more.
+    """
+    async with _stopped_gateway(settings) as parts:
+        with closing(await asyncio.to_thread(open_medium, path)) as tree:
+            survey = await asyncio.to_thread(look_over, tree)
+            onlooker.begin(survey.entries)
+            for outcome in survey.outcomes:
+                onlooker.tell(outcome)
+            with ImportJournal(settings.data_dir / "imports", str(path)) as journal:
+                await _Import(parts, tree, survey, journal).run(onlooker)
+
+
+async def export_pointers(settings: Settings, to: Path, wanted: Wanted, onlooker: Onlooker) -> int:
+    """Write the pointers that are out as an XDM archive; how many were written.
+
+    Args:
+        to: a folder, or an archive where its name ends in .zip; nothing may be there yet.
+
+    Raises:
+        Conflict: something is there already, or a gateway is at work in the data folder.
+        StorageUnavailable: the database cannot be read.
+        UnreadableRecord: another version of the program wrote a pointer.
+        OSError: the disk does not take the archive.
+    """
+    async with _stopped_gateway(settings) as parts:
+        export = PointerExport(
+            parts.database,
+            parts.studies,
+            LatestPointers(parts.database.dialect),
+            write_metadata=lambda submission, uri: write_metadata(submission, uri=uri),
+            sender=Organisation(number=settings.organisation_id, name=settings.organisation_name),
+            application=f"drim-gateway {version('drim-gateway')}",
+        )
+        onlooker.begin(await export.count())
+        with writer_to(to) as writer:
+            return await export.write(writer, wanted, on_read=onlooker.advance)
+
+
+class _Import:
+    """One medium on its way in."""
+
+    def __init__(
+        self, parts: Parts, tree: MediaTree, survey: Survey, journal: ImportJournal
+    ) -> None:
+        self._tree = tree
+        self._survey = survey
+        settings = parts.settings
+        assembler = Assembler(
+            parts.database,
+            parts.studies,
+            parts.objects,
+            clock=parts.clock,
+            settle_ms=milliseconds(settings.study_settle_s),
+            on_news=lambda: None,  # nobody looks at studies now: they are due at the next start
+        )
+        self._door = MediaDoor(
+            InstanceIntake(assembler, parts.objects),
+            parts.objects,
+            tree,
+            journal,
+            instance_bytes_max=settings.instance_mib_max * MIB,
+        )
+        self._takeover = PointerTakeover(
+            parts.database,
+            parts.studies,
+            parts.standings,
+            parts.outbox,
+            LatestPointers(parts.database.dialect),
+            pacs=settings.pacs[0].ae_title if settings.pacs else "",
+            submission_id=lambda: uuid4().hex,
+            clock=parts.clock,
+        )
+
+    async def run(self, onlooker: Onlooker) -> None:
+        """Take in all of it, several files at once."""
+        entries = self._tree.walk()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(TOGETHER):
+                    tasks.create_task(self._take_some(entries, onlooker))
+        except* StorageUnavailable as failed:
+            raise failed.exceptions[0] from None
+
+    async def _take_some(
+        self, entries: Iterator[MediaFile | PassedOver], onlooker: Onlooker
+    ) -> None:
+        for entry in entries:
+            for outcome in await self._take(entry):
+                onlooker.tell(outcome)
+            onlooker.advance()
+
+    async def _take(self, entry: MediaFile | PassedOver) -> list[Outcome]:
+        name = entry.name
+        if isinstance(entry, PassedOver):
+            fate = Fate.FAILED if entry.is_lost else Fate.SKIPPED
+            return [Outcome(name=name, fate=fate, reason=entry.reason)]
+        if is_metadata(name):
+            return await self._take_over(entry)
+        if is_part(name, self._survey.archives):
+            return []
+        return [await self._door.take(entry)]
+
+    async def _take_over(self, metadata: MediaFile) -> list[Outcome]:
+        outcomes = []
+        try:
+            pointers = await asyncio.to_thread(read_pointers, self._tree, metadata, read_metadata)
+            for pointer in pointers:
+                fate, reason = await self._takeover.take(pointer)
+                outcomes.append(Outcome(name=metadata.name, fate=fate, reason=reason))
+        except InvalidRequest as error:
+            failed = Outcome(name=metadata.name, fate=Fate.FAILED, reason=str(error))
+            outcomes.append(failed)
+        return outcomes
+
+
+@asynccontextmanager
+async def _stopped_gateway(settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of a gateway that does not run.
+
+    Raises:
+        Conflict: one does.
+    """
+    async with AsyncExitStack() as stack:
+        policy = choose_policy(settings, open_access=False)
+        try:
+            parts = await open_parts(stack, settings, policy, system_clock)
+        except StorageUnavailable as error:
+            if isinstance(error.__cause__, BlockingIOError):
+                raise Conflict(
+                    f"a gateway is at work in {settings.data_dir}: stop it, "
+                    "or send it the images by C-STORE or STOW-RS"
+                ) from None
+            raise
+        yield parts

@@ -1,0 +1,1 @@
+"""Kit: folders and archives by which exams and pointers come and go without a network."""

@@ -1,0 +1,315 @@
+"""Reads a folder or a zip archive that somebody brought, without trusting it.
+
+Nothing is ever extracted to a name that the medium chose, so no name can lead out of it. Links
+and devices are not followed, and what an archive holds is bounded before it is read.
+"""
+
+import os
+import re
+import stat
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Protocol, Self
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from gateway.errors import InvalidRequest
+
+FILES_MAX: Final = 1_000_000
+"""Files of one medium."""
+DEPTH_MAX: Final = 32
+"""Folders within folders."""
+NAME_LENGTH_MAX: Final = 1024  # characters, from the root of the medium
+HEAD_BYTES: Final = 64 * 1024
+"""The first chunk of a file: enough to tell what it is."""
+CHUNK_BYTES: Final = 1024 * 1024
+RATIO_MAX: Final = 200
+"""How many times its own size an archive may hold; images compress some 3 times, empty ones 100."""
+RATIO_FREE_BYTES: Final = 2**30
+"""What an archive may hold whatever its own size."""
+DIRECTORY_BYTES_MAX: Final = 32 * 2**20
+"""Table of contents of an archive: some 100 bytes a file, five times that in memory."""
+
+_END_RECORD: Final = b"PK\x05\x06"
+_END_RECORD_64: Final = b"PK\x06\x06"
+_LOCATOR_64_BYTES: Final = 20
+_END_BYTES_MAX: Final = 22 + 65_535 + _LOCATOR_64_BYTES  # with the longest comment
+_ENCRYPTED: Final = 0x1
+_LINK: Final = "a link or a device"
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """A file of a medium. `name` is its path from the root; it may name a patient."""
+
+    name: str
+    size_bytes: int
+    mark: int
+    """Changes with the content: time of the last change in nanoseconds, or a CRC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """What lies on a medium and is not read, and why."""
+
+    name: str
+    reason: str
+    is_lost: bool = True
+    """It may have held something; links and devices cannot."""
+
+
+class MediaTree(Protocol):
+    """The files of a medium. Its methods block: they are for threads."""
+
+    def walk(self) -> Iterator[MediaFile | PassedOver]:
+        """Everything that lies on it, in the order of the names.
+
+        Raises:
+            InvalidRequest: it holds more than is read.
+        """
+
+    def find(self, name: str) -> MediaFile | None:
+        """The file of this name, upper and lower case alike, as media mix them."""
+
+    def chunks(self, file: MediaFile) -> Generator[bytes]:
+        """Its content: at most HEAD_BYTES, then CHUNK_BYTES at a time.
+
+        Raises:
+            InvalidRequest: it cannot be read, or is longer than it was said to be.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def open_medium(path: Path) -> MediaTree:
+    """The medium at a path.
+
+    Raises:
+        InvalidRequest: there is no folder or zip archive, or one that cannot be opened safely.
+    """
+    if path.is_dir():
+        return FolderTree(path)
+    try:
+        return ZipTree.open(path)
+    except InvalidRequest:
+        raise
+    except (OSError, BadZipFile, NotImplementedError, ValueError):
+        raise InvalidRequest("not a folder or a zip archive that can be read") from None
+
+
+def read_whole(tree: MediaTree, file: MediaFile, *, bytes_max: int) -> bytes:
+    """A short file.
+
+    Raises:
+        InvalidRequest: it is longer than `bytes_max`, or cannot be read.
+    """
+    if file.size_bytes > bytes_max:
+        raise InvalidRequest(f"longer than {bytes_max} bytes")
+    return b"".join(tree.chunks(file))
+
+
+class FolderTree:
+    """A folder with all that lies below it, links apart."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def walk(self) -> Iterator[MediaFile | PassedOver]:
+        """See `MediaTree`."""
+        for number, found in enumerate(self._below(self._root, "", depth=1)):
+            if number >= FILES_MAX:
+                raise InvalidRequest(f"more than {FILES_MAX} files")
+            yield found
+
+    def find(self, name: str) -> MediaFile | None:
+        """See `MediaTree`."""
+        place, prefix = self._root, ""
+        for part in name.split("/"):
+            with _readable(), os.scandir(place) as entries:
+                found = min(
+                    (one.name for one in entries if one.name.upper() == part.upper()),
+                    key=lambda one: (one != part, one),
+                    default=None,
+                )
+            if found is None or (place / found).is_symlink():
+                return None
+            place, prefix = place / found, f"{prefix}{found}/"
+        status = place.lstat()
+        return _file(prefix[:-1], status) if stat.S_ISREG(status.st_mode) else None
+
+    def chunks(self, file: MediaFile) -> Generator[bytes]:
+        """See `MediaTree`."""
+        with _readable():
+            # Not blocking: what was a file may be a pipe by now, which nobody need ever write to.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(self._root / file.name, flags)
+        with os.fdopen(descriptor, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidRequest("not a file")
+            yield from _chunks(opened, file.size_bytes)
+
+    def close(self) -> None:
+        """See `MediaTree`."""
+
+    def _below(self, folder: Path, prefix: str, *, depth: int) -> Iterator[MediaFile | PassedOver]:
+        if depth > DEPTH_MAX:
+            yield PassedOver(name=prefix, reason=f"more than {DEPTH_MAX} folders deep")
+            return
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda one: one.name)
+        except OSError:
+            yield PassedOver(name=prefix, reason="a folder that cannot be read")
+            return
+        for entry in listed:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._below(folder / entry.name, f"{name}/", depth=depth + 1)
+            elif entry.is_file(follow_symlinks=False):
+                yield _file(name, entry.stat(follow_symlinks=False))
+            else:
+                yield PassedOver(name=name, reason=_LINK, is_lost=False)
+
+
+class ZipTree:
+    """A zip archive. Archives within it are not opened."""
+
+    def __init__(self, archive: ZipFile, archive_bytes: int) -> None:
+        """For `open`."""
+        self._archive = archive
+        self._archive_bytes = archive_bytes
+        self._members: dict[str, ZipInfo] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an archive.
+
+        Raises:
+            InvalidRequest: it holds more than its own size can honestly hold, or too many files.
+            OSError, BadZipFile: it is none.
+        """
+        _check_directory(path)
+        archive = ZipFile(path)
+        tree = cls(archive, path.stat().st_size)
+        try:
+            tree._list()
+        except InvalidRequest:
+            archive.close()
+            raise
+        return tree
+
+    def walk(self) -> Iterator[MediaFile | PassedOver]:
+        """See `MediaTree`."""
+        for member in sorted(self._archive.infolist(), key=lambda one: one.filename):
+            if member.is_dir():
+                continue
+            name, reason = member.filename, _unreadable(member)
+            if not reason and self._members[name.upper()] is not member:
+                reason = "its name comes twice"
+            if reason:
+                yield PassedOver(name=name, reason=reason, is_lost=reason != _LINK)
+            else:
+                yield _member(member)
+
+    def find(self, name: str) -> MediaFile | None:
+        """See `MediaTree`."""
+        member = self._members.get(name.upper())
+        return None if member is None else _member(member)
+
+    def chunks(self, file: MediaFile) -> Generator[bytes]:
+        """See `MediaTree`."""
+        with _readable(), self._archive.open(self._members[file.name.upper()]) as opened:
+            yield from _chunks(opened, file.size_bytes)
+
+    def close(self) -> None:
+        """See `MediaTree`."""
+        self._archive.close()
+
+    def _list(self) -> None:
+        members = self._archive.infolist()
+        if len(members) > FILES_MAX:
+            raise InvalidRequest(f"more than {FILES_MAX} files")
+        total_bytes = sum(one.file_size for one in members)
+        if total_bytes > max(RATIO_FREE_BYTES, RATIO_MAX * self._archive_bytes):
+            raise InvalidRequest(f"the archive holds more than {RATIO_MAX} times its own size")
+        for one in members:
+            if not one.is_dir() and not _unreadable(one):
+                self._members.setdefault(one.filename.upper(), one)
+
+
+def _file(name: str, status: os.stat_result) -> MediaFile:
+    return MediaFile(name=name, size_bytes=status.st_size, mark=status.st_mtime_ns)
+
+
+def _member(member: ZipInfo) -> MediaFile:
+    return MediaFile(name=member.filename, size_bytes=member.file_size, mark=member.CRC)
+
+
+def _unreadable(member: ZipInfo) -> str:
+    """Why a member is not read; empty where it is."""
+    name, kind = member.filename, stat.S_IFMT(member.external_attr >> 16)
+    parts = name.split("/")
+    if _UNSAFE.search(name) or len(name) > NAME_LENGTH_MAX or {"", ".", ".."}.intersection(parts):
+        return "its name leads elsewhere"
+    if len(parts) > DEPTH_MAX:
+        return f"more than {DEPTH_MAX} folders deep"
+    if kind not in (0, stat.S_IFREG):
+        return _LINK
+    if member.flag_bits & _ENCRYPTED:
+        return "encrypted"
+    if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        return "compressed by a method that is not read"
+    return ""
+
+
+def _check_directory(path: Path) -> None:
+    """Refuse an archive whose table of contents alone would fill the memory.
+
+    Raises:
+        InvalidRequest: it is longer than DIRECTORY_BYTES_MAX.
+        OSError, BadZipFile: it is none.
+    """
+    with path.open("rb") as file:
+        size_bytes = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size_bytes - _END_BYTES_MAX))
+        end = file.read(_END_BYTES_MAX)
+        at = end.rfind(_END_RECORD)
+        if at < 0:
+            raise BadZipFile
+        directory_bytes = int.from_bytes(end[at + 12 : at + 16], "little")
+        locator = end[max(0, at - _LOCATOR_64_BYTES) : at]
+        if locator.startswith(b"PK\x06\x07"):
+            file.seek(int.from_bytes(locator[8:16], "little"))
+            record = file.read(56)
+            if not record.startswith(_END_RECORD_64):
+                raise BadZipFile
+            directory_bytes = int.from_bytes(record[40:48], "little")
+    if directory_bytes > DIRECTORY_BYTES_MAX:
+        raise InvalidRequest(f"its table of contents is longer than {DIRECTORY_BYTES_MAX} bytes")
+
+
+def _chunks(opened: IO[bytes], size_bytes: int) -> Iterator[bytes]:
+    """What is read, which must be as much as was told before."""
+    left, wanted = size_bytes, HEAD_BYTES
+    with _readable():
+        while chunk := opened.read(wanted):
+            left -= len(chunk)
+            if left < 0:
+                break
+            yield chunk
+            wanted = CHUNK_BYTES
+    if left:
+        raise InvalidRequest("its size is not what it was said to be")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Have what breaks on damaged media be ours. A damaged name must not reach a message."""
+    try:
+        yield
+    except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+        raise InvalidRequest("it cannot be read") from None

@@ -1,0 +1,130 @@
+"""Writes the pointers that are out as an XDM archive, for a centre that changes its gateway.
+
+The archive depends on what is published alone: the same pointers give the same bytes, whenever
+they are written. It is written study by study, so its size costs no memory.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Final
+
+from gateway.catalogue.studies import Studies
+from gateway.errors import Conflict
+from gateway.media.writing import MediaWriter
+from gateway.media.xdm import (
+    SETS_MAX,
+    MediaPointer,
+    WriteMetadata,
+    cover_files,
+    month_of,
+    pointer_files,
+)
+from gateway.model.speaking import reports_in_force
+from gateway.publication.latest import LatestPointers
+from gateway.storage.database import Database, Transaction
+from indexer.contract.document import Organisation, Submission
+from indexer.contract.identifiers import Uid
+
+PAGE: Final = 50
+"""Pointers read at once; a manifest takes some 200 bytes an instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which pointers are to be written."""
+
+    studies: Collection[str] = ()
+    """Their studies; all if none is named."""
+    since: date | None = None
+    """Day, in UTC, before which a manifest must not have been made."""
+
+    def includes(self, study: Uid, submission: Submission) -> bool:
+        """Whether this pointer is wanted."""
+        if self.studies and study not in self.studies:
+            return False
+        return self.since is None or submission.entry.created_at.date() >= self.since
+
+
+class PointerExport:
+    """Writes pointers.
+
+    Args:
+        sender: the centre, for the person who opens the archive.
+        application: name and version of the program, for the same.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        studies: Studies,
+        latest: LatestPointers,
+        *,
+        write_metadata: WriteMetadata,
+        sender: Organisation,
+        application: str,
+    ) -> None:
+        self._database = database
+        self._studies = studies
+        self._latest = latest
+        self._write_metadata = write_metadata
+        self._sender = sender
+        self._application = application
+
+    async def count(self) -> int:
+        """How many pointers are out."""
+        return await self._database.read(self._latest.count)
+
+    async def write(
+        self, writer: MediaWriter, wanted: Wanted, *, on_read: Callable[[], None]
+    ) -> int:
+        """Write the pointers that are wanted; how many there are.
+
+        Args:
+            on_read: called for each pointer that is out, be it wanted or not.
+
+        Raises:
+            Conflict: a month has more pointers than one archive can name.
+            UnreadableRecord: another version of the program wrote one.
+            OSError: the disk does not take it.
+        """
+        by_month: Counter[str] = Counter()
+        async for study, submission in self._pointers():
+            on_read()
+            if not wanted.includes(study, submission):
+                continue
+            report_id = await self._database.read(partial(self._report_id, study=study))
+            pointer = MediaPointer(submission=submission, report_id=report_id)
+            month = month_of(pointer)
+            by_month[month] += 1
+            if by_month[month] > SETS_MAX:
+                raise Conflict(f"more than {SETS_MAX} pointers were made in one month")
+            for name, data in pointer_files(pointer, by_month[month], self._write_metadata):
+                writer.add(name, data)
+        for month, pointers in sorted(by_month.items()):
+            covers = cover_files(
+                month, pointers=pointers, sender=self._sender, application=self._application
+            )
+            for name, data in covers:
+                writer.add(name, data)
+        return by_month.total()
+
+    async def _pointers(self) -> AsyncIterator[tuple[Uid, Submission]]:
+        """Every pointer that is out, in the order of their studies' UIDs."""
+        after = ""
+        while page := await self._database.read(
+            partial(self._latest.page, after=after, count_max=PAGE)
+        ):
+            for one in page:
+                yield one
+            after = page[-1][0]
+
+    async def _report_id(self, tx: Transaction, *, study: Uid) -> str:
+        """The report that governs the study, else the one that came with its pointer."""
+        snapshot = await self._studies.snapshot(tx, study)
+        reports = reports_in_force(snapshot) if snapshot is not None else []
+        if reports:
+            return reports[-1].document_id
+        return await self._latest.report_taken_over(tx, study)
