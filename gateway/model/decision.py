@@ -119,6 +119,8 @@ class Wait:
     until_ms: int | None = None
     reason: str = ""
     """For operators, where the code does not tell all."""
+    asked_s: float | None = None
+    """How long whoever is waited for asks to be left alone, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,8 @@ class Publisher:
             except PacsUnavailable as error:
                 reason = str(error)
                 log.warning("pacs_not_asked", extra={"looks": standing.looks, "reason": reason})
-                decision = Wait(code=WaitFor.PACS, reason=reason)
+                asked_s = error.retry_after_s
+                decision = Wait(code=WaitFor.PACS, reason=reason, asked_s=asked_s)
             except PacsAnswerUnreadable as error:
                 code = SetAsideCode.PACS_ANSWER_UNREADABLE
                 decision = SetAside(code=code, reason=str(error))
@@ -186,7 +187,7 @@ class Publisher:
         due_at_ms, since_ms = wait.until_ms, snapshot.waiting_since_ms
         asks = wait.code is WaitFor.PACS or (wait.code is WaitFor.IMAGES and self._policy.has_pacs)
         if asks:
-            delay_s = retry_delay_s(standing.looks + 1, asked_s=None, draw=self._draw())
+            delay_s = retry_delay_s(standing.looks + 1, asked_s=wait.asked_s, draw=self._draw())
             again_at_ms = now_ms + int(delay_s * 1000)
             due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
         if wait.code is WaitFor.IMAGES and since_ms is None:
