@@ -1,6 +1,7 @@
 """From a RIS's socket to the news of a study, and back to the acknowledgement."""
 
 import asyncio
+import base64
 import logging
 
 import pytest
@@ -10,7 +11,7 @@ from gateway.hl7.frames import END, START
 from gateway.hl7.message import Message, decode
 from gateway.hl7.mllp import MllpServer
 from gateway.intake.hl7_door import Hl7Door
-from gateway.model.notification import PatientTold, ReportReceived
+from gateway.model.notification import OrderReceived, PatientTold, ReportReceived
 from tests.support.hl7_messages import Told, a_merge, an_mdm, an_omi, an_orm
 from tests.support.peers import shared_data
 from tests.support.reports import INS, PARIS, STUDY, a_cda, a_report
@@ -176,16 +177,23 @@ async def test_each_of_the_demonstrators_faults_is_a_reason(healed, code) -> Non
     assert ack.segments("ERR")[0].text(3) == code
 
 
-async def test_the_agencys_shape_of_message_is_accepted_with_its_cda() -> None:
-    data = shared_data() / "ans"
-    section = (data / "hl7-shape.md").read_text().partition("## Example ORU (new)")[2]
-    cda = (data / "CDA" / AGENCY_CDA).read_bytes()
-    message = a_report(cda=cda)
-    shape = section.split("```")[1].strip().encode()
-    document = message.partition(b"^Base64^")[2].partition(b"|")[0]
+def an_example(title: str) -> str:
+    """One of the agency's messages, in the PID that they share."""
+    text = (shared_data() / "ans" / "hl7-shape.md").read_text()
+    shape = text.partition(f"## Example {title}")[2].split("```")[1].strip()
+    pid = next(line for line in text.splitlines() if line.startswith("PID|"))
+    return shape if "\nPID|" in shape else shape.replace("\nORC|", f"\n{pid}\nORC|")
+
+
+def with_cda(shape: str) -> bytes:
+    cda = (shared_data() / "ans" / "CDA" / AGENCY_CDA).read_bytes()
+    return shape.replace("<BASE64_CDA>", base64.b64encode(cda).decode()).encode()
+
+
+async def test_the_agencys_report_is_accepted_with_its_cda() -> None:
     receiver = Told()
 
-    ack = await answer_of(receiver, shape.replace(b"<BASE64_CDA>", document))
+    ack = await answer_of(receiver, with_cda(an_example("ORU")))
 
     assert msa_of(ack)[0] == "AA"
     [news] = receiver.news
@@ -193,3 +201,31 @@ async def test_the_agencys_shape_of_message_is_accepted_with_its_cda() -> None:
     assert len(news.report.studies) == 3
     # The example's PID and the sample CDA are about two people: kept, and for others to judge.
     assert news.report.announced.ins != news.report.patient.ins
+
+
+async def test_the_agencys_replacement_is_accepted_once_it_names_its_cda() -> None:
+    receiver = Told()
+    message = with_cda(an_example("MDM"))
+    named = message.replace(b"1.2.250.1.213.4.5.4.90012", b"1.2.250.1.213.1.1.1.45.2")
+
+    refused, accepted = await answer_of(receiver, message), await answer_of(receiver, named)
+
+    assert refused.segments("ERR")[0].text(2) == "TXA"
+    assert msa_of(accepted)[0] == "AA"
+    [news] = receiver.news
+    assert isinstance(news, ReportReceived)
+    assert news.report.status == "C"
+    assert "1.2.250.1.213.4.5.4.9001" in news.report.replaces
+
+
+async def test_the_agencys_deleted_exam_is_a_cancelled_order_for_its_study() -> None:
+    receiver = Told()
+
+    ack = await answer_of(receiver, an_example("OMI").encode())
+
+    assert msa_of(ack)[0] == "AA"
+    [news] = receiver.news
+    assert isinstance(news, OrderReceived)
+    assert (news.order.control, news.order.exam_changed) == ("CA", True)
+    assert news.order.studies == ("1.2.250.1.213.4.5.2.1.9001",)
+    assert [one.value for one in news.order.accessions] == ["ACN9001"]
