@@ -23,6 +23,10 @@ class Mismatch(InvalidRequest):
     """The data set is not what its sender said that it would be."""
 
 
+class OtherInstance(Mismatch):
+    """The data set is another instance."""
+
+
 class OtherClass(Mismatch):
     """The data set is of another SOP class."""
 
@@ -91,7 +95,7 @@ class InstanceIntake:
 
 def _check(header: Header, arrived: SpooledInstance) -> None:
     if header.image.instance != arrived.instance:
-        raise Mismatch("the data set is not the instance that its sender names")
+        raise OtherInstance("the data set is not the instance that its sender names")
     if header.image.sop_class != arrived.sop_class:
         raise OtherClass("the data set is not of the class that its sender names")
     if arrived.study not in (None, header.study):

@@ -4,20 +4,30 @@ Each part of the body is one Part 10 file. It goes to the spool as it comes, is 
 soon as it is whole, and fails alone: what came before it, and what comes after, is taken.
 """
 
+import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from gateway.catalogue.header import Header, read_header
 from gateway.dicomweb.multipart_reader import ContentType, MultipartReader, PartBegins, PartEnds
 from gateway.dicomweb.negotiation import DICOM
 from gateway.dicomweb.store_response import Failed, FailureReason, Outcome, Stored
 from gateway.dimse.negotiation import STORAGE, transfer_syntaxes
 from gateway.dimse.spool import NoRoom, SpoolFile, file_header
 from gateway.errors import GatewayError, InvalidRequest, Unavailable
-from gateway.intake.instances import InstanceIntake, Mismatch, OtherStudy, SpooledInstance
+from gateway.intake.instances import (
+    InstanceIntake,
+    Mismatch,
+    OtherInstance,
+    OtherStudy,
+    SpooledInstance,
+)
 from gateway.intake.part10 import FileHead, FileMeta
 from indexer.contract.identifiers import Uid
 
@@ -29,6 +39,8 @@ BODIES_MAX: Final = 16
 """Bodies that are taken in at once; each holds up to some mebibytes in memory."""
 BUSY_RETRY_S: Final = 5.0
 _THREADS: Final = 4
+_COPIED_BYTES: Final = 2**20
+"""Of a file, read at once."""
 
 
 class TooLong(InvalidRequest):
@@ -160,6 +172,7 @@ class _Arrival:
         self._head = FileHead()
         self._meta: FileMeta | None = None
         self._file: SpoolFile | None = None
+        self._renamed: SpoolFile | None = None
         self._failed: Failed | None = None
 
     async def write(self, data: memoryview) -> None:
@@ -181,8 +194,9 @@ class _Arrival:
 
     def discard(self) -> None:
         """Remove from the spool what was not taken."""
-        if self._file is not None:
-            self._file.discard()
+        for file in (self._file, self._renamed):
+            if file is not None:
+                file.discard()
 
     async def _write(self, data: memoryview) -> None:
         if self._content_type.kind not in ("", DICOM):
@@ -216,25 +230,43 @@ class _Arrival:
             raise InvalidRequest("the part is no DICOM file: it ends within its head")
         try:
             await self._file.finish()
+            header = await self._take_as_named(self._file, self._meta)
         except NoRoom:
             raise self._no_room(self._file) from None
-        header = await self._intake.take(
-            SpooledInstance(
-                path=self._file.path,
-                sop_class=self._meta.sop_class,
-                instance=self._meta.instance,
-                transfer_syntax=self._meta.transfer_syntax,
-                digest_sha256=self._file.digest_sha256,
-                size_bytes=self._file.size_bytes,
-                study=self._study,
-            )
-        )
         image = header.image
         return Stored(
             study=header.study,
             series=image.series,
             instance=image.instance,
             sop_class=image.sop_class,
+        )
+
+    async def _take_as_named(self, file: SpoolFile, meta: FileMeta) -> Header:
+        """Software that hides who a patient is gives a data set new UIDs, and often leaves the old
+        one in the file meta information. The data set is right; what is kept says as it does."""
+        try:
+            return await self._intake.take(self._spooled(file, meta))
+        except OtherInstance:
+            own = await asyncio.to_thread(read_header, file.path)
+        renamed = self._meta = replace(meta, instance=own.image.instance)
+        copy = self._renamed = self._open(renamed)
+        loop, at = asyncio.get_running_loop(), -file.size_bytes
+        while at < 0:
+            chunk = await loop.run_in_executor(self._threads, _read_from_end, file.path, at)
+            await copy.write(memoryview(chunk))
+            at += len(chunk)
+        await copy.finish()
+        return await self._intake.take(self._spooled(copy, renamed))
+
+    def _spooled(self, file: SpoolFile, meta: FileMeta) -> SpooledInstance:
+        return SpooledInstance(
+            path=file.path,
+            sop_class=meta.sop_class,
+            instance=meta.instance,
+            transfer_syntax=meta.transfer_syntax,
+            digest_sha256=file.digest_sha256,
+            size_bytes=file.size_bytes,
+            study=self._study,
         )
 
     def _no_room(self, file: SpoolFile) -> GatewayError:
@@ -257,3 +289,10 @@ class _Arrival:
             sop_class=self._meta.sop_class if self._meta else None,
         )
         return self._failed
+
+
+def _read_from_end(path: Path, at: int) -> bytes:
+    """Some of a file, from so many bytes before its end."""
+    with path.open("rb") as file:
+        file.seek(at, os.SEEK_END)
+        return file.read(_COPIED_BYTES)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 
@@ -13,10 +14,26 @@ from dicomweb_client.api import DICOMwebClient
 from simulators.digest import digest_of
 from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, published
-from tests.interop.wire import AS_STORED, asked, segment, told
+from tests.interop.wire import ANSWER_WITHIN_S, AS_STORED, Answer, asked, segment, told
+from tests.support.peers import shared_data
+from tests.support.program import HOST
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
 
 PLUGIN = "libOrthancDicomWeb.so"
+REFUSED = {
+    "HTJ2KLossless_08_RGB.dcm",
+    "HTJ2K_08_RGB.dcm",
+    "JLSL_08_07_0_1F.dcm",
+    "JLSL_16_15_1_1F.dcm",
+    "JLSL_RGB_ILV0.dcm",
+    "JLSL_RGB_ILV1.dcm",
+    "JLSL_RGB_ILV2.dcm",
+    "JLSN_RGB_ILV0.dcm",
+    "JPEGLosslessP14SV1_1s_1f_u_16_16.dcm",
+    "OT-PAL-8-face.dcm",
+    "bad_sequence.dcm",
+}
+"""Files without a series, with one that is no UID, or without the head of a Part 10 file."""
 SERVER = {"HasDelete": False, "ChunkedTransfers": True}
 
 
@@ -72,6 +89,44 @@ def test_dicomweb_client_is_told_what_is_not_stored(open_gateway: Gateway, tmp_p
     assert stored.ReferencedSOPInstanceUID == datasets[0].SOPInstanceUID
     assert failed.ReferencedSOPInstanceUID == datasets[1].SOPInstanceUID
     assert failed.FailureReason == 0xA901
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # some are broken on purpose
+def test_every_file_that_others_published_comes_back_or_is_refused_for_its_fault(
+    open_gateway: Gateway,
+) -> None:
+    folder = shared_data() / "dicom"
+    refused, differing, seen = {}, [], set()
+    for path in sorted(one for one in folder.rglob("*.dcm")):
+        answer = pushed(open_gateway, path.read_bytes())
+        if answer.status != 200:
+            refused[path.name] = answer.status
+            continue
+        sent = Instance.of(path.read_bytes())
+        if sent.sop_instance in seen:
+            continue
+        seen.add(sent.sop_instance)
+        came = asked(open_gateway.http, f"/dicom-web{sent.address}", accept=AS_STORED)
+        [(_kind, content)] = came.parts
+        if Instance.of(content).digest != sent.digest:
+            differing.append(path.name)
+
+    assert refused == dict.fromkeys(REFUSED, 409)
+    assert differing == []
+    assert len(seen) > 100
+
+
+def pushed(gateway: Gateway, file: bytes) -> Answer:
+    """The answer to a Store transaction of one file."""
+    connection = HTTPConnection(HOST, gateway.http, timeout=ANSWER_WITHIN_S)
+    body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + file + b"\r\n--b--\r\n"
+    try:
+        headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+        connection.request("POST", "/dicom-web/studies", body=body, headers=headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.getheader("Content-Type", ""), response.read())
+    finally:
+        connection.close()
 
 
 @pytest.fixture(scope="module")

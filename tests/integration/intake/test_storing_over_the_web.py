@@ -119,8 +119,6 @@ def faulty(fault: str) -> bytes:
     match fault:
         case "another study":
             return file_of(a_slice(2, StudyInstanceUID="1.2.3"))
-        case "another instance than its head names":
-            return whole.replace(SECOND.encode(), THIRD.encode(), 1)
         case "another class than its head names":
             return whole.replace(b"5.1.4.1.1.2\0", b"5.1.4.1.1.4\0", 1)
         case "a class that is not stored":
@@ -138,7 +136,6 @@ def faulty(fault: str) -> bytes:
     "fault, status, reason",
     [
         ("another study", 409, OTHER_STUDY),
-        ("another instance than its head names", 409, NO_MATCH),
         ("another class than its head names", 409, NO_MATCH),
         ("a class that is not stored", 409, NO_CLASS),
         ("a transfer syntax that nobody knows", 409, NO_SYNTAX),
@@ -155,6 +152,23 @@ async def test_an_instance_is_refused_with_its_reason_and_leaves_nothing(
     assert (alone.status, alone.stored) == (status, [])
     assert [one for _, one in alone.failed] == [reason]
     assert (among.status, among.stored, among.failed) == (202, [FIRST], alone.failed)
+    assert len(doors.objects) == 1
+    assert doors.spooled == []
+
+
+async def test_an_instance_that_its_head_misnames_is_kept_under_its_own_name(
+    doors: WebDoors,
+) -> None:
+    whole = file_of(a_slice(2, PixelData=bytes(90_000)))
+
+    answer = await doors.push(whole.replace(SECOND.encode(), THIRD.encode(), 1))
+    again = await doors.push(whole)
+
+    assert (answer.status, answer.stored) == (200, [SECOND])
+    assert again.stored == [SECOND]
+    [kept] = (await doors.held()).values()
+    assert THIRD.encode() not in kept
+    assert kept.endswith(whole[whole.index(b"\x08\0\x05\0CS") :])
     assert len(doors.objects) == 1
     assert doors.spooled == []
 
