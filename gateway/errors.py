@@ -9,6 +9,7 @@
     ├── Conflict             nothing: what is here does not fit together
     ├── Unavailable          try again, after `retry_after_s`
     │   ├── PacsUnavailable
+    │   │   ├── PacsUnreachable  there is no connection to it
     │   │   ├── PacsBusy         with what it was asked before, for others
     │   │   └── PacsRefused      it answered, with a status that says no
     │   └── StorageUnavailable
@@ -59,6 +60,10 @@ class Unavailable(GatewayError):
 
 class PacsUnavailable(Unavailable):
     """The PACS does not answer, or broke off."""
+
+
+class PacsUnreachable(PacsUnavailable):
+    """There is no connection to the PACS."""
 
 
 class PacsBusy(PacsUnavailable):

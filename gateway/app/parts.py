@@ -1,5 +1,6 @@
 """What the gateway is made of: storage, repositories, the PACS and the index, opened in order."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,7 @@ class Parts:
     studies: Studies
     standings: Standings
     outbox: Outbox
+    requestors: Mapping[str, PynetdicomRequestor]
     directory: PacsDirectory
     mediator: MoveMediator
     index: Index
@@ -58,6 +60,7 @@ async def open_parts(
     await migrate(database, "gateway.migrations")
     objects = ObjectStore.open(settings.data_dir / "store")
     stack.callback(objects.close)
+    requestors = open_requestors(stack, settings)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Parts(
         stack=stack,
@@ -69,26 +72,35 @@ async def open_parts(
         studies=Studies(database.dialect),
         standings=Standings(database.dialect),
         outbox=Outbox(database.dialect),
-        directory=_pacs_directory(stack, settings),
+        requestors=requestors,
+        directory=_pacs_directory(settings, requestors),
         mediator=MoveMediator(ae_title=settings.ae_title),
         index=MhdIndex(settings.index_url, session),
     )
 
 
-def _pacs_directory(stack: AsyncExitStack, settings: Settings) -> PacsDirectory:
+def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, PynetdicomRequestor]:
+    """Who asks each PACS, by its AE title, in the order of the settings."""
     threads = stack.enter_context(PacsThreads(settings.pacs_requests_max))
+    return {
+        one.ae_title: PynetdicomRequestor(
+            one.host,
+            one.port,
+            called_ae=one.ae_title,
+            calling_ae=settings.ae_title,
+            turns=threads.turns(associations_max=one.associations_max, moves_max=one.moves_max),
+        )
+        for one in settings.pacs
+    }
+
+
+def _pacs_directory(
+    settings: Settings, requestors: Mapping[str, PynetdicomRequestor]
+) -> PacsDirectory:
     return PacsDirectory(
         [
             Pacs(
-                requestor=PynetdicomRequestor(
-                    one.host,
-                    one.port,
-                    called_ae=one.ae_title,
-                    calling_ae=settings.ae_title,
-                    turns=threads.turns(
-                        associations_max=one.associations_max, moves_max=one.moves_max
-                    ),
-                ),
+                requestor=requestors[one.ae_title],
                 patient_id_issuer=one.patient_id_issuer,
                 accession_issuer=one.accession_issuer,
             )

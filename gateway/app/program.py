@@ -8,6 +8,7 @@ from random import random
 
 from fastapi import FastAPI
 
+from gateway.app.checkup import readiness, watch_of
 from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
@@ -16,6 +17,7 @@ from gateway.app.publishing import build_publisher, sweep_at_night
 from gateway.catalogue.discards import Discards
 from gateway.clock import Clock, system_clock
 from gateway.federation.resolver import Resolver
+from gateway.health import health_routes
 from gateway.intake.assembler import Assembler
 from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
@@ -95,8 +97,11 @@ async def opened(
         )
         publisher = build_publisher(parts, on_enqueued=dispatcher.worker.wake)
         sweep = sweep_at_night(parts, on_news=publisher.worker.wake)
+        watch = watch_of(parts)
         await stack.enter_async_context(
-            workers(publisher.worker.run(), dispatcher.worker.run(), janitor.run(), sweep)
+            workers(
+                publisher.worker.run(), dispatcher.worker.run(), janitor.run(), sweep, watch.run()
+            )
         )
         assembler = Assembler(
             parts.database,
@@ -115,6 +120,7 @@ async def opened(
                 *dicomweb_routes(parts, on_news=publisher.worker.wake),
                 *store_routes(parts, assembler),
             ],
+            health=health_routes(readiness(parts), watch),
             announce=assembler.study_announced,
             acting=acting_routes(
                 parts.database, parts.studies, parts.standings, assembler.person_acted

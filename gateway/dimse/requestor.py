@@ -13,6 +13,8 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
+from gateway.errors import PacsUnavailable, PacsUnreachable
+
 if sys.platform == "linux":
     from socket import TCP_QUICKACK
 
@@ -124,15 +126,15 @@ class Call:
             if self._is_cancelled:
                 self._cut()
 
-    def why_not(self, association: Association) -> str:
+    def why_not(self, association: Association) -> PacsUnavailable:
         """Why no association came about."""
         with self._lock:
             if self._socket is None:
-                return "the PACS cannot be reached"
+                return PacsUnreachable("the PACS cannot be reached")
         answer = association.acceptor.primitive
         if association.is_rejected and answer is not None:
-            return f"the PACS rejects the association: {answer.reason_str}"
-        return "the PACS does not accept an association for this service"
+            return PacsUnavailable(f"the PACS rejects the association: {answer.reason_str}")
+        return PacsUnavailable("the PACS does not accept an association for this service")
 
     def cancel(self) -> None:
         """End the association; the thread that waits on it aborts it."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
+from uuid import uuid4
 
 from pydicom import Dataset
 from pynetdicom import evt
@@ -21,7 +22,7 @@ from pynetdicom.association import Association
 
 from gateway.dimse.requestor import Call, RequestorAE
 from gateway.dimse.turns import Lane, PacsTurns
-from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable, PacsUnreachable
 from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
@@ -65,9 +66,11 @@ class PacsAbilities:
     echoes: bool
     """It answers C-ECHO (PS3.4 Annex A)."""
     finds: bool
-    """It takes C-FIND, in one of the two models."""
+    """It answers C-FIND, in one of the two models."""
     moves: bool
     """It takes C-MOVE; whether it knows where to move to is found when it does."""
+    refusal: str = ""
+    """How it refuses C-FIND, where it takes the service and not the query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +181,11 @@ class PynetdicomRequestor:
             raise PacsUnavailable("the PACS did not tell all in time") from None
 
     async def examine(self) -> PacsAbilities:
-        """What it lets us do, found out on one association without asking for anything.
+        """What it lets us do, found out on one association by C-ECHO and a query for no study.
 
         Raises:
-            PacsUnavailable: it takes no association; the message says why.
+            PacsUnreachable: there is no connection to it.
+            PacsUnavailable: it takes no association, or breaks it off; the message says why.
         """
         answer_s = self._timeouts.association_s
         return await self._run(Lane.BACKGROUND, (_VERIFICATION, *_FIND, *_MOVE), answer_s, _examine)
@@ -253,10 +257,10 @@ class PynetdicomRequestor:
                 evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
             )
         except OSError as error:  # the name of the host does not resolve
-            raise PacsUnavailable("the PACS cannot be reached") from error
+            raise PacsUnreachable("the PACS cannot be reached") from error
         try:
             if not association.is_established:
-                raise PacsUnavailable(call.why_not(association))
+                raise call.why_not(association)
             yield association
             association.release()
         except BaseException:
@@ -310,9 +314,15 @@ def _accepted(association: Association, models: tuple[str, str]) -> str:
 def _examine(association: Association) -> PacsAbilities:
     taken = {str(context.abstract_syntax) for context in association.accepted_contexts}
     echoes = _VERIFICATION in taken and association.send_c_echo().get("Status") == SUCCESS
-    return PacsAbilities(
-        echoes=echoes, finds=not taken.isdisjoint(_FIND), moves=not taken.isdisjoint(_MOVE)
-    )
+    finds, refusal = not taken.isdisjoint(_FIND), ""
+    if finds:
+        nobodys = {"StudyInstanceUID": f"2.25.{uuid4().int}"}
+        try:
+            _Query(association)(nobodys, level=QueryLevel.STUDY, answers_max=_PATIENTS_MAX)
+        except (PacsRefused, PacsAnswerUnreadable) as error:
+            finds, refusal = False, str(error)
+    moves = not taken.isdisjoint(_MOVE)
+    return PacsAbilities(echoes=echoes, finds=finds, moves=moves, refusal=refusal)
 
 
 def _build_identifier(level: QueryLevel, keys: Mapping[str, str | Sequence[Dataset]]) -> Dataset:

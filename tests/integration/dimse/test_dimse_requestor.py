@@ -176,15 +176,22 @@ async def test_a_study_that_a_pacs_of_patient_root_does_not_know_is_not_moved(
         (ECHO, PacsAbilities(echoes=True, finds=False, moves=False)),
     ],
 )
-async def test_what_a_pacs_can_do_is_found_without_asking_for_anything(
+async def test_what_a_pacs_can_do_is_found_on_one_association(
     turns: PacsTurns, models: Sequence[str], abilities: PacsAbilities
 ) -> None:
     with Pacs(models=models).running() as pacs:
         found = await requestor(pacs.port, turns).examine()
 
     assert found == abilities
-    assert pacs.asked == []
     assert pacs.associations == 1
+
+
+async def test_a_pacs_that_takes_queries_and_refuses_them_is_told_so(turns: PacsTurns) -> None:
+    with Pacs(refuses={"STUDY": 0x0124}).running() as pacs:
+        found = await requestor(pacs.port, turns).examine()
+
+    assert (found.echoes, found.finds, found.moves) == (True, False, True)
+    assert "0124" in found.refusal
 
 
 async def test_why_a_pacs_takes_no_association_is_told(turns: PacsTurns) -> None:

@@ -1,0 +1,174 @@
+"""Looks at the gateway's neighbours: each PACS, who sends HL7, and the index.
+
+What is found may be read by anyone who reaches the probes, so it holds no address.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from uuid import uuid4
+
+import aiohttp
+import orjson
+
+from gateway.dimse.scu import PacsAbilities, PynetdicomRequestor
+from gateway.errors import PacsBusy, PacsUnavailable, PacsUnreachable
+from gateway.health import Finding, Probe, State
+from gateway.settings import PacsSettings, Settings
+from indexer.client.mhd import MhdIndex
+from indexer.contract.errors import IndexUnavailable
+from indexer.contract.identifiers import Uid
+
+INDEX_S_MAX: Final = 5.0
+STATEMENT_BYTES_MAX: Final = 4 * 2**20
+CLOCK_S_MAX: Final = 60.0
+"""How far the clock of the index may be from ours: signatures and tokens bear times."""
+
+
+def pacs_probes(
+    settings: Settings, requestors: Mapping[str, PynetdicomRequestor]
+) -> dict[str, Probe]:
+    """One for each PACS; one finding where there is none."""
+
+    def probe_of(one: PacsSettings) -> Probe:
+        async def probe() -> list[Finding]:
+            return await _pacs(one, requestors[one.ae_title], our_title=settings.ae_title)
+
+        return probe
+
+    async def none() -> list[Finding]:
+        told = "none is set: only what is pushed to the gateway can be published and served"
+        mend = "name the centre's PACS in GATEWAY_PACS, if it has one"
+        return [Finding(what="PACS", state=State.WARN, told=told, mend=mend)]
+
+    if not settings.pacs:
+        return {"PACS": none}
+    return {f"PACS {one.ae_title}": probe_of(one) for one in settings.pacs}
+
+
+async def _pacs(
+    one: PacsSettings, requestor: PynetdicomRequestor, *, our_title: str
+) -> list[Finding]:
+    name = f"PACS {one.ae_title}"
+    try:
+        abilities = await requestor.examine()
+    except PacsBusy as error:
+        return [Finding(what=name, state=State.WARN, told=str(error), mend="look again later")]
+    except PacsUnreachable:
+        mend = "check host and port in GATEWAY_PACS, that the PACS runs, and the firewalls between"
+        return [_fail(f"{name}, connection", "nothing answers at its host and port", mend)]
+    except PacsUnavailable as error:
+        mend = (
+            f"have the PACS know the AE title {our_title} with this machine's address, and check "
+            f"that {one.ae_title} is its own title"
+        )
+        connected = Finding(what=f"{name}, connection")
+        return [connected, _fail(f"{name}, association", str(error), mend)]
+    return [
+        Finding(what=f"{name}, connection"),
+        Finding(what=f"{name}, association"),
+        *_services(name, abilities, our_title),
+    ]
+
+
+def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Finding]:
+    echo, find, move = (Finding(what=f"{name}, {what}") for what in ("C-ECHO", "C-FIND", "C-MOVE"))
+    if not abilities.echoes:
+        told = "it does not answer C-ECHO"
+        echo = Finding(what=echo.what, state=State.WARN, told=told, mend="ask who runs the PACS")
+    if not abilities.finds:
+        told = abilities.refusal or "it takes C-FIND in neither Study Root nor Patient Root"
+        find = _fail(find.what, told, f"have the PACS allow {our_title} to query it")
+    if not abilities.moves:
+        told = "it takes C-MOVE in neither Study Root nor Patient Root"
+        mend = f"have the PACS allow {our_title} to retrieve, with itself as destination"
+        move = _fail(move.what, told, mend)
+    return [echo, find, move]
+
+
+def sender_probes(settings: Settings, *, is_open: bool) -> dict[str, Probe]:
+    """Whether anybody may tell of reports.
+
+    Args:
+        is_open: whether the gateway lets in everyone on this machine.
+    """
+    what = "HL7 senders"
+
+    async def probe() -> list[Finding]:
+        if settings.hl7_senders or is_open:
+            return [Finding(what=what)]
+        told = "no address may send HL7 messages, so no report comes"
+        mend = "name the addresses of the RIS in GATEWAY_HL7_SENDERS"
+        return [Finding(what=what, state=State.WARN, told=told, mend=mend)]
+
+    return {what: probe}
+
+
+def index_probes(settings: Settings) -> dict[str, Probe]:
+    """Whether the index is there, says what it is, and answers a search that names nobody."""
+
+    async def probe() -> list[Finding]:
+        timeout = aiohttp.ClientTimeout(total=INDEX_S_MAX)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            return await _index(settings.index_url, session)
+
+    return {"index": probe}
+
+
+async def _index(url: str, session: aiohttp.ClientSession) -> list[Finding]:
+    what = "index, statement"
+    try:
+        async with session.get(f"{url.rstrip('/')}/fhir/metadata", allow_redirects=False) as answer:
+            status, date = answer.status, answer.headers.get("Date", "")
+            body = await answer.content.read(STATEMENT_BYTES_MAX)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        told = f"nothing answers at GATEWAY_INDEX_URL: {type(error).__name__}"
+        mend = "check that address, that the index runs, and the firewalls between"
+        return [_fail("index, connection", told, mend)]
+    found = [Finding(what="index, connection"), Finding(what=what), *_clock(date)]
+    if status in (401, 403):
+        mend = "have the index let this gateway in"
+        found[1] = _fail(what, f"it answers {status} to GET /fhir/metadata", mend)
+    elif status != 200 or not _is_statement(body):
+        told = f"GET /fhir/metadata gives no CapabilityStatement (status {status})"
+        found[1] = _fail(what, told, "check that GATEWAY_INDEX_URL is the root of an MHD index")
+    return [*found, await _search(url, session)]
+
+
+async def _search(url: str, session: aiohttp.ClientSession) -> Finding:
+    what = "index, search"
+    nobodys = Uid(f"2.25.{uuid4().int}")
+    try:
+        await MhdIndex(url, session, answer_s_max=INDEX_S_MAX).find_by_unique_id(nobodys)
+    except IndexUnavailable as error:
+        return _fail(what, str(error), "look into the index's log; submissions wait meanwhile")
+    return Finding(what=what)
+
+
+def _clock(date: str) -> list[Finding]:
+    """How far apart the clocks are, where the index tells the time (RFC 9110 §6.6.1)."""
+    try:
+        theirs = parsedate_to_datetime(date)
+    except ValueError:
+        return []
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    apart_s = abs((datetime.now(UTC) - theirs).total_seconds())
+    if apart_s <= CLOCK_S_MAX:
+        return [Finding(what="clock")]
+    told = f"this machine's clock and the index's are {apart_s:.0f} s apart"
+    mend = "have this machine set its clock by NTP"
+    return [Finding(what="clock", state=State.WARN, told=told, mend=mend)]
+
+
+def _is_statement(body: bytes) -> bool:
+    try:
+        statement = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(statement, dict) and statement.get("resourceType") == "CapabilityStatement"
+
+
+def _fail(what: str, told: str, mend: str) -> Finding:
+    return Finding(what=what, state=State.FAIL, told=told, mend=mend)
