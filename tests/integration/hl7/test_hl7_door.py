@@ -132,14 +132,19 @@ async def test_neither_answer_nor_log_names_the_patient(caplog) -> None:
         a_report(("EXEMPLE^CAMILLE", r"EXEMPLE\Q\^CAMILLE")),
         a_report(cda=a_cda(("</family>", "</familyX>"))),
         a_report(cda=a_cda((STUDY, "EXEMPLE"))),
+        an_mdm(("|AU|", "|EXEMPLE|")),
+        an_omi((STUDY, "EXEMPLE")),
+        an_orm(("|19550517|", "|EXEMPLE|")),
+        a_merge(("LOC801", "LOC901")),
     ]
 
     answers = [str((await answer_of(Told(), message)).segments("ERR")) for message in bad]
-    await answer_of(Told(), a_report())
-    await answer_of(Told(StorageUnavailable("no room")), a_report())
+    for message in (a_report(), an_omi(), a_merge()):
+        await answer_of(Told(), message)
+        await answer_of(Told(StorageUnavailable("no room")), message)
 
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    assert "report_received" in logged
+    assert all(event in logged for event in ("report_received", "order_received", "patient_told"))
     for name in ("EXEMPLE", "CAMILLE", "LOC900", INS, STUDY):
         assert name not in logged
         assert name not in "".join(answers)
