@@ -10,6 +10,7 @@ from simulators.imaging_centre.admissions import build_adt
 from simulators.imaging_centre.document import Document, first_version, next_version
 from simulators.imaging_centre.hl7 import Header
 from simulators.imaging_centre.mllp import Message
+from simulators.imaging_centre.modality import look_at
 from simulators.imaging_centre.orders import build_omi
 from simulators.imaging_centre.rejection import TITLES
 from simulators.imaging_centre.ris import Action, build_mdm, build_oru
@@ -17,7 +18,7 @@ from simulators.imaging_centre.steps import COMPLETED, DISCONTINUED
 from simulators.synthetic.examination import TIME_ZONE
 from simulators.synthetic.identity import Patient, make_patient
 from tests.support.entries import Entry
-from tests.support.world import SEED, Study, World, until
+from tests.support.world import SEED, WITHIN_S, Study, World, until
 
 Build = Callable[..., Message]
 BUILDERS = pytest.mark.parametrize("build", [build_oru, build_mdm], ids=["oru", "mdm"])
@@ -242,6 +243,21 @@ async def test_the_end_of_a_step_has_the_pacs_asked_again(world: World, status: 
     await world.published(study, revision=2)
 
     assert await world.fetch(study) == study.digests
+
+
+@pytest.mark.parametrize("stay_s", [None, WITHIN_S], ids=["another association", "the same"])
+async def test_a_modality_hears_what_the_gateway_keeps_of_its_study(
+    world: World, stay_s: float | None
+) -> None:
+    study = world.a_study("MG")
+    await world.push(study, study.files[1:])
+    missing, *held = look_at(study.files)
+
+    outcome = await world.commit(study, stay_s=stay_s)
+
+    assert outcome.kept == {made.uid for made in held}
+    assert outcome.failed == {missing.uid: 0x0112}  # no such object instance
+    assert outcome.same_association == (stay_s is not None)
 
 
 async def test_a_changed_exam_is_asked_for_again(world: World) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from aiohttp import ClientSession, ClientTimeout
 
 from simulators.imaging_centre.archive import Archive
+from simulators.imaging_centre.commitment import CommitmentAsker, Committed
 from simulators.imaging_centre.dimse import DicomAddress
 from simulators.imaging_centre.mllp import Message, send
 from simulators.imaging_centre.modality import look_at, send_study
@@ -38,6 +39,8 @@ WITHIN_S = 30.0
 """How long anything that must come may take; two busy cores are no failure."""
 
 SEED = 11
+MODALITY = "MODALITE"
+"""AE title of whoever makes images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class World:
         self._numbers = self._notes = 0
         http, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
         self.index_port, self.pacs_port = free_port(), free_port()
+        self.modality_port = free_port()
         self.index_door = free_port() if with_doors else self.index_port
         self.pacs_door = free_port() if with_doors else self.pacs_port
         self.url = f"http://{HOST}:{http}"
@@ -116,6 +120,7 @@ class World:
             "accession_issuer": ACCESSION_ISSUER,
             **of_pacs,
         }
+        modality = {"ae_title": MODALITY, "host": HOST, "port": self.modality_port}
         return {
             "GATEWAY_DATA_DIR": str(self.data_dir),
             "GATEWAY_HTTP_PORT": str(http),
@@ -125,6 +130,7 @@ class World:
             "GATEWAY_STUDY_SETTLE_S": "0.2",
             "GATEWAY_ORGANISATION_ID": "1990000127",
             "GATEWAY_PACS": json.dumps([pacs]),
+            "GATEWAY_COMMITMENT_PEERS": json.dumps([modality]),
         }
 
     @property
@@ -202,6 +208,21 @@ class World:
         step = await asyncio.to_thread(begin_step, examination, to)
         made = look_at(study.files)
         await asyncio.to_thread(end_step, step, examination, made, to, status=status)
+
+    async def commit(self, study: Study, *, stay_s: float | None = None) -> Committed:
+        """Ask the gateway to commit itself to the images; what it says.
+
+        Args:
+            stay_s: how long the association waits for it; None has the gateway open another.
+        """
+        asker = CommitmentAsker(MODALITY)
+        asker.start(HOST, self.modality_port)
+        try:
+            made, to = look_at(study.files), self.gateway_address
+            await asyncio.to_thread(asker.ask, made, to, stay_s=stay_s)
+            return await asyncio.to_thread(asker.outcome, within_s=WITHIN_S)
+        finally:
+            asker.close()
 
     async def delete(self, study: Study, files: Sequence[Path] | None = None) -> None:
         """Delete these instances, or all of the study, in the PACS; the gateway has its IAN."""
