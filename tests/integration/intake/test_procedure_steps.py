@@ -151,7 +151,11 @@ def without(keyword: str) -> Mend:
 
 
 def with_(**values: Any) -> Mend:
-    return lambda ds: [setattr(ds, keyword, value) for keyword, value in values.items()]
+    def mend(ds: Dataset) -> None:
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+
+    return mend
 
 
 @pytest.mark.parametrize(
