@@ -118,7 +118,8 @@ WHERE study_uid = :study
 ORDER BY revision DESC LIMIT 1;
 
 -- query: page
-SELECT submission_id, study_uid, revision, kind, state, attempts, code, enqueued_at_ms, finished_at_ms
+SELECT submission_id, study_uid, revision, kind, state, attempts, code, enqueued_at_ms,
+       finished_at_ms
 FROM submissions ORDER BY enqueued_at_ms DESC, submission_id LIMIT :count_max OFFSET :offset;
 
 -- query: count_by_state

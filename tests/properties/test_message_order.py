@@ -19,11 +19,12 @@ from gateway.model.publishing import publishable
 from gateway.model.report import Visibility
 from gateway.storage.database import Transaction
 from indexer.contract.document import Identifier
-from indexer.contract.identifiers import Ins, Uid
+from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.studies import (
     INS,
     LOCAL_ID,
+    OTHER_INS,
     POLICY,
     SERIES,
     STUDY,
@@ -33,7 +34,6 @@ from tests.support.studies import (
     an_instance_stored,
 )
 
-OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
 MERGED = Identifier(value="LOC899", authority=LOCAL_ID.authority)
 HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 IMAGES = 3

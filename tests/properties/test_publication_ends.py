@@ -12,9 +12,8 @@ from indexer.contract.identifiers import Ins
 from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.publishing import Bench
-from tests.support.studies import INS, POLICY, a_patient
+from tests.support.studies import INS, OTHER_INS, POLICY, a_patient
 
-OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
 ANOTHER = a_patient(ins=OTHER_INS)
 REPORTS: dict[str, dict[str, object]] = {
     "plain": {},

@@ -123,3 +123,12 @@ async def states(bench: Bench) -> tuple[object, object]:
     """Where the study stands: its state and code."""
     standing = await bench.stores.standing()
     return standing["state"], standing["code"]
+
+
+async def published(bench: Bench) -> None:
+    """The study is published, with one image and its report."""
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms = POLICY.settle_ms
+    await bench.look()
+    await bench.send()

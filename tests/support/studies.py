@@ -19,6 +19,7 @@ EXPLICIT = Uid("1.2.840.10008.1.2.1")
 LOCAL_ID = Identifier(value="LOC900", authority="1.2.250.1.999.2")
 ACCESSION = Identifier(value="ACC1", authority="1.2.250.1.999.7")
 INS = Ins(value="155059999900196", oid=Oid(INS_NIR_TEST))
+OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
 
 WRITTEN_AT = datetime(2026, 1, 2, 10, 17, tzinfo=UTC)
 

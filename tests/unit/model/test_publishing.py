@@ -20,6 +20,7 @@ from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins, Oid, Uid
 from tests.support.studies import (
     INS,
+    OTHER_INS,
     POLICY,
     STUDY,
     WITH_PACS,
@@ -32,7 +33,6 @@ from tests.support.studies import (
 )
 
 LATER_MS = 60_000
-OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
 SOMEONE = Identifier(value="LOC901")
 DOSE_REPORT = Uid("1.2.840.10008.5.1.4.1.1.88.67")
 
