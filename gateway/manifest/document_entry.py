@@ -47,7 +47,7 @@ def build_entry(
     sop_instance: Uid,
     made_at: datetime,
     centre: Centre,
-    form: ManifestForm = ManifestForm.FRENCH,
+    form: ManifestForm,
 ) -> DocumentEntry:
     """The index entry of the manifest `document`.
 

@@ -1,6 +1,7 @@
-"""Our manifests, judged by programs that nobody here wrote: dicom3tools and highdicom."""
+"""Our manifests, judged by what nobody here wrote: dicom3tools, highdicom and fhir.resources."""
 
 import io
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,26 @@ from pathlib import Path
 import highdicom
 import pydicom
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
+from gateway.manifest.model import MadoCodes, ManifestForm
 from gateway.model.pointer import PointerContent
 from gateway.model.report import ReportedPatient
 from gateway.model.sop_classes import ADMISSIBLE
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import INS_NIA, Ins, Oid, Uid
-from tests.support.manifests import CONTENT, INS, PATIENT, STUDY, a_manifest, a_series
+from tests.support.manifests import (
+    CONTENT,
+    INS,
+    PATIENT,
+    SOP_INSTANCE,
+    STUDY,
+    a_manifest,
+    a_series,
+    composed,
+    with_key_images,
+    written,
+)
 from tests.support.peers import peer
 
 NIA = Ins(value=INS.value, oid=Oid(INS_NIA))
@@ -59,6 +73,7 @@ CONTENTS = {
         patient=replace(PATIENT, birth_date="19550000", birth_name="A^B\\C"),
         accessions=(Identifier(value="A" * 17),),
     ),
+    "key images": with_key_images(CONTENT),
     "several orders": replace(
         CONTENT,
         accessions=tuple(Identifier(value=one, authority="1.2.3") for one in "AB"),
@@ -74,24 +89,77 @@ CONTENTS = {
 }
 
 
+OF_TODAY = pytest.mark.parametrize("form", [ManifestForm.FRENCH, ManifestForm.XDS_I])
+"""The key object documents that the standard has: what MADO adds to it is a change proposal."""
+
+
 @pytest.fixture(params=CONTENTS)
 def content(request: pytest.FixtureRequest) -> PointerContent:
     return CONTENTS[request.param]
 
 
-def test_dciodvfy_finds_no_error(content: PointerContent, tmp_path: Path) -> None:
-    manifest = tmp_path / "manifest.dcm"
-    manifest.write_bytes(a_manifest(content))
-
+def errors_of(document: bytes, folder: Path) -> set[str]:
+    """What dciodvfy calls an error in a key object document."""
+    manifest = folder / "manifest.dcm"
+    manifest.write_bytes(document)
     told = subprocess.run([peer("dciodvfy"), manifest], capture_output=True, text=True, check=False)
-
     lines = (told.stdout + told.stderr).splitlines()
     assert "KeyObjectSelectionDocument" in lines
-    assert [line for line in lines if line.startswith("Error")] == []
+    return {line for line in lines if line.startswith("Error")}
 
 
-def test_highdicom_opens_it_and_resolves_every_reference(content: PointerContent) -> None:
-    manifest = pydicom.dcmread(io.BytesIO(a_manifest(content)))
+@OF_TODAY
+def test_dciodvfy_finds_no_error(
+    content: PointerContent, form: ManifestForm, tmp_path: Path
+) -> None:
+    assert errors_of(a_manifest(content, form=form), tmp_path) == set()
+
+
+@pytest.mark.parametrize("codes", MadoCodes)
+def test_dciodvfy_objects_to_nothing_in_mado_but_what_the_change_proposal_adds(
+    content: PointerContent, codes: MadoCodes, tmp_path: Path
+) -> None:
+    """CP-2595 lets key object documents hold numbers, which dicom3tools does not know yet."""
+    manifest = composed(content, form=ManifestForm.MADO)
+
+    errors = errors_of(written(manifest, ManifestForm.MADO, mado_codes=codes), tmp_path)
+
+    assert errors == {
+        "Error - Unrecognized enumerated value <NUM> for value 1 of attribute <Value Type>"
+    }
+
+
+def test_fhir_resources_takes_the_bundle_and_every_reference_leads_somewhere(
+    content: PointerContent,
+) -> None:
+    document = a_manifest(content, form=ManifestForm.MADO_FHIR)
+
+    Bundle.model_validate_json(document)  # raises what it finds
+
+    told = json.loads(document)
+    names = [one["resource"]["resourceType"] for one in told["entry"]]
+    assert names[0] == "Composition"
+    assert {"ImagingStudy", "Patient", "Device", "Organization", "Endpoint"} <= set(names)
+    assert told["identifier"]["value"] == f"urn:oid:{SOP_INSTANCE}"
+    urls = {one["fullUrl"] for one in told["entry"]}
+    assert references_in(told) <= urls
+    assert len(urls) == len(names)
+
+
+def references_in(element: object) -> set[str]:
+    if isinstance(element, list):
+        return {one for inner in element for one in references_in(inner)}
+    if not isinstance(element, dict):
+        return set()
+    own = {element["reference"]} if "reference" in element else set()
+    return own | {one for inner in element.values() for one in references_in(inner)}
+
+
+@OF_TODAY
+def test_highdicom_opens_it_and_resolves_every_reference(
+    content: PointerContent, form: ManifestForm
+) -> None:
+    manifest = pydicom.dcmread(io.BytesIO(a_manifest(content, form=form)))
 
     document = highdicom.ko.KeyObjectSelectionDocument.from_dataset(manifest)
 

@@ -103,6 +103,19 @@ CONTENT = PointerContent(
 )
 
 
+def with_key_images(content: PointerContent) -> PointerContent:
+    """The content, of whose images the key object document selects the first."""
+    images, keys = content.series
+    [key_object] = keys.instances
+    selecting = replace(
+        key_object,
+        title_code="113000",
+        key_text="Lésion suspecte",
+        selected=(images.instances[0].instance,),
+    )
+    return replace(content, series=(images, replace(keys, instances=(selecting,))))
+
+
 def composed(
     content: PointerContent = CONTENT,
     *,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gateway.manifest.document_entry import build_entry, build_submission
+from gateway.manifest.model import ManifestForm
 from gateway.model.pointer import PointerContent
 from gateway.model.report import Visibility
 from indexer.contract.document import (
@@ -34,9 +35,16 @@ from tests.support.manifests import (
 DOCUMENT = b"a manifest"
 
 
-def an_entry(content: PointerContent = CONTENT) -> DocumentEntry:
+def an_entry(
+    content: PointerContent = CONTENT, *, form: ManifestForm = ManifestForm.FRENCH
+) -> DocumentEntry:
     return build_entry(
-        content, document=DOCUMENT, sop_instance=SOP_INSTANCE, made_at=MADE_AT, centre=CENTRE
+        content,
+        document=DOCUMENT,
+        sop_instance=SOP_INSTANCE,
+        made_at=MADE_AT,
+        centre=CENTRE,
+        form=form,
     )
 
 
@@ -52,6 +60,20 @@ def test_the_entry_has_the_codes_of_a_manifest() -> None:
     assert entry.title == "Reference d'Objets d'un Examen d'Imagerie"
     assert entry.comments == "KOS"
     assert entry.status is EntryStatus.APPROVED
+
+
+def test_a_bundle_has_its_own_format_and_the_same_class_and_type() -> None:
+    entry = an_entry(form=ManifestForm.MADO_FHIR)
+
+    assert entry.format_code.code == "urn:ihe:rad:MADO:fhir-manifest:2026"
+    assert entry.format_code.scheme == "1.3.6.1.4.1.19376.1.2.7.1"
+    assert entry.mime_type == "application/fhir+json"
+    assert (entry.class_code, entry.type_code) == (an_entry().class_code, an_entry().type_code)
+
+
+@pytest.mark.parametrize("form", [ManifestForm.XDS_I, ManifestForm.MADO])
+def test_every_key_object_document_has_the_same_format(form: ManifestForm) -> None:
+    assert an_entry(form=form) == an_entry()
 
 
 def test_the_entry_names_the_document_by_its_uid_hash_and_size() -> None:
