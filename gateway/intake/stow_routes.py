@@ -30,7 +30,7 @@ BODY: Final = BodyLimits(bytes_max=64 * 2**30, whole_s=4 * 3600.0, silent_s=60.0
 WARNINGS_MAX: Final = 8
 """Reasons that are told in words, of those that the answer gives as codes."""
 
-_TAKEN: Final = f'instances are stored as multipart/related; type="{DICOM}"'
+_TAKEN: Final = f'instances are stored as multipart/related; type="{DICOM}", without an encoding'
 
 
 def stow_routes(policy: Policy, door: StowDoor, *, studies: str, studies_url: str) -> list[Route]:
@@ -58,7 +58,7 @@ class _Endpoint:
         if not self._policy.admits_news(request.state.access):
             raise AccessDenied("this caller may not store instances")
         sent = ContentType.parse(request.headers.get("content-type", ""))
-        if not _is_taken(sent):
+        if not _is_taken(sent) or "content-encoding" in request.headers:
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _TAKEN)
         accepts = request.headers.getlist("accept")
         accepted = Accepted(

@@ -198,6 +198,12 @@ async def test_metadata_with_bulk_data_is_not_taken(doors: WebDoors, content_typ
     assert await doors.held() == {}
 
 
+async def test_a_body_that_is_compressed_is_not_taken(doors: WebDoors) -> None:
+    answer = await doors.push(file_of(a_slice()), Content_Encoding="gzip")
+
+    assert answer.status == 415
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"--b--\r\n", b"x" * 100, body_of([file_of(a_slice())]).removesuffix(b"--\r\n")],
