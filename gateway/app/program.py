@@ -17,11 +17,12 @@ from gateway.app.publishing import build_publisher, sweep_at_night
 from gateway.catalogue.discards import Discards
 from gateway.clock import Clock, system_clock
 from gateway.federation.resolver import Resolver
-from gateway.health import health_routes
+from gateway.health import Watch, health_routes
 from gateway.intake.assembler import Assembler
 from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.people import acting_routes
+from gateway.publication.publisher import Publisher
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, url_of
@@ -113,22 +114,7 @@ async def opened(
         )
         dicom = await listen_dicom(parts, assembler)
         mllp, mllp_tls = await listen_mllp(parts, assembler)
-        http = build_web(
-            policy,
-            Resolver(policy, parts.index),
-            [
-                *dicomweb_routes(parts, on_news=publisher.worker.wake),
-                *store_routes(parts, assembler),
-            ],
-            health=health_routes(readiness(parts), watch),
-            announce=assembler.study_announced,
-            acting=acting_routes(
-                parts.database, parts.studies, parts.standings, assembler.person_acted
-            ),
-            database=parts.database,
-            standings=parts.standings,
-            outbox=parts.outbox,
-        )
+        http = _build_http(parts, assembler, publisher, watch)
         yield Gateway(
             http=http,
             dicom_port=dicom.plain,
@@ -136,6 +122,25 @@ async def opened(
             mllp_port=mllp,
             mllp_tls_port=mllp_tls,
         )
+
+
+def _build_http(parts: Parts, assembler: Assembler, publisher: Publisher, watch: Watch) -> FastAPI:
+    return build_web(
+        parts.policy,
+        Resolver(parts.policy, parts.index),
+        [
+            *dicomweb_routes(parts, on_news=publisher.worker.wake),
+            *store_routes(parts, assembler),
+        ],
+        health=health_routes(readiness(parts), watch),
+        announce=assembler.study_announced,
+        acting=acting_routes(
+            parts.database, parts.studies, parts.standings, assembler.person_acted
+        ),
+        database=parts.database,
+        standings=parts.standings,
+        outbox=parts.outbox,
+    )
 
 
 async def _release_claims(parts: Parts) -> None:
