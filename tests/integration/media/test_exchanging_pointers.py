@@ -1,0 +1,249 @@
+"""Pointers leave with their archive and are taken over from it, once, by the next gateway."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from gateway.app.files import export_pointers, import_medium
+from gateway.errors import Conflict
+from gateway.media.tally import Fate
+from gateway.model.act import ActKind
+from gateway.model.report import Visibility
+from gateway.model.resource import Resource
+from gateway.publication.export import Wanted
+from gateway.publication.latest import LatestPointers
+from gateway.settings import PacsSettings, Settings
+from indexer.contract.document import (
+    EntryStatus,
+    Identifier,
+    ReferenceId,
+    ReferenceKind,
+    Submission,
+)
+from indexer.contract.identifiers import Uid
+from tests.support.failing_index import IndexInMemory
+from tests.support.gateway_stores import stores_in
+from tests.support.manifests import STUDY as LISTED
+from tests.support.media import CENTRE_OID, REPORT_ID, a_folder, a_pointer, an_archive
+from tests.support.pointers import PAUL
+from tests.support.publishing import Bench
+from tests.support.studies import POLICY, STUDY
+
+LATER_MS = 4_000_000_000_000  # after any import
+
+
+async def out(settings: Settings) -> list[tuple[Uid, Submission]]:
+    """The pointers that are out."""
+    async with stores_in(settings.data_dir) as stores:
+        latest = LatestPointers(stores.database.dialect)
+        return await stores.database.read(lambda tx: latest.page(tx, after="", count_max=100))
+
+
+@asynccontextmanager
+async def a_bench(settings: Settings, index: IndexInMemory) -> AsyncIterator[Bench]:
+    async with stores_in(settings.data_dir) as stores:
+        yield Bench(stores, index)
+
+
+async def publish(bench: Bench) -> None:
+    """Have the study of the bench published."""
+    await bench.tell_instance()
+    await bench.tell_report()
+    bench.stores.clock.now_ms += POLICY.settle_ms
+    await bench.look()
+    await bench.send()
+
+
+@pytest.fixture
+def index() -> IndexInMemory:
+    return IndexInMemory()
+
+
+@pytest.fixture
+def heir(tmp_path: Path) -> Settings:
+    """The gateway that comes after."""
+    return Settings(data_dir=tmp_path / "heir")
+
+
+async def test_a_pointer_is_taken_over_as_it_was_published(settings, onlooker, tmp_path):
+    archive = a_folder(tmp_path / "usb", an_archive(a_pointer()))
+
+    await import_medium(settings, archive, onlooker)
+
+    assert [one.fate for one in onlooker.outcomes] == [Fate.TAKEN]
+    assert await out(settings) == [(LISTED, a_pointer())]
+    async with stores_in(settings.data_dir) as stores:
+        standing = await stores.standing(LISTED)
+        assert (standing["state"], standing["revision"]) == ("published", 1)
+        rows = await stores.database.read(
+            lambda tx: stores.standings.history.of(tx, LISTED, count_max=10, offset=0)
+        )
+    [detail] = [row["detail"] for row in rows if row["event"] == "taken_over"]
+    assert cast("dict[str, str]", detail)["document_id"] == REPORT_ID
+
+
+async def test_its_images_are_served_from_the_pacs_as_the_manifest_lists_them(tmp_path, onlooker):
+    pacs = PacsSettings(ae_title="PACS", host="127.0.0.1", port=1)
+    settings = Settings(data_dir=tmp_path / "gateway", pacs=(pacs,))
+
+    await import_medium(settings, a_folder(tmp_path / "usb", an_archive(a_pointer())), onlooker)
+
+    async with stores_in(settings.data_dir) as stores:
+        shown = await stores.database.read(
+            lambda tx: stores.studies.shown(tx, Resource(study=LISTED))
+        )
+    assert {one.pacs for one in shown} == {"PACS"}
+    assert [one.description.instance for one in shown] == [
+        f"{LISTED}.1.1", f"{LISTED}.1.2", f"{LISTED}.2.1",
+    ]  # fmt: skip
+    [first, *_] = shown
+    assert first.description.patient.local_id == Identifier(value="LOC900", authority=CENTRE_OID)
+    assert first.description.accession.value == "ACN9001"
+
+
+async def test_a_pointer_that_is_there_is_not_taken_over_twice(settings, onlooker, tmp_path):
+    archive = a_folder(tmp_path / "usb", an_archive(a_pointer()))
+    await import_medium(settings, archive, onlooker)
+
+    await import_medium(settings, archive, onlooker)
+
+    assert [one.fate for one in onlooker.outcomes] == [Fate.TAKEN, Fate.KNOWN]
+    assert len(await out(settings)) == 1
+
+
+async def test_the_next_revision_replaces_what_was_taken_over(
+    settings, heir, index, onlooker, tmp_path
+):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+    await export_pointers(settings, tmp_path / "out.zip", Wanted(), onlooker)
+    await import_medium(heir, tmp_path / "out.zip", onlooker)
+
+    async with a_bench(heir, index) as bench:
+        bench.stores.clock.now_ms = LATER_MS
+        await bench.tell_instance()
+        await bench.tell_report(visibility=frozenset({Visibility.HIDDEN_FROM_PATIENT}))
+        bench.stores.clock.now_ms += POLICY.settle_ms
+        await bench.look()
+        await bench.send()
+
+    first, second = index.held
+    entry = await index.find_by_unique_id(first.entry.unique_id)
+    assert entry is not None
+    assert (second.replaces, entry.status) == (entry.entry_id, EntryStatus.DEPRECATED)
+    assert second.entry.unique_id != first.entry.unique_id
+
+
+async def test_a_person_takes_back_what_was_taken_over(settings, heir, index, onlooker, tmp_path):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+    await export_pointers(settings, tmp_path / "out.zip", Wanted(), onlooker)
+    await import_medium(heir, tmp_path / "out.zip", onlooker)
+
+    async with a_bench(heir, index) as bench:
+        bench.stores.clock.now_ms = LATER_MS
+        await bench.tell_instance()
+        await bench.act(ActKind.WITHDRAW)
+        await bench.look()
+        await bench.send()
+
+    assert len(index.withdrawn) == 1
+    assert await out(heir) == []
+
+
+async def test_what_goes_out_and_comes_in_goes_out_the_same(
+    settings, heir, index, onlooker, tmp_path
+):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+    await export_pointers(settings, tmp_path / "first.zip", Wanted(), onlooker)
+    await import_medium(heir, tmp_path / "first.zip", onlooker)
+
+    written = await export_pointers(heir, tmp_path / "second.zip", Wanted(), onlooker)
+
+    assert written == 1
+    assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
+    [(_, submission)] = await out(heir)
+    assert submission.entry.unique_id == index.held[0].entry.unique_id
+    assert submission.document == index.held[0].document
+
+
+async def test_a_pointer_that_was_withdrawn_does_not_go_out(settings, index, onlooker, tmp_path):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+        await bench.act(ActKind.WITHDRAW)
+        await bench.look()
+
+    assert await export_pointers(settings, tmp_path / "out", Wanted(), onlooker) == 0
+
+
+@pytest.mark.parametrize(
+    "wanted, written",
+    [
+        (Wanted(studies={STUDY}), 1),
+        (Wanted(studies={"1.2.3"}), 0),
+        (Wanted(since=date(1970, 1, 1)), 1),
+        (Wanted(since=date(2026, 1, 1)), 0),
+    ],
+)
+async def test_only_what_is_wanted_goes_out(settings, index, onlooker, tmp_path, wanted, written):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+
+    assert await export_pointers(settings, tmp_path / "out", wanted, onlooker) == written
+
+
+async def test_nothing_that_is_there_is_written_over(settings, onlooker, tmp_path):
+    with pytest.raises(Conflict, match="is there already"):
+        await export_pointers(settings, tmp_path, Wanted(), onlooker)
+
+
+async def test_a_later_pointer_of_an_archive_goes_before_an_earlier(settings, onlooker, tmp_path):
+    entry = a_pointer().entry
+    later = a_pointer(created_at=entry.created_at + timedelta(days=1))
+    earlier_files = an_archive(a_pointer())
+    await import_medium(settings, a_folder(tmp_path / "late", an_archive(later)), onlooker)
+    other = rewritten(earlier_files)
+
+    await import_medium(settings, a_folder(tmp_path / "early", other), onlooker)
+
+    assert onlooker.outcomes[-1].fate is Fate.SKIPPED
+    assert onlooker.outcomes[-1].reason == "a later pointer of the study is known"
+
+
+def rewritten(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The archive with a manifest of another UID, as long as the first."""
+    document = next(data for name, data in files.items() if name.endswith(".DCM"))
+    changed = document.replace(b"2.25.1001", b"2.25.1009")
+    pointer = a_pointer()
+    entry = replace(pointer.entry, unique_id=Uid("2.25.1009"), sha1="", size_bytes=0)
+    return an_archive(replace(pointer, entry=entry, document=changed))
+
+
+@pytest.mark.parametrize(
+    "told, reason",
+    [
+        ({"sha1": "0" * 40}, "the manifest's hash is not that of its metadata"),
+        ({"size_bytes": 1}, "the manifest's size is not that of its metadata"),
+        ({"unique_id": Uid("2.25.9")}, "the metadata is that of another manifest"),
+        (
+            {"reference_ids": (ReferenceId(kind=ReferenceKind.STUDY, value="1.2.3"),)},
+            "the manifest is of another study than its metadata",
+        ),
+        ({"patient": PAUL}, "the manifest is of another patient than its metadata"),
+    ],
+)
+async def test_what_does_not_fit_its_manifest_is_not_taken_over(
+    settings, onlooker, tmp_path, told, reason
+):
+    archive = a_folder(tmp_path / "usb", an_archive(a_pointer(**told)))
+
+    await import_medium(settings, archive, onlooker)
+
+    assert [(one.fate, one.reason) for one in onlooker.outcomes] == [(Fate.FAILED, reason)]
+    assert await out(settings) == []
