@@ -56,6 +56,7 @@ class WithheldCode(StrEnum):
     REPORT_GONE = "report_gone"
     ORDER_CANCELLED = "order_cancelled"
     IMAGES_GONE = "images_gone"
+    EXAM_DELETED = "exam_deleted"
     IMAGES_REJECTED = "images_rejected"
     DROPPED = "dropped"
     WITHDRAWN_BY_PERSON = "withdrawn_by_person"

@@ -106,6 +106,10 @@ def _images_not_there(
 ) -> Decision | None:
     if policy.has_pacs and snapshot.pacs_asked_after < snapshot.ask_pacs_after:
         return AskPacs()
+    if snapshot.is_told_deleted:
+        return Withhold(
+            code=WithheldCode.EXAM_DELETED, reason="the RIS told that the exam was deleted"
+        )
     pushed_only = [image for image in snapshot.pushed if not image.pacs]
     if pushed_only and snapshot.last_pushed_at_ms is not None:
         settled_at_ms = snapshot.last_pushed_at_ms + policy.settle_ms

@@ -11,7 +11,7 @@ from datetime import datetime
 from gateway.model.act import Act, ActKind
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
-from gateway.model.order import Order
+from gateway.model.order import CANCELLED, Order
 from gateway.model.patient import PatientWord
 from gateway.model.report import Report
 from indexer.contract.identifiers import Uid
@@ -104,6 +104,15 @@ class StudySnapshot:
     def pushed(self) -> list[KnownImage]:
         """The images whose bytes lie here."""
         return [image for image in self.images if image.stored is not None]
+
+    @property
+    def is_told_deleted(self) -> bool:
+        """The last word of its order is that the exam was deleted, and no PACS says otherwise."""
+        deleted = any(
+            order.exam_changed and order.control in CANCELLED and self.study in order.studies
+            for order in self.orders
+        )
+        return deleted and not any(image.pacs for image in self.images)
 
     @property
     def is_blocked(self) -> bool:

@@ -12,6 +12,7 @@ from gateway.model.decision import (
     WaitFor,
     Withhold,
 )
+from gateway.model.order import Order
 from gateway.model.publishing import publishable
 from gateway.model.report import Visibility
 from gateway.model.sop_classes import KEY_OBJECTS
@@ -383,6 +384,24 @@ def test_a_study_that_was_published_and_whose_images_are_gone_is_withheld_at_onc
 
     assert isinstance(decision, Withhold)
     assert decision.code == "images_gone"
+
+
+@pytest.mark.parametrize("pacs, expected", [("", Withhold), ("PACS", Publish)])
+def test_an_exam_that_the_ris_deleted_is_withheld_unless_a_pacs_holds_it(pacs, expected):
+    order = Order(
+        placer=Identifier(value="ORD1"),
+        filler=Identifier(value=""),
+        control="CA",
+        exam_changed=True,
+        studies=(STUDY,),
+        identity_status="VALI",
+        patient=a_patient(),
+    )
+    images = (a_known_image(1, pacs=pacs),)
+
+    decision = decide(a_snapshot(images=images, orders=(order,), pacs_asked_after=2))
+
+    assert isinstance(decision, expected)
 
 
 def test_a_study_of_key_objects_alone_is_withheld():
