@@ -1,7 +1,8 @@
 """Kit for DIMSE (PS3.7) over the DICOM upper layer (PS3.8). It knows nothing of studies.
 
-Inbound associations are served by asyncio (`acceptor`); outbound requests run pynetdicom's own
-association on a bounded pool of threads (`scu`); `move_mediator` joins the two into a retrieval.
+Inbound associations are served by asyncio (`acceptor`), and results are told so, too
+(`event_reports`); requests to a PACS run pynetdicom's own association on a bounded pool of threads
+(`scu`); `move_mediator` joins the two into a retrieval.
 """
 
 import logging
