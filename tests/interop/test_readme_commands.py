@@ -79,6 +79,28 @@ def test_a_ris_is_told_why_its_message_is_refused(gateway: Gateway, folder: Path
     assert "MSA|AE|1|the message must have one PID segment" in told
 
 
+def test_a_made_up_report_is_taken_and_taken_back(gateway: Gateway, folder: Path) -> None:
+    peer("echoscu")
+    send_image(gateway, folder)
+    numbers = {
+        "--study": EXAMINATION.study_uid,
+        "--accession": EXAMINATION.accession,
+        "--local-id": EXAMINATION.patient.local_id,
+    }
+    command = block("drim-sim report").replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    for option, number in numbers.items():
+        command = command.replace(f"{option} …", f"{option} {number}")
+
+    document, accepted = run(command, gateway, folder).splitlines()
+    deletion = f"{command.rstrip()} --delete {document.split()[1]}"
+    again, _ = run(deletion, gateway, folder).splitlines()
+
+    assert accepted.startswith("accepted ")
+    assert again == document
+    [study] = asked(gateway.http, "/api/studies").json["studies"]
+    assert study["code"] != "report"  # it no longer waits for one
+
+
 def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
     peer("storescu")
     send_image(gateway, folder)
@@ -124,10 +146,10 @@ def test_the_programs_start_as_written(tmp_path: Path) -> None:
     assert program.stdout is not None
     try:
         for line in program.stdout:
-            if '"event": "listening"' in line:
+            if '"event": "listening"' in line and '"dicom"' in line:  # the index says it, too
                 break
         ready = asked(int(ports["HTTP_PORT"]), "/health/ready")
-        assert ready.json == {"ready": True, "failed": []}
+        assert (ready.json["ready"], ready.json["failed"]) == (True, [])
     finally:
         program.terminate()
         program.wait(30)
