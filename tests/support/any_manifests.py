@@ -44,7 +44,7 @@ _codes = st.builds(
     display=_words,
 )
 _names = st.just("") | st.builds(lambda a, b: f"{a}^{b}", _words, _words) | _words
-_moments = st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - a strategy's
+_moments = st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
 )
 _offsets = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -27,7 +27,6 @@ from tests.support.manifests import (
     a_manifest,
     a_series,
     opened,
-    with_key_images,
 )
 
 HEADER = {
@@ -371,23 +370,6 @@ def test_a_uid_with_leading_zeros_goes_through_as_it_is() -> None:
 
 def test_the_instance_number_counts_the_manifests_of_the_study() -> None:
     assert opened(a_manifest(revision=12)).InstanceNumber == 12
-
-
-def test_a_key_image_names_the_key_object_that_selects_it() -> None:
-    """As the agency's sample `KIN` does."""
-    images, keys = the_evidence(a_manifest(with_key_images(CONTENT))).ReferencedSeriesSequence
-
-    chosen, other = images.ReferencedSOPSequence
-    [selecting] = chosen.ReferencedSOPSequence
-    [title], [content] = selecting.ConceptNameCodeSequence, selecting.ContentSequence
-    assert (
-        selecting.ReferencedSOPInstanceUID == keys.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
-    )
-    assert selecting.SeriesInstanceUID == keys.SeriesInstanceUID
-    assert (title.CodeValue, title.CodeMeaning) == ("113000", "Of Interest")
-    assert content.TextValue == "Lésion suspecte"
-    assert "ReferencedSOPSequence" not in other
-    assert "ReferencedSOPSequence" not in keys.ReferencedSOPSequence[0]
 
 
 def test_two_thousand_instances_take_well_under_a_second() -> None:
