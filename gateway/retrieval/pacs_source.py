@@ -82,7 +82,7 @@ class PacsSource:
     async def _give(
         self, resource: Resource, known: list[KnownImage], titles: list[str]
     ) -> AsyncGenerator[HeldInstance]:
-        pull = _Pull(resource, self._catalogue)
+        pull = _Pull(resource, known, self._catalogue)
         for title in titles:
             async with self._mediator.move(
                 self._requestor(title),
@@ -114,8 +114,12 @@ class PacsSource:
 class _Pull:
     """What came of one resource so far."""
 
-    def __init__(self, resource: Resource, catalogue: PulledStudies) -> None:
+    def __init__(
+        self, resource: Resource, known: list[KnownImage], catalogue: PulledStudies
+    ) -> None:
         self.came: set[Uid] = set()
+        # What a PACS still holds and the catalogue does not show was rejected, or is not known yet.
+        self._shown = {image.description.instance for image in known}
         self._resource = resource
         self._catalogue = catalogue
         # Instances of a study name the same patient; the report is asked once, not for each.
@@ -142,7 +146,8 @@ class _Pull:
     def _is_within(self, header: Header) -> bool:
         asked, told = self._resource, (header.study, header.image.series, header.image.instance)
         within = zip((asked.study, asked.series, asked.instance), told, strict=True)
-        return all(wanted in (None, found) for wanted, found in within)
+        asked_for = all(wanted in (None, found) for wanted, found in within)
+        return asked_for and header.image.instance in self._shown
 
     def _pass_over(self) -> None:
         if not self._passed_over:
