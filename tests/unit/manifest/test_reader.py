@@ -20,10 +20,20 @@ from pydicom.uid import (
 from gateway.errors import InvalidRequest
 from gateway.manifest import kos_reader, limits, reader
 from gateway.manifest.description import SeriesWords, read_description
-from gateway.manifest.model import NOTHING
+from gateway.manifest.model import NOTHING, Request
 from gateway.manifest.reader import read_manifest
 from indexer.contract.document import Identifier, Organisation
-from tests.support.manifests import CT, STUDY, a_manifest, composed, opened
+from tests.support.manifests import (
+    CONTENT,
+    CT,
+    INS,
+    LOCATION,
+    STUDY,
+    a_manifest,
+    composed,
+    opened,
+    with_key_images,
+)
 
 
 def changed(change: Callable[[Dataset], object], *, syntax: str = ImplicitVRLittleEndian) -> bytes:
@@ -206,6 +216,38 @@ def test_a_structure_is_read_with_its_number_if_it_has_one(
         manifest.InstitutionName = name
 
     assert read_manifest(changed(named)).organisation == organisation
+
+
+def test_a_manifest_without_addresses_still_names_its_gateway() -> None:
+    """As NIST's are: an AE title and a location UID, no URL, no issuers, one accession number."""
+
+    def of_nist(manifest: Dataset) -> None:
+        del manifest.IssuerOfPatientIDQualifiersSequence, manifest.OtherPatientIDsSequence
+        del manifest.ReferencedRequestSequence, manifest.TimezoneOffsetFromUTC
+        manifest.AccessionNumber, manifest.StudyTime = "IDS001", ""
+        del manifest.ContentSequence[-1]
+        for series in the_series(manifest):
+            del series.RetrieveURL, series.SeriesNumber
+
+    manifest = read_manifest(changed(of_nist, syntax=ExplicitVRLittleEndian))
+
+    assert {(one.retrieve_url, one.location_uid) for one in manifest.series} == {("", LOCATION)}
+    assert manifest.patient.ids == (Identifier(value=INS.value),)
+    assert manifest.requests == (Request(accession=Identifier(value="IDS001")),)
+    assert (manifest.study_time, manifest.made_at) == ("", None)
+
+
+def test_a_key_image_is_read_as_the_agencys_sample_has_it() -> None:
+    """Its `KIN` names the key object without its class."""
+    manifest = opened(a_manifest(with_key_images(CONTENT)))
+    [selecting] = the_series(manifest)[0].ReferencedSOPSequence[0].ReferencedSOPSequence
+    del selecting.ReferencedSOPClassUID
+    file = io.BytesIO()
+    dcmwrite(file, manifest)
+
+    [key_object] = read_manifest(file.getvalue()).series[1].instances
+
+    assert key_object == composed(with_key_images(CONTENT)).series[1].instances[0]
 
 
 def another_class(manifest: Dataset) -> None:
