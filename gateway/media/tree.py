@@ -7,6 +7,7 @@ and devices are not followed, and what an archive holds is bounded before it is 
 import os
 import re
 import stat
+import struct
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,10 @@ _END_RECORD_64: Final = b"PK\x06\x06"
 _LOCATOR_64_BYTES: Final = 20
 _END_BYTES_MAX: Final = 22 + 65_535 + _LOCATOR_64_BYTES  # with the longest comment
 _ENCRYPTED: Final = 0x1
+_BREAKS: Final = (
+    OSError, BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error,
+)  # fmt: skip
+"""What is raised over a damaged archive; NotImplementedError is a RuntimeError."""
 _LINK: Final = "a link or a device"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
@@ -97,7 +102,7 @@ def open_medium(path: Path) -> MediaTree:
         return ZipTree.open(path)
     except InvalidRequest:
         raise
-    except (OSError, BadZipFile, NotImplementedError, ValueError):
+    except _BREAKS:
         raise InvalidRequest("not a folder or a zip archive that can be read") from None
 
 
@@ -311,5 +316,7 @@ def _readable() -> Iterator[None]:
     """Have what breaks on damaged media be ours. A damaged name must not reach a message."""
     try:
         yield
-    except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+    except InvalidRequest:
+        raise
+    except _BREAKS:
         raise InvalidRequest("it cannot be read") from None
