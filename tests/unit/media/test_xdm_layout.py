@@ -56,6 +56,17 @@ def test_files_have_the_names_of_the_agencys_archive() -> None:
     assert told == f"1.2.250.1.999.5;7;{INS.value};{INS.oid};LOC900;{CENTRE_OID}"
 
 
+def test_a_manifest_in_fhir_has_a_name_of_its_own(tmp_path: Path) -> None:
+    pointer = MediaPointer(
+        submission=a_pointer(mime_type="application/fhir+json"), report_id=REPORT_ID
+    )
+
+    files = dict(pointer_files(pointer, 1, lambda one, uri: write_metadata(one, uri=uri)))
+
+    assert [name.rpartition("/")[2] for name in files][1] == "KOS_1_1.JSN"
+    assert read(tmp_path, files) == [pointer]
+
+
 @pytest.mark.parametrize("uri", ["KOS_1_1.DCM", "kos_1_1.dcm", "SS000001/KOS_1_1.DCM"])
 def test_a_manifest_is_found_from_either_folder(tmp_path: Path, uri: str) -> None:
     assert len(read(tmp_path, an_archive(a_pointer(), uri=uri))) == 1
