@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGES = {
-    "dcmtk": "dcm2json dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu getscu movescu storescp"
-    " storescu termscu",
+    "dcmtk": "dcm2json dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
+    " getscu movescu storescp storescu termscu",
     "dicom3tools": "dciodvfy",
     "orthanc": "Orthanc",
 }
