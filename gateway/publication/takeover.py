@@ -19,7 +19,7 @@ from gateway.media.xdm import MediaPointer
 from gateway.model.event import Event
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
 from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
-from gateway.publication.latest import LatestPointers
+from gateway.publication.latest import LatestPointer, LatestPointers
 from gateway.publication.outbox import Outbox
 from gateway.storage.database import Database, Transaction
 from indexer.contract.document import DocumentEntry, Identifier, ReferenceKind, Submission
@@ -75,16 +75,9 @@ class PointerTakeover:
         self, tx: Transaction, manifest: Manifest, submission: Submission, report_id: str
     ) -> tuple[Fate, str]:
         study, now_ms = manifest.study, self._clock()
-        latest = await self._latest.of(tx, study)
-        if latest is not None:
-            if latest.unique_id == submission.entry.unique_id:
-                return Fate.KNOWN, ""
-            if not latest.is_settled:
-                return Fate.SKIPPED, "a pointer of the study is on its way to the index"
-            if latest.created_at is None:
-                return Fate.SKIPPED, "the pointer of the study was withdrawn here"
-            if latest.created_at >= submission.entry.created_at:
-                return Fate.SKIPPED, "a later pointer of the study is known"
+        before = _met(await self._latest.of(tx, study), submission.entry)
+        if before is not None:
+            return before
         news = StudyAnnounced(study=study, by="import")
         await self._studies.study_announced(tx, news, now_ms=now_ms)
         snapshot = await self._studies.snapshot(tx, study)
@@ -122,6 +115,21 @@ class PointerTakeover:
             document_id=report_id,
         )
         return Fate.TAKEN, ""
+
+
+def _met(latest: LatestPointer | None, entry: DocumentEntry) -> tuple[Fate, str] | None:
+    """What becomes of a pointer that meets another of its study; None if it is taken over."""
+    if latest is None:
+        return None
+    if latest.unique_id == entry.unique_id:
+        return Fate.KNOWN, ""
+    if not latest.is_settled:
+        return Fate.SKIPPED, "a pointer of the study is on its way to the index"
+    if latest.created_at is None:
+        return Fate.SKIPPED, "the pointer of the study was withdrawn here"
+    if latest.created_at >= entry.created_at:
+        return Fate.SKIPPED, "a later pointer of the study is known"
+    return None
 
 
 def _checked(submission: Submission) -> Submission:

@@ -213,12 +213,47 @@ async def test_a_later_pointer_of_an_archive_goes_before_an_earlier(settings, on
     assert onlooker.outcomes[-1].reason == "a later pointer of the study is known"
 
 
-def rewritten(files: dict[str, bytes]) -> dict[str, bytes]:
+async def test_a_later_pointer_replaces_an_earlier_that_was_taken_over(
+    settings, onlooker, tmp_path
+):
+    files = an_archive(a_pointer())
+    await import_medium(settings, a_folder(tmp_path / "early", files), onlooker)
+    later = rewritten(files, days=1)
+
+    await import_medium(settings, a_folder(tmp_path / "late", later), onlooker)
+
+    [(study, submission)] = await out(settings)
+    assert (study, submission.entry.unique_id) == (LISTED, "2.25.1009")
+    async with stores_in(settings.data_dir) as stores:
+        assert (await stores.standing(LISTED))["revision"] == 2
+
+
+async def test_what_a_person_took_back_does_not_come_back(settings, index, onlooker, tmp_path):
+    archive = tmp_path / "out.zip"
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+        await export_pointers(settings, archive, Wanted(), onlooker)
+        await bench.act(ActKind.WITHDRAW)
+        await bench.look()
+
+        await import_medium(settings, archive, onlooker)
+        await bench.send()
+        await import_medium(settings, archive, onlooker)
+
+    assert [(one.fate, one.reason) for one in onlooker.outcomes] == [
+        (Fate.SKIPPED, "a pointer of the study is on its way to the index"),
+        (Fate.SKIPPED, "the pointer of the study was withdrawn here"),
+    ]
+    assert await out(settings) == []
+
+
+def rewritten(files: dict[str, bytes], *, days: int = 0) -> dict[str, bytes]:
     """The archive with a manifest of another UID, as long as the first."""
     document = next(data for name, data in files.items() if name.endswith(".DCM"))
     changed = document.replace(b"2.25.1001", b"2.25.1009")
     pointer = a_pointer()
     entry = replace(pointer.entry, unique_id=Uid("2.25.1009"), sha1="", size_bytes=0)
+    entry = replace(entry, created_at=entry.created_at + timedelta(days=days))
     return an_archive(replace(pointer, entry=entry, document=changed))
 
 
