@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from simulators.imaging_centre.document import first_version
+from simulators.imaging_centre.hl7 import Header
+from simulators.imaging_centre.ris import build_oru
 from simulators.synthetic.identity import ACCESSION_ISSUER
 from tests.scenarios.reports import a_report, flagged
 from tests.support.world import Study, World, a_world
@@ -125,11 +128,10 @@ async def test_images_may_bear_any_accession_number_that_their_report_lists(worl
 
 async def test_two_reports_on_one_study_hide_what_either_hides(world: World) -> None:
     study = world.a_study()
-    second = a_report(
-        study,
-        version=2,
-        message=[flagged("MASQUE_PS", "Y"), flagged("INVISIBLE_PATIENT", "N", before="Y")],
-        cda=[('.0"/>', '.9"/>')],  # a set of its own, so it replaces no other
+    second = build_oru(
+        first_version(study.examination, number=2),
+        header=Header(sent_at=study.examination.started_at),
+        flags={"MASQUE_PS": "Y", "INVISIBLE_PATIENT": "N"},
     )
     await world.push(study)
     await world.report(a_report(study))
