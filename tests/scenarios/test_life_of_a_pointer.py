@@ -222,6 +222,21 @@ async def test_rejected_images_leave_the_pointer_and_all_of_them_take_it_back(
     assert (row["state"], row["code"]) == ("withheld", "images_rejected")
 
 
+@pytest.mark.parametrize("pushed", [True, False], ids=["pushed", "in the PACS"])
+async def test_rejected_images_are_served_no_more_wherever_they_lie(
+    world: World, pushed: bool
+) -> None:
+    study = world.a_study("CT")
+    await (world.push(study) if pushed else world.archive(study))
+    await world.report(study)
+    await world.published(study)
+
+    await world.reject(study, study.files[:3])
+    await world.published(study, revision=2)
+
+    assert await world.fetch(study) == replace(study, files=study.files[3:]).digests
+
+
 async def test_a_rejection_that_overtakes_its_images_is_not_forgotten(world: World) -> None:
     study = world.a_study("MG")
 
