@@ -105,10 +105,11 @@ async def test_an_instance_that_comes_again_under_another_patient_sets_the_study
 
     await world.push(rewrite(study, tmp_path / "strange", PatientID=stranger.local_id))
     await world.stands(study, "set_aside", "patient_differs")
+    await world.withdrawn(study)
     await world.push(study)
     changed_back = await world.stands(study, "set_aside", "patient_changed")
     await world.report(a_report(study, version=2))
-    await world.published(study, revision=2)
+    await world.published(study, revision=changed_back["revision"] + 1)
 
-    assert changed_back["revision"] == 1  # all that was published is what was right
+    assert changed_back["pointer"] == "none"  # until a person has looked, nothing is out
     assert await world.fetch(study) == study.digests
