@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from gateway.catalogue.checks import Checks
+from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
@@ -25,6 +27,7 @@ from gateway.storage.migrations import migrate
 from gateway.storage.objects import ObjectStore
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.client.mhd import MhdIndex
+from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 
 MIB: Final = 2**20
@@ -61,6 +64,7 @@ async def open_parts(
     objects = ObjectStore.open(settings.data_dir / "store")
     stack.callback(objects.close)
     requestors = open_requestors(stack, settings)
+    mediator = MoveMediator(ae_title=settings.ae_title)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Parts(
         stack=stack,
@@ -73,8 +77,8 @@ async def open_parts(
         standings=Standings(database.dialect),
         outbox=Outbox(database.dialect),
         requestors=requestors,
-        directory=_pacs_directory(settings, requestors),
-        mediator=MoveMediator(ae_title=settings.ae_title),
+        directory=_pacs_directory(settings, requestors, _learner(database, mediator)),
+        mediator=mediator,
         index=MhdIndex(settings.index_url, session),
     )
 
@@ -94,13 +98,23 @@ def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, Pyne
     }
 
 
+def _learner(database: Database, mediator: MoveMediator) -> ClassLearner:
+    checks = Checks(database.dialect)
+
+    async def known(study: Uid) -> dict[str, str]:
+        return await database.read(lambda tx: checks.classes(tx, study))
+
+    return ClassLearner(mediator, known)
+
+
 def _pacs_directory(
-    settings: Settings, requestors: Mapping[str, PynetdicomRequestor]
+    settings: Settings, requestors: Mapping[str, PynetdicomRequestor], learner: ClassLearner
 ) -> PacsDirectory:
     return PacsDirectory(
         [
             Pacs(
                 requestor=requestors[one.ae_title],
+                learner=learner,
                 patient_id_issuer=one.patient_id_issuer,
                 accession_issuer=one.accession_issuer,
             )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.header import describe
 from gateway.catalogue.listing import Texts, list_instances
 from gateway.clock import Clock, system_clock
@@ -27,6 +28,7 @@ class Pacs:
     """One PACS of the centre, with the authorities of the ids that it gives (OIDs, or empty)."""
 
     requestor: DimseRequestor
+    learner: ClassLearner
     patient_id_issuer: str = ""
     accession_issuer: str = ""
 
@@ -43,7 +45,8 @@ class Pacs:
             PacsAnswerUnreadable: it tells of something without its UIDs, of what was not asked,
                 or of more than is taken.
         """
-        told = await self.requestor.converse(lambda find: list_instances(find, study))
+        listed = await self.requestor.converse(lambda find: list_instances(find, study))
+        told = await self.learner.complete(self.requestor, study, listed)
         images: dict[Uid, ImageDescription] = {}
         for one in told:
             image = self._description(one)
@@ -77,7 +80,7 @@ class PacsDirectory:
 
         Raises:
             PacsUnavailable: at least one does not answer, or did not a moment ago: there may be
-                more than the others tell.
+                more than the others tell. `PacsBusy` of it where one has no turn for the question.
             PacsAnswerUnreadable: at least one answers what cannot be understood.
         """
         held: dict[Uid, HeldByPacs] = {}
@@ -86,8 +89,9 @@ class PacsDirectory:
                 with turnstile.passed():
                     images = await pacs.describe(study)
             except PacsUnavailable as error:
+                kind = PacsBusy if isinstance(error, PacsBusy) else PacsUnavailable
                 told = f"{pacs.ae_title}: {error}"
-                raise PacsUnavailable(told, retry_after_s=error.retry_after_s) from error
+                raise kind(told, retry_after_s=error.retry_after_s) from error
             except PacsAnswerUnreadable as error:
                 raise PacsAnswerUnreadable(f"{pacs.ae_title}: {error}") from error
             for image in images:

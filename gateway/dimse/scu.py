@@ -282,10 +282,13 @@ class _Query:
         self, keys: Mapping[str, str | Sequence[Dataset]], *, level: QueryLevel, answers_max: int
     ) -> list[Dataset]:
         asked = dict(keys)
-        if self._model == _PATIENT_ROOT_FIND and level is not QueryLevel.STUDY:
-            # The unique keys of all levels above must be given, the patient's too (§C.4.1.2.1).
+        if self._model == _PATIENT_ROOT_FIND:
+            # The unique keys of all levels above must be given, the patient's too (§C.4.1.2.1); for
+            # a study whose patient is not known yet it is there and empty.
             asked["PatientID"] = self._patient_id or ""
         identifier = _build_identifier(level, asked)
+        # Some answer in the character set of the question, and would leave out every accent.
+        identifier.SpecificCharacterSet = "ISO_IR 100"
         answers = _find(self._association, identifier, self._model, answers_max)
         if level is QueryLevel.STUDY and answers:
             self._patient_id = str(answers[0].get("PatientID", ""))

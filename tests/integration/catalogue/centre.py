@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 from pydicom import Dataset
 
+from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
+from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.dimse.turns import WAIT_S_MAX, PacsThreads
 from gateway.model.image import ImageDescription
 from gateway.model.notification import PacsAnswered
+from indexer.contract.identifiers import Uid
 from tests.integration.dimse import pacs as peers
 from tests.support import studies as known
 
@@ -81,6 +84,10 @@ class Centre:
         return [held.image for held in (await self.describe()).held]
 
 
+async def knows_nothing(study: Uid) -> dict[str, str]:
+    return {}
+
+
 @contextmanager
 def a_centre(
     *holdings: Holdings,
@@ -89,6 +96,7 @@ def a_centre(
 ) -> Iterator[Centre]:
     """PACS by the names of PACS1, PACS2 and so on."""
     clock = HeldClock()
+    learner = ClassLearner(MoveMediator(ae_title="DRIMBOX"), knows_nothing)
     running: list[peers.Pacs] = []
     directory: list[Pacs] = []
     with (
@@ -103,7 +111,7 @@ def a_centre(
                 calling_ae="DRIMBOX",
                 turns=threads.turns(associations_max=ASSOCIATIONS_MAX),
             )
-            directory.append(Pacs(requestor=requestor))
+            directory.append(Pacs(requestor=requestor, learner=learner))
         yield Centre(running, PacsDirectory(directory, clock=clock), clock)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.catalogue import listing
 from gateway.catalogue.pacs import HOLD_MS
-from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
+from gateway.errors import PacsAnswerUnreadable, PacsBusy, PacsUnavailable
 from gateway.model.agreement import DisagreementCode, identity_agrees
 from indexer.contract.document import Identifier
 from tests.integration.catalogue.centre import (
@@ -174,7 +174,7 @@ async def test_a_pacs_that_is_busy_with_what_it_was_asked_has_not_failed() -> No
         peer.waits = Event()
         asking = [asyncio.create_task(centre.describe()) for _ in range(ASSOCIATIONS_MAX - 1)]
         await asyncio.to_thread(peer.is_asked.wait, 10)
-        with pytest.raises(PacsUnavailable, match=r"^PACS1: .*busy"):
+        with pytest.raises(PacsBusy, match=r"^PACS1: .*busy"):
             await centre.describe()
         peer.waits.set()
         await asyncio.gather(*asking)

@@ -1,0 +1,125 @@
+"""A PACS that does not tell SOP classes is asked to send, once, what is not known yet."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from gateway.catalogue.classes import ClassLearner
+from gateway.catalogue.pacs import Pacs, PacsDirectory
+from gateway.dimse.move_mediator import MoveMediator
+from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.turns import PacsThreads
+from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
+from indexer.contract.identifiers import Uid
+from tests.integration.dimse import pacs as peers
+from tests.integration.dimse.conftest import Receiver
+
+STUDY = Uid("1.2.3")
+SERIES = "1.2.3.4"
+
+
+@dataclass
+class Centre:
+    """A PACS that leaves classes out, its gateway, and what that knows."""
+
+    pacs: peers.Pacs
+    receiver: Receiver
+    directory: PacsDirectory
+    known: dict[str, str] = field(default_factory=dict)
+
+    async def classes(self) -> dict[str, str]:
+        """SOP class by instance, as the gateway describes them."""
+        answered = await self.directory.describe(STUDY, asked_after=0)
+        return {held.image.instance: held.image.sop_class for held in answered.held}
+
+    @property
+    def moves(self) -> int:
+        return sum(is_move(one) for one in self.pacs.asked)
+
+
+def is_move(asked: Dataset) -> bool:
+    """Whether it is the identifier of a C-MOVE: a query asks for more than it names."""
+    return not any(element.is_empty for element in asked)
+
+
+def told(asked: Dataset) -> list[Dataset]:
+    """What the PACS answers to a C-FIND."""
+    answer = Dataset()
+    if asked.QueryRetrieveLevel == "STUDY":
+        answer.StudyInstanceUID = STUDY
+        return [answer]
+    if asked.QueryRetrieveLevel == "SERIES":
+        answer.SeriesInstanceUID = SERIES
+        return [answer]
+    images = []
+    for number in (1, 2):
+        image = Dataset()
+        image.SOPInstanceUID = f"{SERIES}.{number}"
+        images.append(image)
+    return images
+
+
+@pytest.fixture
+async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+    receiver = Receiver(tmp_path / "spool")
+    receiver.folder.mkdir()
+    pacs = peers.Pacs(instances=[peers.an_instance(n) for n in (1, 2)], answers=told)
+    mediator = MoveMediator(ae_title="DRIMBOX")
+    known: dict[str, str] = {}
+
+    async def known_classes(study: Uid) -> dict[str, str]:
+        return known
+
+    async def store(request) -> int:
+        status = await mediator.offer(request)
+        return await receiver.store(request) if status is None else status
+
+    with pacs.running(), PacsThreads(4) as threads:
+        pacs.destination_port = await receiver.listen(store=store)
+        requestor = PynetdicomRequestor(
+            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", turns=threads.turns()
+        )
+        learner = ClassLearner(mediator, known_classes)
+        directory = PacsDirectory([Pacs(requestor=requestor, learner=learner)])
+        yield Centre(pacs, receiver, directory, known)
+        for server in receiver.servers:
+            await server.close(grace_s=0)
+
+
+async def test_a_class_that_the_pacs_does_not_tell_is_that_of_what_it_sends(
+    centre: Centre,
+) -> None:
+    classes = await centre.classes()
+
+    assert classes == {f"{SERIES}.1": peers.CT, f"{SERIES}.2": peers.CT}
+    assert (centre.receiver.stored, centre.receiver.spooled()) == ([], [])
+
+
+async def test_what_is_known_is_not_asked_for_again(centre: Centre) -> None:
+    centre.known |= {f"{SERIES}.1": peers.CT, f"{SERIES}.2": "1.2.9"}
+
+    classes = await centre.classes()
+
+    assert classes == centre.known
+    assert centre.moves == 0
+
+
+async def test_an_instance_that_the_pacs_tells_of_and_does_not_send_cannot_be_described(
+    centre: Centre,
+) -> None:
+    centre.pacs.instances.pop()
+
+    with pytest.raises(PacsAnswerUnreadable, match="SOPClassUID is absent"):
+        await centre.classes()
+
+    assert centre.moves == 1
+
+
+async def test_a_pacs_that_cannot_send_is_asked_again_later(centre: Centre) -> None:
+    centre.pacs.destination_port = 1
+
+    with pytest.raises(PacsUnavailable):
+        await centre.classes()

@@ -1,0 +1,205 @@
+"""DCMTK's archive as second and third PACS beside Orthanc; the third knows Patient Root alone."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
+from tests.interop import dcmtk
+from tests.interop.instances import Instance
+from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
+from tests.interop.wire import AS_STORED, asked, segment, told
+from tests.support import confined as confined_program
+from tests.support.peers import peer
+from tests.support.program import HOST, Program
+from tests.support.programs import (
+    NO_DELAY,
+    Gateway,
+    Index,
+    Orthanc,
+    a_gateway,
+    an_orthanc,
+    free_port,
+    serving,
+)
+
+PACS_PORTS = dict[str, int]
+"""Port of each PACS by its AE title."""
+
+ARCHIVE = """
+NetworkTCPPort = {port}
+MaxPDUSize = 16384
+MaxAssociations = 16
+HostTable BEGIN
+gateway = (DRIMBOX, localhost, {gateway})
+HostTable END
+VendorTable BEGIN
+VendorTable END
+AETable BEGIN
+{title} {folder} RW (200, 1024mb) ANY
+AETable END
+"""
+
+
+@contextmanager
+def an_archive(folder: Path, title: str, *options: str, gateway: int) -> Iterator[int]:
+    """DCMTK's dcmqrscp, ready for associations; its port.
+
+    It listens on every interface and cannot be told another, so it runs where loopback is the only
+    one (see `confined`).
+    """
+    port, storage = free_port(), folder / title
+    storage.mkdir()
+    configuration = folder / f"{title}.cfg"
+    configuration.write_text(
+        ARCHIVE.format(port=port, gateway=gateway, title=title, folder=storage)
+    )
+    confined = [sys.executable, confined_program.__file__, str(port), str(gateway)]
+    command = [*confined, str(peer("dcmqrscp")), *options, "-c", str(configuration)]
+    program = Program(command, NO_DELAY, log=folder / f"{title}.log", port=port)
+    try:
+        program.launch()
+        echo = ("echoscu", *dcmtk.called(port, title=title))
+        until(lambda: dcmtk.run(*echo).returncode == 0)
+        yield port
+    finally:
+        program.close()
+
+
+@pytest.fixture(scope="module")
+def dicom_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def orthanc(dicom_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    modalities = {"gateway": ("DRIMBOX", dicom_port), "modality": ("STORESCU", free_port())}
+    with an_orthanc(tmp_path_factory.mktemp("orthanc"), modalities=modalities) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ports(
+    orthanc: Orthanc, dicom_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PACS_PORTS]:
+    folder = tmp_path_factory.mktemp("archives")
+    with (
+        an_archive(folder, "SECOND", gateway=dicom_port) as second,
+        an_archive(folder, "PATIENTS", "--no-study-root", gateway=dicom_port) as patients,
+    ):
+        yield {"ORTHANC": orthanc.dicom, "SECOND": second, "PATIENTS": patients}
+
+
+@pytest.fixture(scope="module")
+def settings(ports: PACS_PORTS, index: Index) -> dict[str, str]:
+    issuers = {"patient_id_issuer": PATIENT_ID_ISSUER, "accession_issuer": ACCESSION_ISSUER}
+    pacs = [
+        {"ae_title": title, "host": HOST, "port": port, **issuers} for title, port in ports.items()
+    ]
+    return {"GATEWAY_INDEX_URL": index.url, "GATEWAY_PACS": json.dumps(pacs)}
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    settings: dict[str, str], dicom_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("gateway-with-three-pacs")
+    with a_gateway(folder, settings=settings, dicom=dicom_port) as running:
+        yield running
+        assert_names_nobody(running.program)
+
+
+def archived(ports: PACS_PORTS, title: str, *files: Path) -> None:
+    """Send the files to a PACS, as a modality does."""
+    to = dcmtk.called(ports[title], title=title)
+    run = dcmtk.run("dcmsend", "-aet", "STORESCU", "--decompress-never", *to, *files)
+    assert run.returncode == 0, run.stdout
+
+
+def reported(gateway: Gateway, study: Study) -> None:
+    [answer] = told(gateway.mllp, study.report)
+    assert segment(answer, "MSA")[1] == "AA"
+
+
+def fetched(gateway: Gateway, study: Study) -> dict[str, str]:
+    """Digest of each instance that a viewer gets of the study."""
+    answer = asked(gateway.http, f"/dicom-web/studies/{study.uid}", accept=AS_STORED)
+    came = [Instance.of(content) for _kind, content in answer.parts]
+    return {one.sop_instance: one.digest for one in came}
+
+
+@pytest.mark.parametrize("title", ["ORTHANC", "SECOND", "PATIENTS"])
+@pytest.mark.parametrize("modality", ["CT", "CR"])
+def test_a_study_is_described_and_moved_from_the_pacs_that_holds_it(
+    gateway: Gateway, ports: PACS_PORTS, title: str, modality: str, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, modality)
+    archived(ports, title, *study.files)
+
+    reported(gateway, study)
+    pointer = published(gateway, study)
+
+    assert modality in pointer["modalities"]
+    assert fetched(gateway, study) == study.digests
+
+
+def test_the_parts_that_two_pacs_hold_make_one_study(
+    gateway: Gateway, ports: PACS_PORTS, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, "CT")
+    half = len(study.files) // 2
+    archived(ports, "ORTHANC", *study.files[:half])
+    archived(ports, "SECOND", *study.files[half:])
+
+    reported(gateway, study)
+    published(gateway, study)
+
+    assert standing(gateway, study)["instances"] == len(study.files)
+    assert fetched(gateway, study) == study.digests
+
+
+def test_check_finds_nothing_wrong_with_any_pacs(
+    gateway: Gateway, settings: dict[str, str]
+) -> None:
+    found = checked(gateway, settings)
+
+    of_pacs = {what: state for what, state in found.items() if what.startswith("PACS")}
+    assert len(of_pacs) == 3 * 5  # connection, association, C-ECHO, C-FIND, C-MOVE
+    assert {what: state for what, state in of_pacs.items() if state != "ok"} == {}
+    assert (found["index, search"], found["port MLLP"]) == ("ok", "ok")
+
+
+def test_check_names_the_pacs_that_does_not_know_its_title(
+    gateway: Gateway, ports: PACS_PORTS, settings: dict[str, str]
+) -> None:
+    mistaken = [
+        {"ae_title": "ORTHANK", "host": HOST, "port": ports["ORTHANC"]},
+        {"ae_title": "SECONT", "host": HOST, "port": ports["SECOND"]},
+    ]
+
+    found = checked(gateway, settings | {"GATEWAY_PACS": json.dumps(mistaken)})
+
+    assert found["PACS ORTHANK, association"] == "fail"
+    assert found["PACS SECONT, association"] == "fail"
+
+
+def checked(gateway: Gateway, settings: dict[str, str]) -> dict[str, str]:
+    """State of each thing that `drim-gateway check` looks at, beside a gateway that runs."""
+    command = [*serving("gateway", open_access=False)[:-1], "check", "--json", "--open-access"]
+    environment = {
+        "GATEWAY_DATA_DIR": str(gateway.data_dir),
+        "GATEWAY_HTTP_PORT": str(gateway.http),
+        "GATEWAY_DICOM_PORT": str(gateway.dicom),
+        "GATEWAY_MLLP_PORT": str(gateway.mllp),
+        **settings,
+    }
+    run = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode in (1, 2), run.stderr  # a gateway of the tests numbers no structure
+    return {one["what"]: one["state"] for one in json.loads(run.stdout)["findings"]}
