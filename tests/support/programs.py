@@ -24,6 +24,9 @@ TAKES_WITHIN_S = 30.0
 # DCMTK, and Orthanc with it, leaves Nagle's algorithm on: each message would wait for 40 ms.
 NO_DELAY = {"TCP_NODELAY": "1"}
 
+# A test that runs at night is no other than by day.
+AT_NO_NIGHT = {"GATEWAY_SWEEP_FROM": "", "GATEWAY_SWEEP_TO": ""}
+
 # Below the range from which the system gives ports to clients, so that none is taken meanwhile.
 _PORTS = count(20_000 + os.getpid() * 7 % 10_000)
 
@@ -142,6 +145,7 @@ def a_gateway(
         "GATEWAY_HTTP_PORT": str(http),
         "GATEWAY_DICOM_PORT": str(dicom),
         "GATEWAY_MLLP_PORT": str(mllp),
+        **AT_NO_NIGHT,
         **(settings or {}),
     }
     command = serving("gateway", open_access=open_access)

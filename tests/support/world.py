@@ -31,7 +31,7 @@ from simulators.synthetic.studies import save_study
 from simulators.viewers.scripted import ScriptedViewer
 from tests.support.entries import Entry, find_entries
 from tests.support.program import HOST, POLL_EVERY_S, Program
-from tests.support.programs import free_port, serving
+from tests.support.programs import AT_NO_NIGHT, free_port, serving
 
 T = TypeVar("T")
 
@@ -128,6 +128,7 @@ class World:
             "GATEWAY_MLLP_PORT": str(self.mllp_port),
             "GATEWAY_INDEX_URL": f"http://{HOST}:{self.index_door}",
             "GATEWAY_STUDY_SETTLE_S": "0.2",
+            **AT_NO_NIGHT,
             "GATEWAY_ORGANISATION_ID": "1990000127",
             "GATEWAY_PACS": json.dumps([pacs]),
             "GATEWAY_COMMITMENT_PEERS": json.dumps([modality]),

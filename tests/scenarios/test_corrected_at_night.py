@@ -1,0 +1,42 @@
+"""A PACS that is corrected by hand tells nobody, and is asked at night."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tests.support.program import Program
+from tests.support.world import a_world, until
+
+
+def a_night_that_is_now() -> dict[str, str]:
+    now = datetime.now(ZoneInfo("Europe/Paris"))
+    begins, ends = now - timedelta(hours=1), now + timedelta(hours=2)
+    return {"GATEWAY_SWEEP_FROM": f"{begins:%H:%M}", "GATEWAY_SWEEP_TO": f"{ends:%H:%M}"}
+
+
+async def test_images_that_were_removed_by_hand_leave_the_pointer_after_a_night(
+    tmp_path: Path,
+) -> None:
+    settings = a_night_that_is_now() | {"GATEWAY_SWEEP_STUDIES_PER_S": "50"}
+    with a_world(tmp_path, settings=settings) as world:
+        corrected, left = world.a_study("CT"), world.a_study("CT")
+        for study in (corrected, left):
+            await world.archive(study)
+            await world.report(study)
+            await world.published(study)
+
+        world.lose(corrected, corrected.files[1:])
+        world.gateway.stop()
+        await asyncio.to_thread(world.gateway.start)
+        await world.published(corrected, revision=2)
+        await until(lambda: has_ended(world.gateway))
+
+        assert (await world.standing(corrected))["instances"] == 1
+        assert (await world.standing(left))["revision"] == 1
+        assert '"checked": 2, "differed": 1, "failed": 0' in world.gateway.log
+
+
+async def has_ended(gateway: Program) -> bool:
+    """Whether the night's comparison is over."""
+    return '"sweep_ended"' in gateway.log
