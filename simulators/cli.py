@@ -1,5 +1,7 @@
 """The program `drim-sim`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -197,7 +199,6 @@ def report(
     --local-id IPP1
     """
     from simulators.imaging_centre import reporting
-    from simulators.imaging_centre.mllp import NotAcknowledged
 
     options = reporting.ReportOptions(
         study_uid=study,
@@ -220,8 +221,17 @@ def report(
         charset=charset,
     )
     place = reporting.Place(mllp=mllp, ca=tls_ca, certificate=tls_certificate, key=tls_key)
-    try:
+    with _told():
         reporting.tell(options, place, say=typer.echo)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A fault ends the program with what is wrong."""
+    from simulators.imaging_centre.mllp import NotAcknowledged
+
+    try:
+        yield
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except NotAcknowledged as error:

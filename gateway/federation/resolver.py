@@ -7,7 +7,8 @@ from typing import Final
 
 from gateway.errors import AccessDenied, InvalidRequest
 from gateway.manifest.document_entry import TYPE_CODE
-from gateway.manifest.reader import SIZE_BYTES_MAX, Manifest, read_manifest
+from gateway.manifest.model import Manifest
+from gateway.manifest.reader import SIZE_BYTES_MAX, read_manifest
 from gateway.model.access import AccessContext
 from gateway.security.policy import Policy
 from indexer.contract.document import DocumentEntry, DocumentQuery, ReferenceKind

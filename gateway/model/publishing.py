@@ -33,8 +33,10 @@ def publishable(snapshot: StudySnapshot, policy: PublicationPolicy, *, now_ms: i
         return told
     naming = speaking(snapshot, policy)
     if not isinstance(naming, list):
-        if snapshot.reports or policy.publish_on is PublishOn.REPORT:
+        by_report = policy.publish_on is PublishOn.REPORT and not snapshot.was_decided
+        if snapshot.reports or by_report:
             return naming
+        # What was taken over from another gateway has no report here, yet its images may go.
         return _images_not_there(snapshot, policy, now_ms) or naming
     return (
         _objection(naming, policy)

@@ -20,7 +20,7 @@ from gateway.model.report import ReportedPatient
 from gateway.model.speaking import reports_in_force
 from gateway.model.study import StudySnapshot
 from gateway.publication.rows import explained, timed
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Row
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import UID_LENGTH_MAX, Uid
 
@@ -70,54 +70,64 @@ class Confirming(Why):
     patient: Patient
 
 
+class _Desk:
+    """What the routes share: they look a study up, and have an act done."""
+
+    def __init__(
+        self, database: Database, studies: Studies, standings: Standings, take: TakeAct
+    ) -> None:
+        self._database = database
+        self._studies = studies
+        self._standings = standings
+        self._take = take
+
+    async def act(self, study: str, kind: ActKind, reason: str, **told: object) -> Response:
+        done = Act(kind=kind, reason=reason, by=OPERATOR, **told)  # type: ignore[arg-type]
+        if not await self._take(PersonActed(study=Uid(study), act=done)):
+            raise HTTPException(404, "nothing is known of this study")
+        return Response(orjson.dumps({"done": kind}), media_type="application/json")
+
+    async def known(self, study: str) -> StudySnapshot:
+        found = await self._database.read(lambda tx: self._studies.snapshot(tx, Uid(study)))
+        if found is None:
+            raise HTTPException(404, "nothing is known of this study")
+        return found
+
+    async def listed(self, study: Uid) -> Row:
+        rows = await self._database.read(
+            lambda tx: self._standings.page(
+                tx, state="set_aside", study=study, count_max=1, offset=0
+            )
+        )
+        if not rows:
+            raise HTTPException(404, "the study is not set aside")
+        return rows[0]
+
+
 def acting_routes(
     database: Database, studies: Studies, standings: Standings, take: TakeAct
 ) -> APIRouter:
     """The routes of an operator who decides."""
     router = APIRouter(prefix="/api", tags=["operator"])
-
-    async def act(study: str, kind: ActKind, reason: str, **told: object) -> Response:
-        done = Act(kind=kind, reason=reason, by=OPERATOR, **told)  # type: ignore[arg-type]
-        if not await take(PersonActed(study=Uid(study), act=done)):
-            raise HTTPException(404, "nothing is known of this study")
-        return Response(orjson.dumps({"done": kind}), media_type="application/json")
-
-    async def known(study: str) -> StudySnapshot:
-        found = await database.read(lambda tx: studies.snapshot(tx, Uid(study)))
-        if found is None:
-            raise HTTPException(404, "nothing is known of this study")
-        return found
+    desk = _Desk(database, studies, standings, take)
+    _add_simple_acts(router, desk)
 
     @router.get("/set-aside/{study_uid}")
     async def show(study_uid: StudyUid) -> Response:
         """One study that a person must look at, with both identities side by side."""
-        snapshot = await known(study_uid)
-        rows = await database.read(
-            lambda tx: standings.page(
-                tx, state="set_aside", study=snapshot.study, count_max=1, offset=0
-            )
-        )
-        if not rows:
-            raise HTTPException(404, "the study is not set aside")
-        return _json(explained(timed(rows[0])) | _identities(snapshot))
-
-    @router.post("/set-aside/{study_uid}/retry")
-    async def retry(study_uid: StudyUid, why: Why) -> Response:
-        """Look at the study again, as if all news of it had just come."""
-        return await act(study_uid, ActKind.RETRY, why.reason)
-
-    @router.post("/set-aside/{study_uid}/drop")
-    async def drop(study_uid: StudyUid, why: Why) -> Response:
-        """Leave the study unpublished, until a later message speaks of it."""
-        return await act(study_uid, ActKind.DROP, why.reason)
+        snapshot = await desk.known(study_uid)
+        row = await desk.listed(snapshot.study)
+        return _json(explained(timed(row)) | _identities(snapshot))
 
     @router.post("/set-aside/{study_uid}/match")
     async def match(study_uid: StudyUid, told: Matching) -> Response:
         """The reports on this study are about another one, which is known."""
         if told.study_uid == study_uid:
             raise HTTPException(422, "a study cannot be matched to itself")
-        await known(study_uid)
-        return await act(told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid))
+        await desk.known(study_uid)
+        return await desk.act(
+            told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
+        )
 
     @router.post("/set-aside/{study_uid}/confirm-patient")
     async def confirm(study_uid: StudyUid, told: Annotated[Confirming, Body()]) -> Response:
@@ -128,22 +138,36 @@ def acting_routes(
             birth_date=told.patient.birth_date,
             sex=told.patient.sex,
         )
-        snapshot = await known(study_uid)
+        snapshot = await desk.known(study_uid)
         if patient not in {image.patient for image in snapshot.told}:
             raise HTTPException(409, "the images no longer name this patient: look again")
-        return await act(study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient)
+        return await desk.act(study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient)
+
+    return router
+
+
+def _add_simple_acts(router: APIRouter, desk: _Desk) -> None:
+    """Those that need no more than a reason."""
+
+    @router.post("/set-aside/{study_uid}/retry")
+    async def retry(study_uid: StudyUid, why: Why) -> Response:
+        """Look at the study again, as if all news of it had just come."""
+        return await desk.act(study_uid, ActKind.RETRY, why.reason)
+
+    @router.post("/set-aside/{study_uid}/drop")
+    async def drop(study_uid: StudyUid, why: Why) -> Response:
+        """Leave the study unpublished, until a later message speaks of it."""
+        return await desk.act(study_uid, ActKind.DROP, why.reason)
 
     @router.post("/studies/{study_uid}/withdraw")
     async def withdraw(study_uid: StudyUid, why: Why) -> Response:
         """Take the pointer back and refuse the images, at once, until it is lifted."""
-        return await act(study_uid, ActKind.WITHDRAW, why.reason)
+        return await desk.act(study_uid, ActKind.WITHDRAW, why.reason)
 
     @router.post("/studies/{study_uid}/lift")
     async def lift(study_uid: StudyUid, why: Why) -> Response:
         """End what a withdrawal by a person began."""
-        return await act(study_uid, ActKind.LIFT, why.reason)
-
-    return router
+        return await desk.act(study_uid, ActKind.LIFT, why.reason)
 
 
 def _identities(snapshot: StudySnapshot) -> dict[str, object]:

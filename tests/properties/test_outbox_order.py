@@ -82,9 +82,7 @@ async def revise(bench: Bench, number: int) -> None:
 
 async def forbid(bench: Bench, number: int) -> None:
     """The last report is no longer validated: nothing more of it may be sent."""
-    await bench.tell_report(
-        message_digest=f"p{number}", document_id=f"1.2.{number}", status="P"
-    )
+    await bench.tell_report(message_digest=f"p{number}", document_id=f"1.2.{number}", status="P")
     await bench.look()
 
 
