@@ -76,8 +76,8 @@ def read_header(path: Path) -> Header:
     """
     try:
         ds = _read(path, _READ)
-        image = _with_selected(describe(read_texts(ds)), path)
-        return Header(study=uid(ds, "StudyInstanceUID"), image=image)
+        study = uid(ds, "StudyInstanceUID")  # what a sender is told first
+        return Header(study=study, image=_with_selected(describe(read_texts(ds)), path))
     except InvalidRequest:
         raise
     except InvalidValue as error:

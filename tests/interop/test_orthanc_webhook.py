@@ -1,7 +1,6 @@
 """Orthanc tells of its studies by the scripts that the operations manual prints."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,12 @@ from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
 from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import asked, told
-from tests.support.peers import ROOT
+from tests.support.peers import ROOT, orthanc_plugin
 from tests.support.program import HOST
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
 
 MANUAL = ROOT / "docs" / "operations.md"
 ADDRESS = "http://127.0.0.1:8080"
-PLUGIN = "libOrthancPython.so"
 
 
 def script(language: str, port: int) -> str:
@@ -35,12 +33,9 @@ def lua(folder: Path, port: int) -> dict[str, object]:
 
 
 def python(folder: Path, port: int) -> dict[str, object]:
-    plugins = Path(os.environ.get("ORTHANC_PLUGINS", "/usr/share/orthanc/plugins"))
-    if not (plugins / PLUGIN).exists():
-        pytest.skip("Orthanc's Python is not installed: apt install orthanc-python")
     path = folder / "told.py"
     path.write_text(script("python", port))
-    return {"Plugins": [str(plugins / PLUGIN)], "PythonScript": str(path)}
+    return {"Plugins": [str(orthanc_plugin("Python"))], "PythonScript": str(path)}
 
 
 @pytest.fixture(scope="module", params=[lua, python], ids=["lua", "python"])

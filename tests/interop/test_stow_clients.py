@@ -1,7 +1,6 @@
 """Clients of others push instances over the web: the Imaging Data Commons' and Orthanc's."""
 
 import json
-import os
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from io import BytesIO
@@ -15,11 +14,10 @@ from simulators.digest import digest_of
 from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, published
 from tests.interop.wire import ANSWER_WITHIN_S, AS_STORED, Answer, asked, segment, told
-from tests.support.peers import shared_data
+from tests.support.peers import orthanc_plugin, shared_data
 from tests.support.program import HOST
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
 
-PLUGIN = "libOrthancDicomWeb.so"
 REFUSED = {
     "HTJ2KLossless_08_RGB.dcm",
     "HTJ2K_08_RGB.dcm",
@@ -130,15 +128,6 @@ def pushed(gateway: Gateway, file: bytes) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def plugin() -> Path:
-    """Where Orthanc's plug-in for DICOMweb lies, a package of its own."""
-    folder = Path(os.environ.get("ORTHANC_PLUGINS", "/usr/share/orthanc/plugins"))
-    if not (folder / PLUGIN).exists():
-        pytest.skip("Orthanc's DICOMweb is not installed: apt install orthanc-dicomweb")
-    return folder / PLUGIN
-
-
-@pytest.fixture(scope="module")
 def gateway(index: Index, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     settings = {"GATEWAY_INDEX_URL": index.url, "GATEWAY_STUDY_SETTLE_S": "0.2"}
     with a_gateway(tmp_path_factory.mktemp("pushed-to"), settings=settings) as running:
@@ -147,14 +136,15 @@ def gateway(index: Index, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def orthanc(
-    gateway: Gateway, plugin: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Orthanc]:
+def orthanc(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     servers = {
         "chunked": SERVER | {"Url": f"{gateway.dicomweb}/"},
         "whole": SERVER | {"Url": f"{gateway.dicomweb}/", "ChunkedTransfers": False},
     }
-    options = {"Plugins": [str(plugin)], "DicomWeb": {"Enable": True, "Servers": servers}}
+    options = {
+        "Plugins": [str(orthanc_plugin("DicomWeb"))],
+        "DicomWeb": {"Enable": True, "Servers": servers},
+    }
     folder = tmp_path_factory.mktemp("orthanc-pushes")
     nobody = {"nobody": ("NOBODY", free_port())}
     with an_orthanc(folder, modalities=nobody, options=options, reaches=[gateway.http]) as running:

@@ -35,6 +35,14 @@ def peer(program: str) -> Path:
     return Path(found)
 
 
+def orthanc_plugin(name: str) -> Path:
+    """Where Orthanc's `DicomWeb` or `Python` plug-in lies, each a package of its own."""
+    path = Path(f"/usr/share/orthanc/plugins/libOrthanc{name}.so")
+    if not path.exists():
+        _miss(f"orthanc-{name.lower()} is not installed: make peers")
+    return path
+
+
 def shared_data() -> Path:
     """The folder of third-party DICOM and HL7 files, which are test inputs beside the project."""
     folder = Path(os.environ.get("DRIM_TEST_DATA") or ROOT.parent / "shared" / "data")

@@ -4,8 +4,8 @@ import asyncio
 
 import orjson
 import pytest
+from aiohttp import ClientSession
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from gateway import health
 from gateway.errors import StorageUnavailable
@@ -21,6 +21,7 @@ from gateway.health import (
     worst,
 )
 from gateway.lifecycle import workers
+from tests.support.retrieval import serving
 
 WELL = Finding(what="PACS A, C-ECHO")
 WORN = Finding(what="certificate", state=State.WARN, told="it expires soon", mend="renew it")
@@ -131,7 +132,7 @@ async def test_an_answer_waits_a_moment_for_findings_and_then_gives_those_before
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_readiness_is_decided_by_what_news_needs_and_tells_of_the_rest(fails: bool) -> None:
+async def test_readiness_is_decided_by_what_news_needs_and_tells_of_the_rest(fails: bool) -> None:
     class Told(Watch):
         async def findings(self) -> tuple[list[Finding], float | None]:
             return [WORN], 12.34
@@ -143,10 +144,15 @@ def test_readiness_is_decided_by_what_news_needs_and_tells_of_the_rest(fails: bo
     app = FastAPI()
     app.include_router(health_routes({"database": check}, Told({}, now_s=HeldSeconds())))
 
-    answer = TestClient(app).get("/health/ready")
+    async with (
+        serving(app) as url,
+        ClientSession() as session,
+        session.get(f"{url}/health/ready") as answer,
+    ):
+        status, told = answer.status, orjson.loads(await answer.read())
 
-    assert answer.status_code == (503 if fails else 200)
-    assert orjson.loads(answer.content) == {
+    assert status == (503 if fails else 200)
+    assert told == {
         "ready": not fails,
         "failed": ["database"] if fails else [],
         "detail": {
