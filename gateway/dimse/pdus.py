@@ -125,9 +125,13 @@ def decode_request(payload: bytes) -> tuple[int, A_ASSOCIATE]:
     pdu = A_ASSOCIATE_RQ()
     try:
         pdu.decode(bytes(6) + payload[:_REQUEST_FIXED_BYTES] + known)
-        return pdu.protocol_version, pdu.to_primitive()
+        asked = pdu.to_primitive()
     except Exception as error:  # pynetdicom raises whatever the bytes made it stumble over
         raise ProtocolError(AbortReason.INVALID_PARAMETER) from error
+    for context in asked.presentation_context_definition_list:
+        if not (context.abstract_syntax and context.transfer_syntax):
+            raise ProtocolError(AbortReason.INVALID_PARAMETER)
+    return pdu.protocol_version, asked
 
 
 def decode_accept(payload: bytes) -> A_ASSOCIATE:

@@ -42,6 +42,7 @@ BY_USER = b"\0\0\0\0"
         associate_rq(calling="é" * 4),
         associate_rq(contexts=()),
         associate_rq(contexts=((CT, ()),)),
+        associate_rq(contexts=(("", (EXPLICIT,)),)),
         associate_rq(contexts=[(VERIFICATION, (EXPLICIT,))] * (CONTEXTS_MAX + 1)),
         associate_rq(contexts=((CT, (EXPLICIT,) * 100),)),
         associate_rq(extra=b"\x50\0\xff\xff"),
@@ -58,13 +59,16 @@ BY_USER = b"\0\0\0\0"
         "calling title not ASCII",
         "no context",
         "no transfer syntax",
+        "no abstract syntax",
         "too many contexts",
         "too many transfer syntaxes",
         "cut item",
         "cut user identity",
     ],
 )
-async def test_what_is_no_association_request_is_aborted(receiver: Receiver, sent: bytes) -> None:
+async def test_what_is_no_association_request_is_aborted(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
     port = await receiver.listen()
 
     async with connect(port) as peer:
@@ -72,6 +76,7 @@ async def test_what_is_no_association_request_is_aborted(receiver: Receiver, sen
         answer = await peer.read_pdu()
 
     assert answer == (ABORT, BY_USER)
+    assert [one.message for one in caplog.records] == ["association_aborted"]  # no bug of ours
 
 
 @pytest.mark.parametrize(
