@@ -20,16 +20,16 @@ def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]
 
     A report that was once replaced (RPLC) stays so, even where its heir is withdrawn.
     """
-    latest: dict[str, NumberedReport] = {}
+    words: dict[str, list[NumberedReport]] = {}
     for numbered in sorted(reports, key=_within_document):
-        latest[numbered.report.document_id] = numbered
+        words.setdefault(numbered.report.document_id, []).append(numbered)
     parents = {
         parent
         for numbered in reports
         for parent in numbered.report.replaces
         if parent != numbered.report.document_id
     }
-    kept = [one for one in latest.values() if one.report.document_id not in parents]
+    kept = [_last_word(said) for document_id, said in words.items() if document_id not in parents]
     return sorted(kept, key=_across_documents)
 
 
@@ -57,11 +57,33 @@ def strictest_visibility(reports: Iterable[Report]) -> frozenset[Visibility]:
     return hidden
 
 
-def _within_document(numbered: NumberedReport) -> tuple[int, datetime, datetime, bool, int]:
-    """Order of the words of one report. Where the message tells no time, a withdrawal is last."""
-    report = numbered.report
-    written_at, said_at = report.written_at or LONG_AGO, numbered.said_at or LONG_AGO
-    return report.version, written_at, said_at, report.status == WITHDRAWN, numbered.news
+def _last_word(said: Sequence[NumberedReport]) -> NumberedReport:
+    """Of the words on one report, in their order, the last that follows every withdrawal; the last
+    withdrawal where none does.
+    """
+    withdrawals = [one for one in said if one.report.status == WITHDRAWN]
+    standing = [
+        one
+        for one in said
+        if one.report.status != WITHDRAWN and all(_follows(one, other) for other in withdrawals)
+    ]
+    return (standing or withdrawals)[-1]
+
+
+def _follows(word: NumberedReport, withdrawal: NumberedReport) -> bool:
+    """A withdrawal takes the document back, whichever version of it lies in the message."""
+    if word.said_at is not None and withdrawal.said_at is not None:
+        return word.said_at > withdrawal.said_at
+    return _written(word) > _written(withdrawal)
+
+
+def _written(numbered: NumberedReport) -> tuple[int, datetime]:
+    return numbered.report.version, numbered.report.written_at or LONG_AGO
+
+
+def _within_document(numbered: NumberedReport) -> tuple[int, datetime, datetime, int]:
+    """Order of the words of one report, its withdrawals aside."""
+    return (*_written(numbered), numbered.said_at or LONG_AGO, numbered.news)
 
 
 def _across_documents(numbered: NumberedReport) -> tuple[datetime, int, str]:

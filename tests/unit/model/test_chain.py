@@ -11,6 +11,7 @@ from gateway.model.study import NumberedReport
 from tests.support.studies import WRITTEN_AT, a_report
 
 SOON = WRITTEN_AT + timedelta(hours=1)
+LATER = SOON + timedelta(hours=1)
 
 
 def in_force(*reports: NumberedReport) -> list[tuple[str, str]]:
@@ -44,10 +45,31 @@ def said(document_id: str, at=None, **told) -> NumberedReport:
             [
                 said("d1", at=WRITTEN_AT, for_dmp=False),
                 said("d1", status="D", at=SOON),
-                said("d1", at=SOON + timedelta(hours=1)),
+                said("d1", at=LATER),
             ],
             [("d1", "F")],
         ),
+        # whatever the version and the time of the copy that the withdrawal carries
+        (
+            [
+                said("d1", at=WRITTEN_AT, written_at=WRITTEN_AT),
+                said("d1", at=SOON, version=2, written_at=SOON),
+                said("d1", status="D", at=LATER, written_at=WRITTEN_AT),
+            ],
+            [("d1", "D")],
+        ),
+        # said after its withdrawal it holds again, though an earlier version
+        (
+            [said("d1", status="D", version=2, at=SOON), said("d1", version=1, at=LATER)],
+            [("d1", "F")],
+        ),
+        # each withdrawal is to be outdone
+        (
+            [said("d1", status="D", at=WRITTEN_AT), said("d1", at=SOON), said("d1", status="D")],
+            [("d1", "D")],
+        ),
+        # where the messages tell no time, a higher version comes after a withdrawal
+        ([said("d1", status="D"), said("d1", version=2)], [("d1", "F")]),
         # a withdrawal under an id of its own names its parent
         ([said("d1"), said("d2", status="D", replaces=("d1",))], [("d2", "D")]),
     ],
