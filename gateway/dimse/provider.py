@@ -38,28 +38,26 @@ from gateway.dimse.negotiation import (
 from gateway.dimse.spool import MemorySink, NoRoom, Sink, SpoolFile, file_header
 from gateway.dimse.statuses import Refused, Status, StoreStatus
 from gateway.dimse.upper_layer import UpperLayer
-from gateway.errors import AccessDenied, GatewayError, InvalidRequest, Unavailable
+from gateway.errors import GatewayError, InvalidRequest, Unavailable
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
 
 _STORE_STATUS: Mapping[type[Exception], int] = {
     InvalidRequest: StoreStatus.DATA_SET_DOES_NOT_MATCH,
-    AccessDenied: Status.NOT_AUTHORISED,
     Unavailable: StoreStatus.OUT_OF_RESOURCES,
     TimeoutError: StoreStatus.OUT_OF_RESOURCES,
     Exception: StoreStatus.CANNOT_UNDERSTAND,
 }
 _N_STATUS: Mapping[type[Exception], int] = {
     InvalidRequest: Status.INVALID_ATTRIBUTE_VALUE,
-    AccessDenied: Status.NOT_AUTHORISED,
     Unavailable: Status.RESOURCE_LIMITATION,
     TimeoutError: Status.RESOURCE_LIMITATION,
     Exception: Status.PROCESSING_FAILURE,
 }
 
 
-_SOP_CLASSES: Mapping[int, frozenset[str]] = {
+OPERATIONS: Mapping[int, frozenset[str]] = {
     CommandField.C_STORE_RQ: STORAGE,
     CommandField.N_CREATE_RQ: frozenset((INSTANCE_AVAILABILITY, PROCEDURE_STEP)),
     CommandField.N_SET_RQ: frozenset((PROCEDURE_STEP,)),
@@ -72,9 +70,9 @@ _SOP_CLASSES: Mapping[int, frozenset[str]] = {
 class Handlers:
     """What to do with what arrives: each returns a status of the standard, or what is to be told.
 
-    They must not return before the news is durable. `Refused`, `InvalidRequest`, `AccessDenied`
-    and `Unavailable` are answered with their status and their message as Error Comment; any other
-    exception is logged and answered as a failure.
+    They must not return before the news is durable. `Refused`, `InvalidRequest` and `Unavailable`
+    are answered with their status and their message as Error Comment; any other exception is
+    logged and answered as a failure.
     """
 
     store: Callable[[StoreRequest], Awaitable[int]]
@@ -256,7 +254,7 @@ def _immediate_answer(command: Command, context: Context) -> _Answer | None:
     name = context.abstract_syntax
     if command.field == CommandField.C_ECHO_RQ and name == VERIFICATION:
         return _Answer(Status.SUCCESS)
-    if name not in _SOP_CLASSES.get(command.field, frozenset()):
+    if name not in OPERATIONS.get(command.field, frozenset()):
         return _Answer(Status.UNRECOGNISED_OPERATION)
     if not command.has_data_set:
         return _Answer(Status.MISTYPED_ARGUMENT, "no data set follows")

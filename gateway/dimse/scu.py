@@ -32,6 +32,8 @@ _VERIFICATION = "1.2.840.10008.1.1"
 _STUDY_ROOT_FIND, _PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.1.1"
 _STUDY_ROOT_MOVE, _PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.1.2.1.2"
 _FIND, _MOVE = (_STUDY_ROOT_FIND, _PATIENT_ROOT_FIND), (_STUDY_ROOT_MOVE, _PATIENT_ROOT_MOVE)
+SOP_CLASSES = (_VERIFICATION, *_FIND, *_MOVE)
+"""All that a PACS is ever asked for."""
 
 SUCCESS = 0x0000
 PENDING = frozenset({0xFF00, 0xFF01})
@@ -188,7 +190,7 @@ class PynetdicomRequestor:
             PacsUnavailable: it takes no association, or breaks it off; the message says why.
         """
         answer_s = self._timeouts.association_s
-        return await self._run(Lane.BACKGROUND, (_VERIFICATION, *_FIND, *_MOVE), answer_s, _examine)
+        return await self._run(Lane.BACKGROUND, SOP_CLASSES, answer_s, _examine)
 
     async def move(
         self,

@@ -28,7 +28,7 @@ from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from gateway.dimse.commands import NRequest, Peer, StoreRequest
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.statuses import RejectReason
-from gateway.errors import AccessDenied, InvalidRequest, StorageUnavailable
+from gateway.errors import InvalidRequest, StorageUnavailable
 from indexer.contract.identifiers import Uid
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
@@ -253,7 +253,6 @@ async def test_a_peer_that_may_not_associate_is_told_why(
     [
         (InvalidRequest("no Study Instance UID"), 0xA900, "no Study Instance UID"),
         (StorageUnavailable("the disk is full"), 0xA700, "the disk is full"),
-        (AccessDenied("not here"), 0x0124, "not here"),
         (TimeoutError(), 0xA700, None),
         (ZeroDivisionError("Dupont^Jean"), 0xC000, None),
     ],
