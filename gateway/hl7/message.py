@@ -8,6 +8,7 @@ import codecs
 import contextlib
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,8 +89,9 @@ def read_header(message: bytes) -> Header:
 class Segment:
     """One segment; fields, repetitions, components and subcomponents count from 1."""
 
-    def __init__(self, parsed: hl7.Segment, *, header: Header, codec: str) -> None:
+    def __init__(self, parsed: hl7.Segment, *, place: int, header: Header, codec: str) -> None:
         self._parsed = parsed
+        self._place = place
         self._header = header
         self._codec = codec
 
@@ -97,6 +99,14 @@ class Segment:
     def name(self) -> str:
         """The three letters that name it."""
         return _leaf(self._parsed, (0,))
+
+    def at(self, *path: int) -> str:
+        """Where the field is, as an ERL (HL7 2.5 §2.A.28).
+
+        Args:
+            path: the field; its repetition; the component.
+        """
+        return "^".join([self.name, *map(str, (self._place, *path))])
 
     def repetitions(self, field: int) -> int:
         """How often the field is given; 0 where it is absent or empty."""
@@ -119,7 +129,14 @@ class Segment:
             return ""
         escape = self._header.encoding[2]
         if escape in value:
-            value = _unescaped(value, header=self._header, codec=self._codec)
+            try:
+                value = _unescaped(value, header=self._header, codec=self._codec)
+            except ValueError:
+                raise RefusedMessage(
+                    "an escape sequence is not known",
+                    code=ErrorCode.DATA_TYPE,
+                    location=self.at(field),
+                ) from None
         return value.strip()
 
 
@@ -181,8 +198,12 @@ def decode(message: bytes) -> Message:
         )
     text, codec = _decoded(message, header)
     parsed = hl7.parse("\r".join(_lines(text, header)))
-    segments = tuple(Segment(one, header=header, codec=codec) for one in parsed)
-    return Message(segments, header=header, digest=hashlib.sha256(message).hexdigest())
+    places: Counter[str] = Counter()
+    segments = []
+    for one in parsed:
+        places[str(one[0])] += 1
+        segments.append(Segment(one, place=places[str(one[0])], header=header, codec=codec))
+    return Message(tuple(segments), header=header, digest=hashlib.sha256(message).hexdigest())
 
 
 def _decoded(message: bytes, header: Header) -> tuple[str, str]:
@@ -220,13 +241,15 @@ def _trimmed(message: bytes) -> bytes:
 
 def _lines(text: str, header: Header) -> list[str]:
     """The segments as text, checked for what the parser must not meet."""
-    if _CONTROL.search(text):
-        raise RefusedMessage("the message holds control characters", code=ErrorCode.DATA_TYPE)
-    lines = [line for line in text.replace("\n", "\r").split("\r") if line]
-    delimiters = header.separator + header.encoding
-    if len(lines) + sum(text.count(one) for one in delimiters) > PARTS_MAX:
+    delimiters = header.separator + header.encoding + "\r\n"
+    if sum(text.count(one) for one in delimiters) > PARTS_MAX:
         raise RefusedMessage("the message has too many parts", code=ErrorCode.INTERNAL)
+    lines = [line for line in text.replace("\n", "\r").split("\r") if line]
     for number, line in enumerate(lines, start=1):
+        if _CONTROL.search(line):
+            raise RefusedMessage(
+                f"line {number} holds control characters", code=ErrorCode.DATA_TYPE
+            )
         named = _SEGMENT_NAME.fullmatch(line[:3])
         if not named or line[3:4] not in ("", header.separator):
             raise RefusedMessage(
@@ -260,6 +283,9 @@ def _unescaped(value: str, *, header: Header, codec: str) -> str:
     """The value with its escape sequences replaced (HL7 2.5 §2.7).
 
     The library can do this too, but it logs values that it cannot read, and those name patients.
+
+    Raises:
+        ValueError: one of them stands for no character.
     """
     escape = header.encoding[2]
     characters = {
@@ -275,11 +301,8 @@ def _unescaped(value: str, *, header: Header, codec: str) -> str:
         if name in characters:
             return characters[name]
         if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", name):
-            try:
-                return _CONTROL.sub("", bytes.fromhex(name[1:]).decode(codec))
-            except UnicodeDecodeError:
-                pass
-        raise RefusedMessage("an escape sequence is not known", code=ErrorCode.DATA_TYPE) from None
+            return _CONTROL.sub("", bytes.fromhex(name[1:]).decode(codec))
+        raise ValueError("not an escape sequence")
 
     mark = re.escape(escape)
     return re.sub(f"{mark}([^{mark}]*){mark}", replace, value)

@@ -38,24 +38,24 @@ def read_patient_words(message: Message, *, time_zone: ZoneInfo) -> list[Patient
             code=ErrorCode.SEGMENT_SEQUENCE,
             location="PID^1",
         )
-    return [_word(event, told_at, group, place) for place, group in enumerate(groups, start=1)]
+    return [_word(event, told_at, group) for group in groups]
 
 
-def _word(event: str, told_at: datetime | None, group: Segments, place: int) -> PatientWord:
+def _word(event: str, told_at: datetime | None, group: Segments) -> PatientWord:
     pid = group.first
     patient = read_patient(pid)
     if not patient.local_ids:
-        raise missing("PID-3 has no local patient id: type PI, MR or none", f"PID^{place}^3")
+        raise missing("PID-3 has no local patient id: type PI, MR or none", pid.at(3))
     return PatientWord(
         event=event,
         told_at=told_at,
         identity_status=identity_status(pid),
         patient=patient,
-        merged=_merged(group, place, patient) if event in (MERGE, CHANGE_OF_IDS) else (),
+        merged=_merged(group, patient) if event in (MERGE, CHANGE_OF_IDS) else (),
     )
 
 
-def _merged(group: Segments, place: int, patient: ReportedPatient) -> tuple[Identifier, ...]:
+def _merged(group: Segments, patient: ReportedPatient) -> tuple[Identifier, ...]:
     """The local ids of MRG-1 that are no longer the patient's; what stays may be repeated there.
 
     Raises:
@@ -66,12 +66,12 @@ def _merged(group: Segments, place: int, patient: ReportedPatient) -> tuple[Iden
         raise RefusedMessage(
             "each patient needs one MRG segment",
             code=ErrorCode.SEGMENT_SEQUENCE,
-            location=f"MRG^{place}",
+            location=(segments or [group.first])[-1].at(),
         )
     _, local_ids = patient_ids(segments[0], 1)
     merged = tuple(one for one in local_ids if not _among(one, patient.local_ids))
     if not merged:
-        raise missing("MRG-1 has no local id but those of PID-3", f"MRG^{place}^1")
+        raise missing("MRG-1 has no local id but those of PID-3", segments[0].at(1))
     return merged
 
 

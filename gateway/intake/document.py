@@ -61,10 +61,10 @@ def read_document(
     """
     pid = the_pid(message)
     announced = read_patient(pid)
-    place, document = the_document(message)
-    status = _status(message, document, place, purposes)
+    document = the_document(message)
+    status = _status(message, document, purposes)
     flags = read_flags(message)
-    cda = _cda(document, place, time_zone)
+    cda = _cda(document, time_zone)
     return Report(
         document_id=cda.document_id,
         set_id=cda.set_id,
@@ -89,76 +89,73 @@ def read_document(
     )
 
 
-def the_document(message: Message) -> tuple[int, Segment]:
-    """The one OBX that holds a document, and its place among the OBX, from 1.
+def the_document(message: Message) -> Segment:
+    """The one OBX that holds a document.
 
     Raises:
         RefusedMessage: there is none, or more than one.
     """
-    numbered = enumerate(message.segments("OBX"), start=1)
-    documents = [(place, obx) for place, obx in numbered if value(obx, 2) == "ED"]
+    documents = [obx for obx in message.segments("OBX") if value(obx, 2) == "ED"]
     if not documents:
         raise missing("the message has no CDA: no OBX of value type ED", "OBX^1^5")
     if len(documents) > 1:
         raise RefusedMessage(
             "the message has more than one document: send one report in each",
             code=ErrorCode.SEGMENT_SEQUENCE,
-            location=f"OBX^{documents[1][0]}",
+            location=documents[1].at(),
         )
     return documents[0]
 
 
-def _cda(document: Segment, place: int, time_zone: ZoneInfo) -> CdaReport:
-    content = _content(document, place)
+def _cda(document: Segment, time_zone: ZoneInfo) -> CdaReport:
+    content = _content(document)
     try:
         return read_cda(content, time_zone=time_zone)
     except InvalidRequest as error:
         raise RefusedMessage(
-            str(error), code=ErrorCode.DATA_TYPE, location=f"OBX^{place}^5"
+            str(error), code=ErrorCode.DATA_TYPE, location=document.at(5)
         ) from None
 
 
-def _content(document: Segment, place: int) -> bytes:
+def _content(document: Segment) -> bytes:
     """The CDA of an OBX-5 `^TEXT^XML^Base64^…`."""
-    location = f"OBX^{place}^5"
     form = tuple(value(document, 5, part).upper() for part in (2, 3, 4))
     if document.repetitions(5) > 1 or form != ("TEXT", "XML", "BASE64"):
         raise RefusedMessage(
             "the document must be one CDA, as ^TEXT^XML^Base64^ and its data",
             code=ErrorCode.DATA_TYPE,
-            location=location,
+            location=document.at(5),
         )
     # Some senders break base64 into lines, which reach us as blanks.
-    data = "".join(document.text(5, 5).split())
+    data = document.text(5, 5).replace(" ", "").replace("\t", "")
     if not data:
-        raise missing("the message has no CDA: OBX-5.5 is empty", f"{location}^1^5")
+        raise missing("the message has no CDA: OBX-5.5 is empty", document.at(5, 1, 5))
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise RefusedMessage(
-            "the CDA is not valid base64", code=ErrorCode.DATA_TYPE, location=f"{location}^1^5"
+            "the CDA is not valid base64", code=ErrorCode.DATA_TYPE, location=document.at(5, 1, 5)
         ) from None
 
 
-def _status(message: Message, document: Segment, place: int, purposes: frozenset[Purpose]) -> str:
+def _status(message: Message, document: Segment, purposes: frozenset[Purpose]) -> str:
     """OBX-11, which must mean the same as the event and ORC-1: of two words, the wrong one could
     withdraw a report that stands, or let stand one that was withdrawn."""
-    for number, orc in enumerate(message.segments("ORC"), start=1):
+    for orc in message.segments("ORC"):
         purposes &= _BY_ACTION.get(value(orc, 1), _NOT_WITHDRAWN)
         if not purposes:
-            raise _contradiction("ORC-1 contradicts the event", f"ORC^{number}^1")
-    location = f"OBX^{place}^11"
+            raise _contradiction("ORC-1 contradicts the event", orc.at(1))
     status = value(document, 11)
     if not status:
-        raise missing("the document's OBX-11 does not say whether it is final", location)
+        raise missing("the document's OBX-11 does not say whether it is final", document.at(11))
     if status not in RESULT_STATUSES:
         raise RefusedMessage(
             "the status of OBX-11 is not in HL7 table 0085",
             code=ErrorCode.TABLE_VALUE_NOT_FOUND,
-            location=location,
+            location=document.at(11),
         )
     if not purposes & _BY_STATUS.get(status, _NOT_WITHDRAWN):
-        raise _contradiction("OBX-11 contradicts ORC-1 or the event", location)
+        raise _contradiction("OBX-11 contradicts ORC-1 or the event", document.at(11))
     return status
 
 

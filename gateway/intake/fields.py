@@ -22,7 +22,7 @@ def value(
         raise RefusedMessage(
             f"a value is longer than {VALUE_LENGTH_MAX} characters",
             code=ErrorCode.DATA_TYPE,
-            location=f"{segment.name}^1^{field}",
+            location=segment.at(field),
         )
     return " ".join(text.split())
 

@@ -47,14 +47,14 @@ def read_flags(message: Message) -> Flags:
     visibility: set[Visibility] = set()
     unknown: list[str] = []
     for_dmp = True
-    for place, obx in enumerate(message.segments("OBX"), start=1):
+    for obx in message.segments("OBX"):
         flag = value(obx, 3).upper()
         known = flag == DMP_FLAG or flag in VISIBILITY_FLAGS
         if not known and value(obx, 3, 3).upper() != FLAG_SYSTEM:
             continue  # the document, or a finding of no concern here
         if flag in HARMLESS_FLAGS or flag.startswith(HARMLESS_PREFIX):
             continue
-        present = _answer(obx, place)
+        present = _answer(obx)
         if flag == DMP_FLAG:
             for_dmp = for_dmp and present
         elif present and flag in VISIBILITY_FLAGS:
@@ -66,13 +66,13 @@ def read_flags(message: Message) -> Flags:
     )
 
 
-def _answer(obx: Segment, place: int) -> bool:
+def _answer(obx: Segment) -> bool:
     """OBX-5: Y or N (HL7 table 0136). Anything else could hide what was meant to be hidden."""
     present = _PRESENT.get(value(obx, 5).upper())
     if present is None:
         raise RefusedMessage(
             "the flag is neither Y nor N",
             code=ErrorCode.TABLE_VALUE_NOT_FOUND,
-            location=f"OBX^{place}^5",
+            location=obx.at(5),
         )
     return present

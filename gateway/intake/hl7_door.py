@@ -61,15 +61,11 @@ class Hl7Door:
             # One after another: where one fails the message comes again, and what is kept is known.
             for news in told:
                 await self._receive(news)
-        except RefusedMessage as fault:
-            log.warning(
-                "message_refused",
-                extra={"peer": peer, "code": fault.code.value, "location": fault.location},
-            )
-            return AckCode.ERROR, fault
         except InvalidRequest as error:
-            log.warning("message_refused", extra={"peer": peer})
-            return AckCode.ERROR, RefusedMessage(str(error), code=ErrorCode.INTERNAL)
+            fault = _fault(error)
+            told_of = {"code": fault.code.value, "location": fault.location, "reason": str(fault)}
+            log.warning("message_refused", extra={"peer": peer, **told_of})
+            return AckCode.ERROR, fault
         except (Unavailable, TimeoutError):
             log.warning("message_not_received", extra={"peer": peer})
             return AckCode.REJECTED, _try_again()
@@ -99,6 +95,12 @@ _RECEIVED = {
     OrderReceived: "order_received",
     PatientTold: "patient_told",
 }
+
+
+def _fault(error: InvalidRequest) -> RefusedMessage:
+    if isinstance(error, RefusedMessage):
+        return error
+    return RefusedMessage(str(error), code=ErrorCode.INTERNAL)
 
 
 def _try_again() -> RefusedMessage:

@@ -58,8 +58,8 @@ def read_orders(message: Message, *, time_zone: ZoneInfo) -> list[Order]:
             "the message has no ORC", code=ErrorCode.SEGMENT_SEQUENCE, location="ORC^1"
         )
     orders: dict[tuple[str, Identifier, Identifier], Order] = {}
-    for place, group in enumerate(groups, start=1):
-        order = _order(pid, group, place, time_zone, from_orm=message.msh.text(9) == "ORM")
+    for group in groups:
+        order = _order(pid, group, time_zone, from_orm=message.msh.text(9) == "ORM")
         key = (order.control, order.placer, order.filler)
         orders[key] = _merged(orders[key], order) if key in orders else order
     several = distinct(orders.values(), "orders")
@@ -69,13 +69,11 @@ def read_orders(message: Message, *, time_zone: ZoneInfo) -> list[Order]:
     return several
 
 
-def _order(
-    pid: Segment, group: Segments, place: int, time_zone: ZoneInfo, *, from_orm: bool
-) -> Order:
+def _order(pid: Segment, group: Segments, time_zone: ZoneInfo, *, from_orm: bool) -> Order:
     orc = group.first
     control = value(orc, 1)
     if not control:
-        raise missing("ORC-1 does not say what is to be done", f"ORC^{place}^1")
+        raise missing("ORC-1 does not say what is to be done", orc.at(1))
     acts, regions = _acts_and_regions(group)
     return Order(
         placer=entity(orc, 2),
@@ -115,21 +113,21 @@ def _accessions(group: Segments, *, with_obr: bool) -> tuple[Identifier, ...]:
 
 
 def _studies(group: Segments) -> tuple[Uid, ...]:
-    named = [("IPC", 3, ipc) for ipc in group.segments("IPC")]
-    named += [("ZDS", 1, zds) for zds in group.segments("ZDS")]
+    named = [(ipc, 3) for ipc in group.segments("IPC")]
+    named += [(zds, 1) for zds in group.segments("ZDS")]
     return tuple(distinct(_uids(named), "studies"))
 
 
-def _uids(named: list[tuple[str, int, Segment]]) -> Iterator[Uid]:
-    for name, field, segment in named:
+def _uids(named: list[tuple[Segment, int]]) -> Iterator[Uid]:
+    for segment, field in named:
         if text := value(segment, field):
             try:
                 yield Uid(text)
             except InvalidValue:
                 raise RefusedMessage(
-                    f"{name}-{field} is no Study Instance UID",
+                    f"{segment.name}-{field} is no Study Instance UID",
                     code=ErrorCode.DATA_TYPE,
-                    location=f"{name}^1^{field}",
+                    location=segment.at(field),
                 ) from None
 
 

@@ -51,7 +51,7 @@ def read_patient(pid: Segment) -> ReportedPatient:
         born = birth_date(value(pid, 7))
     except ValueError:
         raise RefusedMessage(
-            "the birth date is no date", code=ErrorCode.DATA_TYPE, location="PID^1^7"
+            "the birth date is no date", code=ErrorCode.DATA_TYPE, location=pid.at(7)
         ) from None
     return ReportedPatient(
         ins=ins,

@@ -76,6 +76,22 @@ async def test_what_is_not_kept_is_not_told_as_success(failure, code) -> None:
 
 
 @pytest.mark.parametrize(
+    "message, failure, reason",
+    [
+        (a_report(("|P|2.5", "|T|2.5")), None, "only production messages are taken: MSH-11 P"),
+        (a_report(), InvalidRequest("too many studies"), "too many studies"),
+    ],
+)
+async def test_a_refusal_is_logged_with_the_reason_that_the_sender_reads(
+    caplog, message: bytes, failure: Exception | None, reason: str
+) -> None:
+    ack = await answer_of(Told(failure), message)
+
+    [refused] = [record for record in caplog.records if record.message == "message_refused"]
+    assert vars(refused)["reason"] == ack.segments("ERR")[0].text(8) == reason
+
+
+@pytest.mark.parametrize(
     "message, answer, version, told",
     [
         (a_report(), "ACK^R01^ACK", "2.5", ["report"]),

@@ -1,5 +1,7 @@
 """Bytes become a message, or the reason why not."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,8 +115,35 @@ def test_an_escape_sequence_stands_for_its_characters(escaped, meant) -> None:
 
 @pytest.mark.parametrize("sequence", [r"\Q\ ", r"\X1\ ", r"\XFF\ ", r"\.sp9999999999\ "])
 def test_an_escape_sequence_that_stands_for_nothing_is_refused(sequence) -> None:
-    with pytest.raises(RefusedMessage, match="escape sequence"):
+    with pytest.raises(RefusedMessage, match="escape sequence") as refusal:
         pid(f"PID|||DUPONT{sequence}").text(3)
+
+    assert refusal.value.location == "PID^1^3"
+
+
+def test_a_control_character_is_told_by_its_line() -> None:
+    with pytest.raises(RefusedMessage, match="line 3 holds control characters"):
+        decode(a_message("PID|1", "OBX|\x00|"))
+
+
+def test_a_field_is_told_by_its_place_among_the_segments_of_its_name() -> None:
+    message = decode(a_message("OBX|1", "PID|1", "OBX|2"))
+
+    assert [obx.at(5) for obx in message.segments("OBX")] == ["OBX^1^5", "OBX^2^5"]
+    assert message.groups("PID")[0].segments("OBX")[0].at(5, 1, 2) == "OBX^2^5^1^2"
+
+
+def test_lines_without_a_segment_cost_next_to_nothing() -> None:
+    """A list of what stands between them would take eight times the message."""
+    lines = b"\r" * 4_000_000
+    tracemalloc.start()
+
+    with pytest.raises(RefusedMessage, match="too many parts"):
+        decode(a_message("PID|1") + lines + b"PID|2")
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(lines)
 
 
 def test_segments_that_belong_together_begin_with_the_same_one() -> None:

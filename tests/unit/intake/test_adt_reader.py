@@ -88,6 +88,12 @@ def test_a_change_of_ids_names_those_that_are_replaced() -> None:
     assert word.merged == (local("LOC800"),)
 
 
+def a_merge_with_another_born(when: str) -> bytes:
+    """The second patient of the merge is born then."""
+    first, pid, second = a_merge().rpartition(b"PID|")
+    return first + pid + second.replace(b"19550517", when.encode())
+
+
 @pytest.mark.parametrize(
     "message, code, location",
     [
@@ -97,11 +103,14 @@ def test_a_change_of_ids_names_those_that_are_replaced() -> None:
         (an_adt(("PV1||N", "PID|||X")), ErrorCode.SEGMENT_SEQUENCE, "PID^2"),
         (an_adt(("ISO^PI", "ISO^VN")), ErrorCode.REQUIRED_FIELD_MISSING, "PID^1^3"),
         (a_merge(("PID|", "ZID|")), ErrorCode.SEGMENT_SEQUENCE, "PID^1"),
-        (a_merge(("MRG|LOC801", "ZRG|LOC801")), ErrorCode.SEGMENT_SEQUENCE, "MRG^2"),
-        (a_merge(("MRG|LOC801", "MRG|X\rMRG|")), ErrorCode.SEGMENT_SEQUENCE, "MRG^2"),
+        (a_merge(("MRG|LOC801", "ZRG|LOC801")), ErrorCode.SEGMENT_SEQUENCE, "PID^2"),
+        (a_merge(("MRG|LOC801", "MRG|X\rMRG|")), ErrorCode.SEGMENT_SEQUENCE, "MRG^3"),
         (a_merge(("MRG|LOC800", "MRG|")), ErrorCode.REQUIRED_FIELD_MISSING, "MRG^1^1"),
+        (a_merge(("MRG|LOC801", "MRG|" + "L" * 1025)), ErrorCode.DATA_TYPE, "MRG^2^1"),
+        (a_merge(("LOC901", "\\Q\\")), ErrorCode.DATA_TYPE, "PID^2^3"),
+        (a_merge_with_another_born("19551317"), ErrorCode.DATA_TYPE, "PID^2^7"),
         (a_merge(("LOC801", "LOC901")), ErrorCode.REQUIRED_FIELD_MISSING, "MRG^2^1"),
-        (an_adt(("ADT^A08", "ADT^A47")), ErrorCode.SEGMENT_SEQUENCE, "MRG^1"),
+        (an_adt(("ADT^A08", "ADT^A47")), ErrorCode.SEGMENT_SEQUENCE, "PID^1"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_code_and_place(message, code, location) -> None:

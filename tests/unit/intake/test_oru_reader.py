@@ -1,5 +1,8 @@
 """A message becomes a report, or is refused with HL7's own word for why."""
 
+import base64
+import re
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -198,6 +201,24 @@ def test_base64_may_be_broken_into_lines_by_escape_sequences() -> None:
     assert read(broken).document_id == read(whole).document_id
 
 
+def test_a_document_in_many_pieces_takes_no_more_memory_than_in_one() -> None:
+    cda = a_cda(("JVBERi0=", "JVBERi0=" * 250_000))
+    whole = a_report(cda=cda)
+    data = base64.b64encode(cda).decode()
+    broken = a_report(("{document}", re.sub("(..)", r"\1 ", data)))
+
+    assert peak_of(broken) < 2 * peak_of(whole)
+
+
+def peak_of(message: bytes) -> int:
+    """Bytes that reading the message takes at most, beside the message itself."""
+    tracemalloc.start()
+    read(message)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
 def test_a_report_in_2_5_1_is_read() -> None:
     assert read(a_report(("|2.5|", "|2.5.1|"))).validated
 
@@ -215,6 +236,7 @@ def test_a_report_in_2_5_1_is_read() -> None:
         ([("|19550517|", "|19551317|")], ErrorCode.DATA_TYPE, "PID^1^7"),
         ([("|19550517|", "|long ago|")], ErrorCode.DATA_TYPE, "PID^1^7"),
         ([("LOC900", "L" * 1025)], ErrorCode.DATA_TYPE, "PID^1^3"),
+        ([("ORC|NW|\r", "ORC|NW|\rORC|\\Q\\|\r")], ErrorCode.DATA_TYPE, "ORC^2^1"),
         ([("OBX|1|ED", "OBX|1|TX")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5"),
         ([("OBX|1|ED", "OBX|1|ED\rOBX|1|ED")], ErrorCode.SEGMENT_SEQUENCE, "OBX^2"),
         ([("{document}", "")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5^1^5"),
