@@ -14,6 +14,7 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 
 from gateway.dimse.commands import (
+    DEPTH_MAX,
     ITEMS_MAX,
     Command,
     Element,
@@ -230,16 +231,46 @@ async def test_a_disk_that_refuses_is_no_room(tmp_path: Path) -> None:
             await file.finish()
 
 
-def test_a_notification_of_too_many_items_is_refused_before_they_fill_the_memory() -> None:
-    item_, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
-    sequence = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff"
-    request = NRequest(
+def a_notification(encoded: bytes) -> NRequest:
+    return NRequest(
         peer=Peer(calling_ae="PACS", called_ae="DRIMBOX", address="127.0.0.1"),
         sop_class=Uid("1.2.840.10008.5.1.4.33"),
         sop_instance=Uid("1.2.3"),
         transfer_syntax=Uid("1.2.840.10008.1.2.1"),
-        encoded=sequence + item_ * (ITEMS_MAX + 1) + end,
+        encoded=encoded,
     )
+
+
+def test_a_notification_of_too_many_items_is_refused_before_they_fill_the_memory() -> None:
+    item_, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+    sequence = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff"
+    request = a_notification(sequence + item_ * (ITEMS_MAX + 1) + end)
 
     with pytest.raises(InvalidRequest, match="items"):
         request.data_set()
+
+
+def nested(innermost: bytes, depth: int) -> bytes:
+    """A data set in an item of a sequence, and so on."""
+    encoded = innermost
+    for _ in range(depth):
+        encoded = struct.pack("<HHI", 0xFFFE, 0xE000, len(encoded)) + encoded
+        encoded = struct.pack("<HH2sHI", 0x0008, 0x1115, b"SQ", 0, len(encoded)) + encoded
+    return encoded
+
+
+def test_a_notification_of_sequences_too_deep_in_each_other_is_refused() -> None:
+    assert a_notification(nested(b"", DEPTH_MAX)).data_set()
+
+    with pytest.raises(InvalidRequest, match=f"more than {DEPTH_MAX}"):
+        a_notification(nested(b"", DEPTH_MAX + 1)).data_set()
+
+
+def test_what_is_broken_far_down_is_told_in_few_words() -> None:
+    broken = b"\x20\0\x0d\0ZZ\x02\0\0\0"
+
+    with pytest.raises(InvalidRequest) as caught:
+        a_notification(nested(broken, 10)).data_set()
+
+    # Were it told at every level with all that was told below, its size would double each time.
+    assert len(str(caught.value.__cause__)) < 1000
