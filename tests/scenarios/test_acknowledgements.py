@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 import pytest
+from aiohttp import ClientError
 
 from simulators.imaging_centre.dimse import Unanswered
 from simulators.imaging_centre.mllp import NotAcknowledged
+from tests.scenarios import over_the_web
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import again, is_published_once, nothing_written
 from tests.scenarios.proxy import Way, open_proxy
 from tests.support.programs import free_port
 from tests.support.world import Study, World
 
-ROUNDS = 20
+ROUNDS = 200
 """Requests that the gateway answers meanwhile: time enough for one that does not wait."""
 
 Tell = Callable[[World, Study, int], Coroutine[None, None, None]]
@@ -27,14 +29,33 @@ async def report(world: World, study: Study, port: int) -> None:
     await world.report(study, port=port)
 
 
-@pytest.mark.parametrize("tell, unheard", [(push, Unanswered), (report, NotAcknowledged)])
+async def store(world: World, study: Study, port: int) -> None:
+    await over_the_web.store(port, study.files)
+
+
+async def announce(world: World, study: Study, port: int) -> None:
+    await over_the_web.announce(port, study)
+
+
+@pytest.mark.parametrize(
+    "tell, unheard",
+    [
+        (push, Unanswered),
+        (report, NotAcknowledged),
+        (store, ClientError),
+        (announce, ClientError),
+    ],
+)
 async def test_what_is_not_yet_written_is_not_yet_acknowledged(
     doors: Doors, tell: Tell, unheard: type[Exception]
 ) -> None:
     world, study = doors.world, doors.world.a_study()
     if tell is report:
         await world.push(study)
-    port, target = free_port(), world.dicom_port if tell is push else world.mllp_port
+    if tell is announce:
+        world.keep(study)
+    targets: dict[Tell, int] = {push: world.dicom_port, report: world.mllp_port}
+    port, target = free_port(), targets.get(tell, world.http_port)
 
     async with open_proxy(port, target) as sender:
         with nothing_written(world.data_dir):
@@ -49,8 +70,8 @@ async def test_what_is_not_yet_written_is_not_yet_acknowledged(
         with pytest.raises(unheard):
             await telling
     await again(world.gateway)
-    if tell is push:
-        await world.push(study)
+    if tell is not report:
+        await tell(world, study, target)
     await world.report(study)
 
     await is_published_once(world, study)

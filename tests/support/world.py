@@ -78,12 +78,12 @@ class World:
     ) -> None:
         self._folder = folder
         self._numbers = self._notes = 0
-        http, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
+        self.http_port, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
         self.index_port, self.pacs_port = free_port(), free_port()
         self.modality_port = free_port()
         self.index_door = free_port() if with_doors else self.index_port
         self.pacs_door = free_port() if with_doors else self.pacs_port
-        self.url = f"http://{HOST}:{http}"
+        self.url = f"http://{HOST}:{self.http_port}"
         self.index_url = f"http://{HOST}:{self.index_port}"
         self.data_dir, self.index_dir = folder / "gateway", folder / "index"
         self.told: set[str] = set()
@@ -106,12 +106,15 @@ class World:
             port=self.index_port,
             log=folder / "index.log",
         )
-        gateway = self._settings_of_gateway(http, pacs)
+        gateway = self._settings_of_gateway(pacs)
         self.gateway = Program(
-            serving("gateway"), {**gateway, **settings}, port=http, log=folder / "gateway.log"
+            serving("gateway"),
+            {**gateway, **settings},
+            port=self.http_port,
+            log=folder / "gateway.log",
         )
 
-    def _settings_of_gateway(self, http: int, of_pacs: Mapping[str, object]) -> dict[str, str]:
+    def _settings_of_gateway(self, of_pacs: Mapping[str, object]) -> dict[str, str]:
         pacs = {
             "ae_title": "PACS",
             "host": HOST,
@@ -123,7 +126,7 @@ class World:
         modality = {"ae_title": MODALITY, "host": HOST, "port": self.modality_port}
         return {
             "GATEWAY_DATA_DIR": str(self.data_dir),
-            "GATEWAY_HTTP_PORT": str(http),
+            "GATEWAY_HTTP_PORT": str(self.http_port),
             "GATEWAY_DICOM_PORT": str(self.dicom_port),
             "GATEWAY_MLLP_PORT": str(self.mllp_port),
             "GATEWAY_INDEX_URL": f"http://{HOST}:{self.index_door}",
