@@ -44,7 +44,10 @@ PROFESSIONALS: Final = "1.2.250.1.71.4.2.1"
 STRUCTURES: Final = "1.2.250.1.71.4.2.2"
 DICOM_CODES: Final = "1.2.840.10008.2.16.4"
 SNOMED_CT: Final = "2.16.840.1.113883.6.96"
-VISIBILITIES: Final = "1.2.250.1.213.1.1.4.13"
+
+NOT_CONFIDENTIAL: Final = frozenset("NMLU")
+"""HL7 Confidentiality (2.16.840.1.113883.5.25): normal, and what is less. An index entry says N in
+any case, so a report that says more (R, V) is one for a person to look at."""
 
 _REGIONS = (
     "113257007 38266002 53120007 61685007 63337009 67734004 737561001 76752008 774007 80891009"
@@ -71,7 +74,7 @@ class CdaReport:
     patient: ReportedPatient
     visibility: frozenset[Visibility]
     unknown_visibilities: tuple[str, ...]
-    """National visibility codes whose meaning is not known here."""
+    """Confidentiality codes that ask for more than is known here."""
     accessions: tuple[Identifier, ...]
     orders: tuple[Identifier, ...]
     studies: tuple[ReportedStudy, ...]
@@ -194,17 +197,12 @@ def _birth_date(patient: Element) -> str:
 
 
 def _visibility(root: Element) -> tuple[frozenset[Visibility], tuple[str, ...]]:
-    codes = [code_of(found) for found in find_all(root, "v3:confidentialityCode")]
-    unknown = distinct(
-        (
-            flag_name(one.code)
-            for one in codes
-            if one and one.scheme == VISIBILITIES and one.code not in VISIBILITY_FLAGS
-        ),
-        "confidentialityCode",
+    codes = [attribute(found, "code").upper() for found in find_all(root, "v3:confidentialityCode")]
+    known = frozenset(VISIBILITY_FLAGS[code] for code in codes if code in VISIBILITY_FLAGS)
+    others = (
+        code for code in codes if code and code not in NOT_CONFIDENTIAL | VISIBILITY_FLAGS.keys()
     )
-    known = (VISIBILITY_FLAGS.get(one.code) for one in codes if one)
-    return frozenset(filter(None, known)), tuple(unknown)
+    return known, tuple(distinct(map(flag_name, others), "confidentialityCode"))
 
 
 def _identifiers(root: Element, path: str) -> tuple[Identifier, ...]:

@@ -242,6 +242,29 @@ def test_national_confidentiality_codes_hide_the_document() -> None:
     assert report.unknown_visibilities == ("MASQUE_PT",)
 
 
+@pytest.mark.parametrize(
+    "code, unknown",
+    [
+        ("R", ("R",)),
+        ("V", ("V",)),
+        ("masque_pt", ("MASQUE_PT",)),
+        ("U", ()),
+        ("L", ()),
+        ("M", ()),
+    ],
+)
+@pytest.mark.parametrize("system", ["2.16.840.1.113883.5.25", "1.2.250.1.213.1.1.4.13", ""])
+def test_what_is_more_than_normally_confidential_is_never_taken_for_normal(
+    code, unknown, system
+) -> None:
+    normal = 'code="N" codeSystem="2.16.840.1.113883.5.25"'
+
+    report = read((normal, f'code="{code}" codeSystem="{system}"'))
+
+    assert report.unknown_visibilities == unknown
+    assert report.visibility == frozenset()
+
+
 @pytest.mark.parametrize("code", ["INVISIBLE_REP_LEGAUX", "INVISIBLE_REPRENSANTS_LEGAUX"])
 def test_the_spellings_of_the_messages_flags_are_known_in_the_document_too(code) -> None:
     normal = 'code="N" codeSystem="2.16.840.1.113883.5.25"'
