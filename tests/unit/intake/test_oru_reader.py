@@ -247,16 +247,7 @@ def test_a_report_in_2_5_1_is_read() -> None:
         ([("{document}", "{document}~^TEXT^XML^Base64^QQ==")], ErrorCode.DATA_TYPE, "OBX^1^5"),
         ([("||||||F|\rPRT", "||||||\rPRT")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^11"),
         ([("||||||F|\rPRT", "||||||Q|\rPRT")], ErrorCode.TABLE_VALUE_NOT_FOUND, "OBX^1^11"),
-        ([("ORC|NW", "ORC|CA")], ErrorCode.INTERNAL, "OBX^1^11"),
-        ([("ORC|NW", "ORC|RO")], ErrorCode.INTERNAL, "OBX^1^11"),
         ([("ORC|NW|\r", "ORC|NW|\rORC|RO|\r")], ErrorCode.INTERNAL, "ORC^2^1"),
-        ([("||||||F|\rPRT", "||||||D|\rPRT")], ErrorCode.INTERNAL, "OBX^1^11"),
-        ([("||||||F|\rPRT", "||||||C|\rPRT")], ErrorCode.INTERNAL, "OBX^1^11"),
-        (
-            [("ORC|NW", "ORC|RE"), ("||||||F|\rPRT", "||||||D|\rPRT")],
-            ErrorCode.INTERNAL,
-            "OBX^1^11",
-        ),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_code_and_place(changes, code, location) -> None:
