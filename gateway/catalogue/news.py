@@ -48,14 +48,19 @@ class News:
         event: Event,
         *,
         now_ms: int,
-        ask_pacs: bool = True,
+        names_it: bool = True,
         **detail: str,
     ) -> int:
-        """The same for a message that speaks of the study, which is noted in its history."""
+        """The same for a message that speaks of the study, which is noted in its history.
+
+        Args:
+            names_it: False of a word about its patient, which does not undo what a person decided.
+        """
         number = await self.tell(
-            tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=ask_pacs, wait_anew=True
+            tx, study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True, wait_anew=True
         )
-        await tx.fetch(self._sql["spoken"], study=study, news=number)
+        if names_it:
+            await tx.fetch(self._sql["spoken"], study=study, news=number)
         await self.history.note(tx, study, event, now_ms=now_ms, **detail)
         return number
 

@@ -38,7 +38,7 @@ class Reports:
             digest = cast(str, heard[0]["content_digest"])
             for row in await tx.fetch(self._sql["studies_of_content"], content_digest=digest):
                 study = Uid(cast(str, row["study_uid"]))
-                await self._news.speak(tx, study, Event.REPORT_REPEATED, now_ms=now_ms)
+                await self._speak(tx, study, Event.REPORT_REPEATED, now_ms=now_ms)
             return
         report, content = news.report, encode(news.report)
         digest = sha256(content).hexdigest()
@@ -50,24 +50,22 @@ class Reports:
             content=content,
         )
         await tx.fetch(self._sql["keep_parents"], content_digest=digest, parents=parents)
+        ids = orjson.dumps([one.value for one in report.patient.local_ids]).decode()
+        await tx.fetch(self._sql["keep_patients"], content_digest=digest, ids=ids)
         await tx.fetch(
             self._sql["hear_message"], message_digest=news.message_digest, content_digest=digest
         )
         event = _EVENTS.get(report.status, Event.REPORT_RECEIVED)
         said_at_ms = None if news.said_at is None else int(news.said_at.timestamp() * 1000)
         for study in await self._concerned(tx, report):
-            number = await self._news.speak(
+            number = await self._speak(
                 tx, study, event, now_ms=now_ms, document_id=report.document_id
             )
             told: dict[str, Param] = {"study": study, "news": number}
             await tx.fetch(
                 self._sql["link_report"], content_digest=digest, said_at_ms=said_at_ms, **told
             )
-            await tx.fetch(self._sql["link_heirs"], document_id=report.document_id, **told)
-            for other in await self._matched(tx, [study]):
-                await self._news.speak(
-                    tx, other, event, now_ms=now_ms, document_id=report.document_id
-                )
+            await tx.fetch(self._sql["link_others"], document_id=report.document_id, **told)
 
     async def of(self, tx: Transaction, study: Uid) -> list[NumberedReport]:
         """Every message about a report that names the study, oldest news first.
@@ -84,10 +82,16 @@ class Reports:
         before = {Uid(cast(str, row["study_uid"])) for row in rows}
         return sorted(before | {told.study for told in report.studies})
 
-    async def _matched(self, tx: Transaction, studies: list[Uid]) -> list[Uid]:
-        named = orjson.dumps(studies).decode()
-        rows = await tx.fetch(self._sql["matched"], studies=named)
-        return sorted({Uid(cast(str, row["study_uid"])) for row in rows})
+    async def _speak(
+        self, tx: Transaction, study: Uid, event: Event, *, now_ms: int, document_id: str = ""
+    ) -> int:
+        """The number of the news; those to which a person matched the study's reports are told."""
+        number = await self._news.speak(tx, study, event, now_ms=now_ms, document_id=document_id)
+        for row in await tx.fetch(self._sql["matched"], study=study):
+            other = Uid(cast(str, row["study_uid"]))
+            by = await self._news.speak(tx, other, event, now_ms=now_ms, document_id=document_id)
+            await tx.fetch(self._sql["matched_by"], study=other, reported_as=study, news=by)
+        return number
 
 
 def _numbered(row: Row, study: Uid) -> NumberedReport:

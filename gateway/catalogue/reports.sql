@@ -15,6 +15,11 @@ INSERT INTO report_parents (parent_id, content_digest)
 SELECT value, :content_digest FROM json_each(:parents) WHERE true
 ON CONFLICT (parent_id, content_digest) DO NOTHING;
 
+-- query: keep_patients
+INSERT INTO report_patients (local_id, content_digest)
+SELECT value, :content_digest FROM json_each(:ids) WHERE true
+ON CONFLICT (local_id, content_digest) DO NOTHING;
+
 -- query: studies_of_content
 SELECT study_uid FROM report_studies WHERE content_digest = :content_digest ORDER BY study_uid;
 
@@ -31,22 +36,32 @@ ON CONFLICT (study_uid, content_digest) DO UPDATE SET
     said_at_ms = max(coalesce(report_studies.said_at_ms, excluded.said_at_ms),
                      coalesce(excluded.said_at_ms, report_studies.said_at_ms));
 
--- query: link_heirs
--- What replaces the report came before it, and has its word on these studies, too.
+-- query: link_others
+-- What else was said of the report, and of those that replace it, came before it and has its word on
+-- these studies, too.
+WITH RECURSIVE heirs (document_id) AS (
+    VALUES (:document_id)
+    UNION
+    SELECT heir.document_id FROM heirs JOIN report_parents ON parent_id = heirs.document_id
+    JOIN reports AS heir USING (content_digest)
+)
 INSERT INTO report_studies (study_uid, content_digest, news, said_at_ms)
 SELECT :study, content_digest, :news,
        (SELECT max(said_at_ms) FROM report_studies AS said
-        WHERE said.content_digest = report_parents.content_digest)
-FROM report_parents WHERE parent_id = :document_id
+        WHERE said.content_digest = reports.content_digest)
+FROM reports WHERE document_id IN (SELECT document_id FROM heirs)
 ON CONFLICT (study_uid, content_digest) DO NOTHING;
 
 -- query: reports
--- Those on the study, and those on another that a person matched to it.
-SELECT study_uid, news, said_at_ms, content
+-- Those on the study, and those on another that a person matched to it: its news has other numbers.
+SELECT report_studies.study_uid, coalesce(reported_by, news) AS news, said_at_ms, content
 FROM report_studies JOIN reports USING (content_digest)
-WHERE study_uid = :study
-   OR study_uid IN (SELECT reported_as FROM matches WHERE study_uid = :study)
-ORDER BY news;
+LEFT JOIN matches ON reported_as = report_studies.study_uid AND matches.study_uid = :study
+WHERE report_studies.study_uid = :study OR reported_by IS NOT NULL
+ORDER BY report_studies.news;
 
 -- query: matched
-SELECT study_uid FROM matches WHERE reported_as IN (SELECT value FROM json_each(:studies));
+SELECT study_uid FROM matches WHERE reported_as = :study ORDER BY study_uid;
+
+-- query: matched_by
+UPDATE matches SET reported_by = :news WHERE study_uid = :study AND reported_as = :reported_as;

@@ -78,6 +78,3 @@ RETURNING instance_uid;
 -- query: mark_rejected
 UPDATE instances SET rejected = :code
 WHERE study_uid = :study AND instance_uid IN (SELECT value FROM json_each(:instances));
-
--- query: accessions
-SELECT DISTINCT accession FROM instances WHERE study_uid = :study AND accession <> '';

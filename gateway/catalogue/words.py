@@ -31,7 +31,7 @@ class Words:
         self._news = News(dialect)
 
     async def order_received(self, tx: Transaction, news: OrderReceived, *, now_ms: int) -> None:
-        """Take in the last word of an order, and tell the studies that it is about.
+        """Take in the last word of an order, and tell the studies that it is, or was, about.
 
         Raises:
             InvalidRequest: it names no order, accession or study.
@@ -39,6 +39,7 @@ class Words:
         order = news.order
         key = _key(order)
         event = Event.EXAM_CHANGED if order.exam_changed else Event.ORDER_RECEIVED
+        concerned = await self._studies_of(tx, key)
         if await self._is_new(tx, news.message_digest):
             await tx.fetch(self._sql["keep_order"], order_key=key, content=encode(order))
             await tx.fetch(self._sql["forget_studies"], order_key=key)
@@ -50,8 +51,7 @@ class Words:
             await tx.fetch(
                 self._sql["link_accessions"], order_key=key, accessions=_list(accessions)
             )
-        for row in await tx.fetch(self._sql["studies_of_order"], order_key=key):
-            study = Uid(cast(str, row["study_uid"]))
+        for study in sorted(concerned | await self._studies_of(tx, key)):
             await self._news.speak(tx, study, event, now_ms=now_ms, control=order.control)
 
     async def patient_told(self, tx: Transaction, news: PatientTold, *, now_ms: int) -> None:
@@ -63,7 +63,14 @@ class Words:
             await tx.fetch(self._sql["link_ids"], number=row["number"], ids=_list(ids))
         for row in await tx.fetch(self._sql["studies_of_ids"], ids=_list(ids)):
             study = Uid(cast(str, row["study_uid"]))
-            await self._news.speak(tx, study, Event.PATIENT_TOLD, now_ms=now_ms, trigger=word.event)
+            await self._news.speak(
+                tx,
+                study,
+                Event.PATIENT_TOLD,
+                now_ms=now_ms,
+                names_it=False,
+                trigger=word.event,
+            )
 
     async def orders_of(
         self, tx: Transaction, study: Uid, accessions: Iterable[str]
@@ -86,6 +93,10 @@ class Words:
             )
             for row in rows
         )
+
+    async def _studies_of(self, tx: Transaction, order_key: str) -> set[Uid]:
+        rows = await tx.fetch(self._sql["studies_of_order"], order_key=order_key)
+        return {Uid(cast(str, row["study_uid"])) for row in rows}
 
     async def _is_new(self, tx: Transaction, message_digest: str) -> bool:
         return bool(await tx.fetch(self._sql["hear"], message_digest=message_digest))

@@ -54,7 +54,10 @@ WITH RECURSIVE same (local_id) AS (
     SELECT other.local_id FROM same JOIN patient_word_ids AS mine USING (local_id)
     JOIN patient_word_ids AS other ON other.number = mine.number
 )
-SELECT DISTINCT study_uid FROM same JOIN instances ON instances.patient_id = same.local_id
+SELECT study_uid FROM same JOIN instances ON instances.patient_id = same.local_id
+UNION
+SELECT study_uid FROM same JOIN report_patients USING (local_id)
+JOIN report_studies USING (content_digest)
 ORDER BY study_uid;
 
 -- query: words

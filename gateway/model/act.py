@@ -13,7 +13,7 @@ class ActKind(StrEnum):
     RETRY = "retry"
     """Look again, as if all news had just come."""
     DROP = "drop"
-    """Leave it unpublished, until a later message speaks of it."""
+    """Leave it unpublished, until a later report or order speaks of it."""
     MATCH = "match"
     """The reports on another study are about this one."""
     CONFIRM_PATIENT = "confirm_patient"

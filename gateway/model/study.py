@@ -79,7 +79,7 @@ class StudySnapshot:
     patient_changed_by: int = 0
     """Number of the last news that put another patient into an image; 0: none did."""
     spoken_by: int = 0
-    """Number of the last news in which a message spoke of the study: a report, order or patient."""
+    """Number of the last news by which a message spoke of the study: a report or an order."""
     disagreement: NumberedDisagreement | None = None
     """The last thing that did not fit when images were fetched."""
     was_decided: bool = False

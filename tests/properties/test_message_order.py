@@ -1,6 +1,6 @@
 """Messages that carry their own order end in the same pointer, however they come and repeat."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
@@ -16,7 +16,7 @@ from gateway.model.notification import (
 )
 from gateway.model.patient import PatientWord
 from gateway.model.publishing import publishable
-from gateway.model.report import Visibility
+from gateway.model.report import ReportedStudy, Visibility
 from gateway.storage.database import Transaction
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
@@ -35,6 +35,8 @@ from tests.support.studies import (
 )
 
 MERGED = Identifier(value="LOC899", authority=LOCAL_ID.authority)
+HERE = (ReportedStudy(study=STUDY),)
+THERE = (ReportedStudy(study=Uid("1.2.250.1.999.1.2")),)
 HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 IMAGES = 3
 LATER_MS = 10**15
@@ -47,28 +49,30 @@ class Told:
     news: ReportReceived | InstancesRejected | PatientTold | int
 
 
-def reports() -> st.SearchStrategy[list[Told]]:
-    """A chain: each says that it replaces the one before, and the last may be withdrawn."""
-
-    @st.composite
-    def chain(draw: st.DrawFn) -> list[Told]:
-        first = draw(st.integers(0, 1000))
-        length = draw(st.integers(1, 3))
-        told = []
-        for number in range(length):
-            report = a_report(
-                document_id=f"1.2.{first}.{number}",
-                replaces=(f"1.2.{first}.{number - 1}",) if number else (),
-                written_at=WRITTEN_AT + timedelta(minutes=number),
-                visibility=draw(st.sampled_from([HIDDEN, frozenset()])),
-            )
-            told.append(ReportReceived(message_digest=f"m{first}.{number}", report=report))
-        if draw(st.booleans()):
-            last = replace(told[-1].report, status="D")
-            told.append(ReportReceived(message_digest=f"d{first}", report=last))
-        return [Told(one) for one in told]
-
-    return chain()
+@st.composite
+def reports(draw: st.DrawFn, root: str) -> list[Told]:
+    """A chain: each replaces the one before, under its id as a next version or under an id of its
+    own, and may be about another study; any may be withdrawn, in whichever version.
+    """
+    told: list[ReportReceived] = []
+    name, parents = f"{root}.0", ()
+    for number in range(draw(st.integers(1, 4))):
+        if number and draw(st.booleans()):
+            name, parents = f"{root}.{number}", (name,)
+        status = draw(st.sampled_from(["F", "F", "D"]))
+        report = a_report(
+            document_id=name,
+            version=1 if status == "D" else number + 1,
+            replaces=parents,
+            status=status,
+            written_at=WRITTEN_AT + timedelta(minutes=number),
+            visibility=draw(st.sampled_from([HIDDEN, frozenset()])),
+            studies=draw(st.sampled_from([HERE, THERE, HERE + THERE])),
+        )
+        said_at = WRITTEN_AT + timedelta(hours=number)
+        news = ReportReceived(message_digest=f"{root} {number}", report=report, said_at=said_at)
+        told.append(news)
+    return [Told(one) for one in told]
 
 
 @st.composite
@@ -106,7 +110,7 @@ def rejections(draw: st.DrawFn) -> list[Told]:
 def stories(draw: st.DrawFn) -> tuple[list[Told], list[Told]]:
     """The same messages in two orders, each with repeats of its own."""
     told = [Told(number) for number in range(1, IMAGES + 1)]
-    for part in (reports(), reports(), words(), rejections()):
+    for part in (reports("1.2.1"), reports("1.2.2"), words(), rejections()):
         told += draw(part)
     first, second = (
         draw(st.permutations(told + draw(st.lists(st.sampled_from(told), max_size=4))))

@@ -6,13 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue.standings import Conclusion, DueStudy
-from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
+from gateway.model.act import Act, ActKind
+from gateway.model.notification import (
+    HeldByPacs,
+    OrderReceived,
+    PacsAnswered,
+    PatientTold,
+    PersonActed,
+    StudyAnnounced,
+)
+from gateway.model.order import Order
+from gateway.model.patient import PatientWord
 from gateway.model.report import ReportedStudy
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.studies import (
     STUDY,
+    a_patient,
     an_image,
     an_instance_stored,
     report_news,
@@ -40,6 +51,36 @@ async def tell_report(stores: Stores, **told) -> None:
     news = report_news(**told)
     await stores.database.write(
         lambda tx: stores.studies.report_received(tx, news, now_ms=stores.clock.now_ms)
+    )
+
+
+async def tell_word(stores: Stores) -> None:
+    word = PatientWord(event="A31", told_at=None, identity_status="VALI", patient=a_patient())
+    news = PatientTold(message_digest="w1", word=word)
+    await stores.database.write(
+        lambda tx: stores.studies.patient_told(tx, news, now_ms=stores.clock.now_ms)
+    )
+
+
+async def tell_order(stores: Stores, message_digest: str, *, studies: tuple[Uid, ...]) -> None:
+    order = Order(
+        placer=Identifier(value="ORD1"),
+        filler=Identifier(value=""),
+        control="NW",
+        studies=studies,
+        identity_status="VALI",
+        patient=a_patient(),
+    )
+    news = OrderReceived(message_digest=message_digest, order=order)
+    await stores.database.write(
+        lambda tx: stores.studies.order_received(tx, news, now_ms=stores.clock.now_ms)
+    )
+
+
+async def act(stores: Stores, done: Act) -> None:
+    news = PersonActed(study=STUDY, act=done)
+    await stores.database.write(
+        lambda tx: stores.studies.person_acted(tx, news, now_ms=stores.clock.now_ms)
     )
 
 
@@ -119,6 +160,65 @@ async def test_what_replaces_a_report_reaches_every_study_that_it_was_about(
 
     snapshot = await stores.snapshot(OTHER_STUDY)
     assert {one.report.document_id for one in snapshot.reports} == {"d1", "d2"}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_every_later_word_on_a_report_reaches_the_study_that_the_first_was_about(
+    stores, turned
+):
+    here, there = ReportedStudy(study=STUDY), ReportedStudy(study=OTHER_STUDY)
+    told = [
+        {"message_digest": "m1", "document_id": "d1", "studies": (here,)},
+        {"message_digest": "m2", "document_id": "d1", "studies": (there,), "version": 2},
+        {"message_digest": "m3", "document_id": "d2", "studies": (there,), "replaces": ("d1",)},
+        {"message_digest": "m4", "document_id": "d2", "studies": (there,), "status": "D"},
+    ]
+
+    for one in reversed(told) if turned else told:
+        await tell_report(stores, **one)
+
+    assert len((await stores.snapshot()).reports) == len(told)
+
+
+async def test_a_report_that_a_person_matched_is_counted_among_the_news_of_its_study(stores):
+    there = (ReportedStudy(study=OTHER_STUDY),)
+    for number in range(5):
+        await tell_report(stores, message_digest=f"m{number}", version=number, studies=there)
+    await tell_instance(stores)
+    matched = Act(kind=ActKind.MATCH, reason="told", by="operator", reported_as=OTHER_STUDY)
+    await act(stores, matched)
+
+    before = await stores.snapshot()
+    await tell_report(stores, message_digest="m5", version=5, studies=there)
+    after = await stores.snapshot()
+    await tell_report(stores, message_digest="m5", version=5, studies=there)
+    again = await stores.snapshot()
+
+    assert [snapshot.news for snapshot in (before, after, again)] == [2, 3, 4]
+    assert {one.news for one in before.reports} == {0}
+    assert {one.news for one in after.reports} == {3}
+    assert {one.news for one in again.reports} == {4}
+
+
+async def test_a_word_about_a_patient_reaches_the_study_of_a_report_whose_images_are_unknown(
+    stores,
+):
+    await tell_report(stores)
+
+    await tell_word(stores)
+
+    snapshot = await stores.snapshot()
+    assert (snapshot.news, snapshot.spoken_by, len(snapshot.words)) == (2, 1, 1)
+
+
+async def test_a_study_that_an_order_names_no_longer_is_looked_at_again(stores):
+    await tell_instance(stores)
+    await tell_order(stores, "m1", studies=(STUDY,))
+
+    await tell_order(stores, "m2", studies=(OTHER_STUDY,))
+
+    snapshot = await stores.snapshot()
+    assert (snapshot.news, snapshot.orders) == (3, ())
 
 
 async def test_one_report_is_news_of_each_study_that_it_names(stores):
