@@ -185,18 +185,13 @@ class Standings:
         return bool(marked)
 
     async def withdrawal_rejected(
-        self, tx: Transaction, study: Uid, *, revision: int, code: str, reason: str, now_ms: int
+        self, tx: Transaction, study: Uid, *, code: str, reason: str, now_ms: int
     ) -> None:
         """Have a person look at a study whose pointer the index does not take back."""
-        if await tx.fetch(
-            self._sql["withdrawal_rejected"],
-            study=study,
-            revision=revision,
-            code=code,
-            reason=reason,
-            now_ms=now_ms,
-        ):
-            await self.history.note(tx, study, Event.SET_ASIDE, code=code, now_ms=now_ms)
+        await tx.fetch(
+            self._sql["withdrawal_rejected"], study=study, code=code, reason=reason, now_ms=now_ms
+        )
+        await self.history.note(tx, study, Event.SET_ASIDE, code=code, now_ms=now_ms)
 
     async def page(
         self,

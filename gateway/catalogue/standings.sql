@@ -49,8 +49,7 @@ RETURNING study_uid;
 
 -- query: withdrawal_rejected
 UPDATE studies SET since_ms = :now_ms, state = 'set_aside', code = :code, reason = :reason
-WHERE study_uid = :study AND revision = :revision
-RETURNING study_uid;
+WHERE study_uid = :study;
 
 -- query: page
 -- What is out is the last act that was carried out; what is to be withdrawn is still out.

@@ -193,11 +193,12 @@ class Dispatcher:
         self, tx: Transaction, claim: Claim, state: str, code: str, *, now_ms: int
     ) -> bool:
         """The study stands where it stood, unless the index does not take its pointer back."""
-        if state == "set_aside":
+        if state == "set_aside" and not await self._outbox.is_replaced_instead(tx, claim):
+            # Nor is another patient's record to have it beside the one that keeps it.
+            await self._outbox.stop(tx, claim.study, now_ms=now_ms)
             await self._standings.withdrawal_rejected(
                 tx,
                 claim.study,
-                revision=claim.revision,
                 code=SetAsideCode.WITHDRAWAL_REJECTED,
                 reason=f"the index did not take the pointer back ({code}): have it taken out of "
                 "the patient's record by its operator, then try again",

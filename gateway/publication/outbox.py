@@ -142,6 +142,14 @@ class Outbox:
             self._sql["name_entry"], submission_id=submission_id, index_entry_id=index_entry_id
         )
 
+    async def is_replaced_instead(self, tx: Transaction, claim: Claim) -> bool:
+        """Whether what a withdrawal was to take back is to be replaced by now."""
+        return bool(
+            await tx.fetch(
+                self._sql["replacement"], study=claim.study, submission_id=claim.submission_id
+            )
+        )
+
     async def stop(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
         """Hold back what waits to be sent of the study."""
         await tx.fetch(self._sql["stop"], study=study, now_ms=now_ms)

@@ -48,6 +48,14 @@ WHERE study_uid = :study AND kind = 'publish' AND state = 'sent' AND index_entry
                              AND taken.patient_key = entry.patient_key), 0)
 ORDER BY revision DESC;
 
+-- query: replacement
+-- A later revision of the study for the same patient's record.
+SELECT later.submission_id FROM submissions AS later
+JOIN submissions AS withdrawal USING (study_uid, patient_key)
+WHERE withdrawal.submission_id = :submission_id AND later.study_uid = :study
+  AND later.kind = 'publish' AND later.state = 'waiting'
+  AND later.revision > withdrawal.revision;
+
 -- query: name_entry
 UPDATE submissions SET index_entry_id = :index_entry_id WHERE submission_id = :submission_id;
 

@@ -148,6 +148,44 @@ async def test_a_withdrawal_that_the_index_refuses_is_a_persons_to_mend(bench, i
     assert [index.is_withdrawn(submission) for submission in index.held] == [True]
 
 
+async def test_a_pointer_that_the_old_record_keeps_does_not_go_into_the_new_one(bench, index):
+    await published(bench)
+    other = a_patient(ins=OTHER_INS)
+    await bench.tell_report(message_digest="m2", version=2, patient=other, announced=other)
+    await bench.look()
+    index.faults.append(Fault.REFUSED)
+    await bench.send()
+    await bench.come_to_rest()
+
+    assert await states(bench) == ("set_aside", "withdrawal_rejected")
+    assert [submission.entry.patient for submission in index.held] == [INS]
+
+    await bench.act(ActKind.RETRY)
+    await bench.come_to_rest()
+
+    assert await states(bench) == ("published", "")
+    assert [submission.entry.patient for submission in index.held] == [INS, OTHER_INS]
+    assert [index.is_withdrawn(submission) for submission in index.held] == [True, False]
+
+
+async def test_an_entry_that_could_not_be_taken_back_and_may_stay_is_replaced(bench, index):
+    await published(bench)
+    await bench.tell_report(message_digest="m2", version=2, status="D")
+    await bench.look()
+    [under_way] = await bench.dispatcher.claim(1)
+    await bench.tell_report(message_digest="m3", version=3)
+    await bench.look()
+
+    index.faults.append(Fault.REFUSED)
+    await bench.dispatcher.send(under_way)
+    await bench.come_to_rest()
+
+    assert await states(bench) == ("published", "")
+    assert [index.is_current(submission) for submission in index.held] == [False, True]
+    assert index.held[1].replaces is not None
+    assert index.withdrawn == []
+
+
 async def test_what_is_only_unclear_stays_out(bench, index):
     await published(bench)
 
