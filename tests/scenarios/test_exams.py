@@ -18,6 +18,7 @@ INVISIBILITIES = {
     "INVISIBLE_PATIENT": "INVISIBLE_PATIENT",
     "INVISIBLE_REP_LEGAUX": "INVISIBLE_REPRESENTANTS_LEGAUX",
 }
+MASKED = {"MASQUE_PS": "Y", "INVISIBLE_PATIENT": "N"}
 SPEAKERS = ["oru", "mdm"]
 
 
@@ -40,6 +41,13 @@ def told_by(exam: Exam, speaker: str, action: Action | None = None) -> Message:
 def hidden_by(exam: Exam) -> set[str]:
     """Confidentiality codes that its entry must bear: those of its flags, for its CDA has none."""
     return {"N"} | {code for flag, code in INVISIBILITIES.items() if exam.flags[flag] == "Y"}
+
+
+def coded_by(exam: Exam) -> set[str]:
+    """Codes that its entry must bear: act, region and modality, and the centre's two."""
+    [examination] = exam.examinations
+    act = examination.act
+    return {act.loinc, act.ccam, act.region, examination.modality, "SA08", "AMBULATOIRE"}
 
 
 async def archived(world: World, exam: Exam) -> list[Study]:
@@ -79,6 +87,8 @@ async def test_an_exam_is_published_once_by_oru_and_by_mdm(world: World, letter:
 
     assert entry.confidentiality == hidden_by(exam)
     assert {study.examination.accession, study.examination.order} <= entry.references
+    assert entry.codes == coded_by(exam)
+    assert entry.authors == {exam.document.author.number, f"1{exam.document.organisation.number}"}
     assert await world.fetch(study) == study.digests
     assert await entry_of(world, study) == entry
     assert (await world.standing(study))["revision"] == 1
@@ -93,6 +103,9 @@ async def test_exam_f_publishes_both_studies_of_its_one_report(world: World) -> 
     assert len(studies) == 2
     for study in studies:
         await world.published(study)
+        entry = await entry_of(world, study)
+        assert entry.confidentiality == hidden_by(exam)
+        assert {study.examination.accession, study.examination.order} <= entry.references
         assert await world.fetch(study) == study.digests
 
 
@@ -119,15 +132,20 @@ async def test_exam_g_is_replaced_and_shown_to_its_patient(world: World) -> None
 async def test_exam_g2_names_a_study_that_nobody_has_and_is_not_published_as_another(
     world: World,
 ) -> None:
-    exam = the_exam("G2")
+    first, exam = an_exam_like("G1", "3"), the_exam("G2")
+    of_its_number = await is_published(world, first)
+    before = await entry_of(world, of_its_number)
     [examination] = exam.examinations
-    nowhere = Study(examination=examination, files=())
+    named = replace(examination, accession=of_its_number.examination.accession)
+    document = replace(exam.document, examinations=(named,))
+    nowhere = Study(examination=named, files=())
 
-    await world.report(exam.mdm())
+    await world.report(replace(exam, document=document, flags={**exam.flags, **MASKED}).mdm())
     row = await world.stands(nowhere, "set_aside", "images_missing")
 
     assert row["pointer"] == "none"
     assert await world.pointer(nowhere) is None
+    assert await entry_of(world, of_its_number) == before
 
 
 @pytest.mark.parametrize("speaker", SPEAKERS)
@@ -139,7 +157,7 @@ async def test_a_second_report_on_a_study_adds_its_visibility_and_outlives_the_f
     second = replace(
         other,
         document=replace(other.document, examinations=first.examinations),
-        flags={**other.flags, "INVISIBLE_PATIENT": "N", "MASQUE_PS": "Y"},
+        flags={**other.flags, **MASKED},
     )
     study = await is_published(world, first)
 
@@ -178,8 +196,7 @@ async def test_exam_u_is_replaced_without_its_rejected_instances(world: World) -
     study = await is_published(world, exam)
     rejected, kept = study.files[:3], study.files[3:]
 
-    world.lose(study, rejected)  # a PACS shows no longer what it rejects
-    await world.reject(study, rejected)
+    await world.reject(study, rejected)  # in its PACS they still are
     await world.published(study, revision=2)
 
     assert await world.fetch(study) == replace(study, files=kept).digests
@@ -193,7 +210,7 @@ async def test_exam_w_is_withdrawn_once_its_pacs_tells_that_it_deleted_it(world:
     await world.tell(exam.deletion_in_the_pacs())
     row = await world.withdrawn(study)
 
-    assert row["state"] == "withheld"
+    assert (row["state"], row["code"]) == ("withheld", "exam_deleted")
     assert await world.pointer(study) is None
 
 
@@ -203,7 +220,7 @@ async def test_an_exam_may_be_masked_after_it_was_published(world: World) -> Non
     masked = replace(
         exam,
         document=next_version(exam.document),
-        flags={**exam.flags, "MASQUE_PS": "Y", "INVISIBLE_PATIENT": "N", "MODIF_CONF_CODE": "Y"},
+        flags={**exam.flags, **MASKED, "MODIF_CONF_CODE": "Y"},
     )
 
     await world.report(masked.mdm())

@@ -16,6 +16,10 @@ class Entry:
     status: str
     references: frozenset[str]
     confidentiality: frozenset[str]
+    codes: frozenset[str]
+    """Of act, region, modality, facility and practice setting."""
+    authors: frozenset[str]
+    """National numbers of who wrote the report, who signed it, and of the structure."""
 
 
 async def find_entries(index_url: str, patient: Patient, *, within_s: float) -> list[Entry]:
@@ -34,7 +38,10 @@ async def find_entries(index_url: str, patient: Patient, *, within_s: float) -> 
 
 
 def _entry(resource: dict[str, Any]) -> Entry:
-    related = resource.get("context", {}).get("related", [])
+    context = resource.get("context", {})
+    related = context.get("related", [])
+    concepts = [*context["event"], context["facilityType"], context["practiceSetting"]]
+    named = [one for one in resource["contained"] if one["resourceType"] != "Patient"]
     return Entry(
         unique_id=resource["masterIdentifier"]["value"].removeprefix("urn:oid:"),
         status=resource["status"],
@@ -46,4 +53,6 @@ def _entry(resource: dict[str, Any]) -> Entry:
         confidentiality=frozenset(
             coding["code"] for label in resource["securityLabel"] for coding in label["coding"]
         ),
+        codes=frozenset(coding["code"] for one in concepts for coding in one["coding"]),
+        authors=frozenset(one["value"] for each in named for one in each["identifier"]),
     )

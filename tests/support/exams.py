@@ -66,10 +66,12 @@ class Exam:
         )
 
     def deletion_in_the_pacs(self) -> Message:
-        """The `OMI^O23` that tells that the study was deleted; its MSH-18 is empty."""
+        """The `OMI^O23` that tells that the study was deleted: it names no order, and no character
+        set."""
         [examination] = self.examinations
         told = replace(examination, patient=self.patient_of_old)
-        return build_omi(told, header=replace(self._header, charset=""), control="CA", changed=True)
+        header = replace(self._header, charset="")
+        return build_omi(told, header=header, control="CA", changed=True, bare=True)
 
     @property
     def patient_of_old(self) -> Patient:
