@@ -130,7 +130,8 @@ class World:
             "GATEWAY_DICOM_PORT": str(self.dicom_port),
             "GATEWAY_MLLP_PORT": str(self.mllp_port),
             "GATEWAY_INDEX_URL": f"http://{HOST}:{self.index_door}",
-            "GATEWAY_STUDY_SETTLE_S": "0.2",
+            # Longer than two busy cores leave between two images of one push.
+            "GATEWAY_STUDY_SETTLE_S": "0.5",
             **AT_NO_NIGHT,
             "GATEWAY_ORGANISATION_ID": "1990000127",
             "GATEWAY_PACS": json.dumps([pacs]),
