@@ -10,7 +10,6 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaSto
 
 from gateway.errors import InvalidRequest
 
-DICOMDIR: Final = "DICOMDIR"
 SIZE_BYTES_MAX: Final = 64 * 2**20
 RECORDS_MAX: Final = 200_000
 """Some hundred bytes each in the file, two kilobytes in memory."""

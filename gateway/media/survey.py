@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gateway.errors import InvalidRequest
-from gateway.media.dicomdir import DICOMDIR, SIZE_BYTES_MAX, listed_files
+from gateway.media.dicomdir import SIZE_BYTES_MAX, listed_files
 from gateway.media.tally import Fate, Outcome
-from gateway.media.tree import MediaFile, MediaTree, read_whole
+from gateway.media.tree import DICOMDIR, MediaFile, MediaTree, read_whole
 from gateway.media.xdm import archive_of, is_metadata
 
 

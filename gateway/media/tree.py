@@ -18,6 +18,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from gateway.errors import InvalidRequest
 
+DICOMDIR: Final = "DICOMDIR"
+"""What a medium's table of contents is called (PS3.10 §8.6)."""
 FILES_MAX: Final = 1_000_000
 """Files of one medium."""
 DEPTH_MAX: Final = 32
@@ -43,6 +45,7 @@ _BREAKS: Final = (
 )  # fmt: skip
 """What is raised over a damaged archive; NotImplementedError is a RuntimeError."""
 _LINK: Final = "a link or a device"
+_UNREADABLE: Final = "it cannot be read"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
@@ -91,13 +94,14 @@ class MediaTree(Protocol):
 
 
 def open_medium(path: Path) -> MediaTree:
-    """The medium at a path.
+    """The medium at a path: that of its DICOMDIR, or of the folder or archive itself.
 
     Raises:
         InvalidRequest: there is no folder or zip archive, or one that cannot be opened safely.
     """
-    if path.is_dir():
-        return FolderTree(path)
+    folder = path.parent if path.name.upper() == DICOMDIR else path
+    if folder.is_dir():
+        return FolderTree(folder)
     try:
         return ZipTree.open(path)
     except InvalidRequest:
@@ -134,13 +138,8 @@ class FolderTree:
         """See `MediaTree`."""
         place, prefix = self._root, ""
         for part in name.split("/"):
-            with _readable(), os.scandir(place) as entries:
-                found = min(
-                    (one.name for one in entries if one.name.upper() == part.upper()),
-                    key=lambda one: (one != part, one),
-                    default=None,
-                )
-            if found is None or (place / found).is_symlink():
+            found = _named(place, part)
+            if not found or (place / found).is_symlink():
                 return None
             place, prefix = place / found, f"{prefix}{found}/"
         status = place.lstat()
@@ -174,10 +173,8 @@ class FolderTree:
             name = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 yield from self._below(folder / entry.name, f"{name}/", depth=depth + 1)
-            elif entry.is_file(follow_symlinks=False):
-                yield _file(name, entry.stat(follow_symlinks=False))
             else:
-                yield PassedOver(name=name, reason=_LINK, is_lost=False)
+                yield _entry(entry, name)
 
 
 class ZipTree:
@@ -244,6 +241,27 @@ class ZipTree:
         for one in members:
             if not one.is_dir() and not _unreadable(one):
                 self._members.setdefault(one.filename.upper(), one)
+
+
+def _named(folder: Path, name: str) -> str:
+    """What an entry of the folder is called, in whatever case; empty where there is none."""
+    if name in {"", ".", ".."}:
+        return ""
+    # A folder may hold a hundred thousand, and few names are in another case than they are told.
+    if os.path.lexists(folder / name):
+        return name
+    with _readable(), os.scandir(folder) as entries:
+        return min((one.name for one in entries if one.name.upper() == name.upper()), default="")
+
+
+def _entry(entry: os.DirEntry[str], name: str) -> MediaFile | PassedOver:
+    """What lies in a folder and is no folder."""
+    try:
+        if entry.is_file(follow_symlinks=False):
+            return _file(name, entry.stat(follow_symlinks=False))
+    except OSError:  # it was there when the folder was listed
+        return PassedOver(name=name, reason=_UNREADABLE)
+    return PassedOver(name=name, reason=_LINK, is_lost=False)
 
 
 def _file(name: str, status: os.stat_result) -> MediaFile:
@@ -319,4 +337,4 @@ def _readable() -> Iterator[None]:
     except InvalidRequest:
         raise
     except _BREAKS:
-        raise InvalidRequest("it cannot be read") from None
+        raise InvalidRequest(_UNREADABLE) from None

@@ -42,6 +42,34 @@ def test_a_file_is_found_whatever_the_case_of_its_name(medium: MediaTree) -> Non
     assert medium.find("../medium/three") is None
 
 
+def test_a_name_that_is_right_is_found_without_a_list_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of an archive may hold a hundred thousand submission sets."""
+    tree = open_medium(a_folder(tmp_path / "medium", FILES))
+    [one, *_] = found(tree)
+
+    monkeypatch.delattr("os.scandir")
+
+    assert tree.find(one.name) == one
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_is_told(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path / "medium", {"a": b"1", "b": b"2"})
+    walk = open_medium(folder).walk()
+    next(walk)
+
+    (folder / "b").unlink()
+
+    assert list(walk) == [PassedOver(name="b", reason="it cannot be read")]
+
+
+def test_a_dicomdir_stands_for_the_medium_that_it_lists(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path / "medium", {"DICOMDIR": b"1", "IMAGES/one": b"2"})
+
+    assert found(open_medium(folder / "DICOMDIR")) == found(open_medium(folder))
+
+
 def test_a_file_comes_head_first(tmp_path: Path) -> None:
     data = os.urandom(HEAD_BYTES * 2)
     tree = open_medium(a_folder(tmp_path, {"long": data}))
