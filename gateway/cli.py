@@ -28,6 +28,7 @@ app = typer.Typer(
     name="drim-gateway",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # which would keep the line ends of the docstrings
 )
 
 
@@ -120,7 +121,9 @@ def check(
 def import_(
     medium: Annotated[
         Path,
-        typer.Argument(help="A folder or a zip archive.", exists=True, metavar="FOLDER_OR_XDM"),
+        typer.Argument(
+            help="A folder, a DICOMDIR, or a zip archive.", exists=True, metavar="FOLDER_OR_XDM"
+        ),
     ],
     report: Annotated[
         Path | None,
@@ -145,17 +148,21 @@ def import_(
     from gateway.media.tally import Fate
     from gateway.progress import Onlooker
 
-    settings = _settings(config)
-    with _failing_plainly(), Onlooker("import", report=report) as onlooker:
+    settings, onlooker = _settings(config), Onlooker("import", report=report)
+    tally = onlooker.tally
+    with _failing_plainly():
         try:
-            _run(import_medium(settings, medium.absolute(), onlooker))
+            with onlooker:
+                _run(import_medium(settings, medium.absolute(), onlooker))
         except KeyboardInterrupt:
             typer.echo("interrupted: run it again to take in the rest", err=True)
             raise typer.Exit(INTERRUPTED) from None
         finally:
-            for line in onlooker.tally.lines():
+            for line in tally.lines():
                 typer.echo(line)
-    if onlooker.tally.count(Fate.FAILED):
+    if not tally.total:
+        typer.echo("there is nothing to take in")
+    if tally.count(Fate.FAILED):
         raise typer.Exit(1)
 
 
@@ -192,7 +199,7 @@ def export(
         try:
             written = _run(export_pointers(settings, to.absolute(), wanted, onlooker))
         except KeyboardInterrupt:
-            typer.echo(f"interrupted: {to}.part is not whole", err=True)
+            typer.echo("interrupted: nothing is written", err=True)
             raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written {written}")
 
@@ -228,7 +235,8 @@ def _failing_plainly() -> Iterator[None]:
     except (GatewayError, MigrationRefused, UnreadableRecord) as error:
         typer.echo(f"drim-gateway: {error}", err=True)
     except OSError as error:
-        typer.echo(f"drim-gateway: {error.strerror}: {error.filename}", err=True)
+        where = f": {error.filename}" if error.filename else ""  # a full disk names no file
+        typer.echo(f"drim-gateway: {error.strerror}{where}", err=True)
     else:
         return
     raise typer.Exit(1)

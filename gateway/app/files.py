@@ -78,6 +78,7 @@ async def export_pointers(settings: Settings, to: Path, wanted: Wanted, onlooker
 
     Raises:
         Conflict: something is there already, or a gateway is at work in the data folder.
+        NotFound: a study that is named has no pointer that is out.
         StorageUnavailable: the database cannot be read.
         UnreadableRecord: another version of the program wrote a pointer.
         OSError: the disk does not take the archive.
@@ -91,7 +92,7 @@ async def export_pointers(settings: Settings, to: Path, wanted: Wanted, onlooker
             sender=Organisation(number=settings.organisation_id, name=settings.organisation_name),
             application=f"drim-gateway {version('drim-gateway')}",
         )
-        onlooker.begin(await export.count())
+        onlooker.begin(await export.count(wanted))
         with writer_to(to) as writer:
             return await export.write(writer, wanted, on_read=onlooker.advance)
 
@@ -186,9 +187,6 @@ async def _stopped_gateway(settings: Settings) -> AsyncIterator[Parts]:
             parts = await open_parts(stack, settings, policy, system_clock)
         except StorageUnavailable as error:
             if isinstance(error.__cause__, BlockingIOError):
-                raise Conflict(
-                    f"a gateway is at work in {settings.data_dir}: stop it, "
-                    "or send it the images by C-STORE or STOW-RS"
-                ) from None
+                raise Conflict(f"a gateway is at work in {settings.data_dir}: stop it") from None
             raise
         yield parts

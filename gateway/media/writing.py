@@ -1,10 +1,11 @@
 """Writes files into a folder or a zip archive, the same bytes for the same files.
 
-Nothing is there under its name before it is whole: a folder or an archive that was broken off
-keeps the name of one that is not finished.
+Nothing is there under its name before it is whole, and nothing is left of what is broken off; what
+a crash left has the name of what is not finished.
 """
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -78,6 +79,8 @@ class FolderWriter(_Writer):
     ) -> None:
         if error is None:
             self._finish()
+        else:
+            shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def add(self, name: str, data: bytes) -> None:
         """See `MediaWriter`."""
@@ -105,15 +108,18 @@ class ZipWriter(_Writer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._file:
-            if error is not None:
-                with suppress(OSError):  # most likely the one that broke it off
-                    self._archive.close()
-                return
-            self._archive.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._finish()
+        try:
+            with self._file:
+                if error is not None:
+                    with suppress(OSError):  # most likely the one that broke it off
+                        self._archive.close()
+                    return
+                self._archive.close()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._finish()
+        finally:
+            self._unfinished.unlink(missing_ok=True)
 
     def add(self, name: str, data: bytes) -> None:
         """See `MediaWriter`."""

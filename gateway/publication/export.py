@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from gateway.catalogue.studies import Studies
-from gateway.errors import Conflict
+from gateway.errors import Conflict, NotFound
 from gateway.media.writing import MediaWriter
 from gateway.media.xdm import (
     SETS_MAX,
@@ -41,10 +41,8 @@ class Wanted:
     since: date | None = None
     """Day, in UTC, before which a manifest must not have been made."""
 
-    def includes(self, study: Uid, submission: Submission) -> bool:
-        """Whether this pointer is wanted."""
-        if self.studies and study not in self.studies:
-            return False
+    def includes(self, submission: Submission) -> bool:
+        """Whether this pointer of a study that is wanted is new enough."""
         return self.since is None or submission.entry.created_at.date() >= self.since
 
 
@@ -73,9 +71,16 @@ class PointerExport:
         self._sender = sender
         self._application = application
 
-    async def count(self) -> int:
-        """How many pointers are out."""
-        return await self._database.read(self._latest.count)
+    async def count(self, wanted: Wanted) -> int:
+        """How many pointers of the wanted studies are out.
+
+        Raises:
+            NotFound: a study that is named has none.
+        """
+        count = await self._database.read(partial(self._latest.count, studies=wanted.studies))
+        if missing := len(wanted.studies) - count if wanted.studies else 0:
+            raise NotFound(f"no pointer is out of {missing} of the studies named")
+        return count
 
     async def write(
         self, writer: MediaWriter, wanted: Wanted, *, on_read: Callable[[], None]
@@ -83,7 +88,7 @@ class PointerExport:
         """Write the pointers that are wanted; how many there are.
 
         Args:
-            on_read: called for each pointer that is out, be it wanted or not.
+            on_read: called for each of those that `count` told.
 
         Raises:
             Conflict: a month has more pointers than one archive can name.
@@ -91,9 +96,9 @@ class PointerExport:
             OSError: the disk does not take it.
         """
         by_month: Counter[str] = Counter()
-        async for study, submission in self._pointers():
+        async for study, submission in self._pointers(wanted):
             on_read()
-            if not wanted.includes(study, submission):
+            if not wanted.includes(submission):
                 continue
             report_id = await self._database.read(partial(self._report_id, study=study))
             pointer = MediaPointer(submission=submission, report_id=report_id)
@@ -111,12 +116,11 @@ class PointerExport:
                 writer.add(name, data)
         return by_month.total()
 
-    async def _pointers(self) -> AsyncIterator[tuple[Uid, Submission]]:
-        """Every pointer that is out, in the order of their studies' UIDs."""
+    async def _pointers(self, wanted: Wanted) -> AsyncIterator[tuple[Uid, Submission]]:
+        """What is out of the wanted studies, in the order of their UIDs."""
         after = ""
-        while page := await self._database.read(
-            partial(self._latest.page, after=after, count_max=PAGE)
-        ):
+        read = partial(self._latest.page, count_max=PAGE, studies=wanted.studies)
+        while page := await self._database.read(partial(read, after=after)):
             for one in page:
                 yield one
             after = page[-1][0]

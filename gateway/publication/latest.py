@@ -1,5 +1,6 @@
 """The pointers that are out: of each study the last that the index holds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -44,23 +45,26 @@ class LatestPointers:
             is_settled=row["state"] in ("sent", "set_aside"),
         )
 
-    async def count(self, tx: Transaction) -> int:
-        """How many pointers are out."""
-        [row] = await tx.fetch(self._sql["count"])
+    async def count(self, tx: Transaction, *, studies: Collection[str] = ()) -> int:
+        """How many pointers are out, of these studies or of all."""
+        [row] = await tx.fetch(self._sql["count"], studies=_listed(studies))
         return cast(int, row["pointers"])
 
     async def page(
-        self, tx: Transaction, *, after: str, count_max: int
+        self, tx: Transaction, *, after: str, count_max: int, studies: Collection[str] = ()
     ) -> list[tuple[Uid, Submission]]:
         """Pointers that are out, with their documents, by Study Instance UID.
 
         Args:
             after: the UID of the last study of the page before; empty for the first page.
+            studies: theirs alone; all if none is named.
 
         Raises:
             UnreadableRecord: another version of the program wrote one.
         """
-        rows = await tx.fetch(self._sql["page"], after=after, count_max=count_max)
+        rows = await tx.fetch(
+            self._sql["page"], after=after, count_max=count_max, studies=_listed(studies)
+        )
         return [
             (
                 Uid(cast(str, row["study_uid"])),
@@ -76,6 +80,10 @@ class LatestPointers:
             return ""
         told = orjson.loads(cast(str, rows[0]["detail"]))
         return str(told.get("document_id", ""))
+
+
+def _listed(studies: Collection[str]) -> str:
+    return orjson.dumps(list(studies)).decode()
 
 
 def _submission(row: Row) -> Submission:

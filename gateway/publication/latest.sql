@@ -7,6 +7,7 @@ ORDER BY revision DESC LIMIT 1;
 -- query: count
 SELECT count(*) AS pointers FROM submissions AS latest
 WHERE state = 'sent' AND kind = 'publish'
+  AND (:studies = '[]' OR study_uid IN (SELECT value FROM json_each(:studies)))
   AND NOT EXISTS (SELECT 1 FROM submissions AS later
                   WHERE later.study_uid = latest.study_uid AND later.revision > latest.revision
                     AND (later.state = 'sent'
@@ -17,6 +18,7 @@ WHERE state = 'sent' AND kind = 'publish'
 -- withdrew, or is to be withdrawn.
 SELECT study_uid, content, document FROM submissions AS latest
 WHERE study_uid > :after AND state = 'sent' AND kind = 'publish'
+  AND (:studies = '[]' OR study_uid IN (SELECT value FROM json_each(:studies)))
   AND NOT EXISTS (SELECT 1 FROM submissions AS later
                   WHERE later.study_uid = latest.study_uid AND later.revision > latest.revision
                     AND (later.state = 'sent'

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from gateway.app.files import export_pointers, import_medium
-from gateway.errors import Conflict
+from gateway.errors import Conflict, NotFound
 from gateway.media.tally import Fate
 from gateway.model.act import ActKind
 from gateway.model.report import Visibility
@@ -18,6 +18,7 @@ from gateway.model.resource import Resource
 from gateway.publication.export import Wanted
 from gateway.publication.latest import LatestPointers
 from gateway.settings import PacsSettings, Settings
+from gateway.storage.lock import FolderLock
 from indexer.contract.document import (
     EntryStatus,
     Identifier,
@@ -190,9 +191,32 @@ async def test_only_what_is_wanted_goes_out(settings, index, onlooker, tmp_path)
         return await export_pointers(settings, tmp_path / f"{number}.zip", wanted, onlooker)
 
     assert await written(1, Wanted(studies={STUDY})) == 1
-    assert await written(2, Wanted(studies={"1.2.3"})) == 0
+    assert await written(2, Wanted(studies={STUDY}, since=date(2026, 1, 1))) == 0
     assert await written(3, Wanted(since=date(1970, 1, 1))) == 1
     assert await written(4, Wanted(since=date(2026, 1, 1))) == 0
+
+
+async def test_a_study_that_has_no_pointer_out_is_not_passed_over_in_silence(
+    settings, index, onlooker, tmp_path
+):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+
+    for named in ({"1.2.3"}, {STUDY, "1.2.3"}, {"no UID", "1.2.3"}):
+        with pytest.raises(NotFound, match=f"is out of {len(named - {STUDY})} of the"):
+            await export_pointers(settings, tmp_path / "out", Wanted(studies=named), onlooker)
+
+    assert not (tmp_path / "out").exists()
+
+
+async def test_the_pointers_of_a_gateway_at_work_do_not_go_out(settings, onlooker, tmp_path):
+    settings.data_dir.mkdir()
+
+    with (
+        FolderLock(settings.data_dir),
+        pytest.raises(Conflict, match=r"is at work in .*: stop it$"),
+    ):
+        await export_pointers(settings, tmp_path / "out", Wanted(), onlooker)
 
 
 async def test_nothing_that_is_there_is_written_over(settings, onlooker, tmp_path):

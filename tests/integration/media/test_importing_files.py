@@ -225,7 +225,7 @@ async def test_a_gateway_at_work_is_not_disturbed(settings, medium, onlooker):
 
     with (
         FolderLock(settings.data_dir),
-        pytest.raises(Conflict, match=r"a gateway is at work in .*: stop it, or send"),
+        pytest.raises(Conflict, match=r"is at work in .*: stop it$"),
     ):
         await import_medium(settings, medium, onlooker)
 

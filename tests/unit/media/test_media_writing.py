@@ -61,10 +61,16 @@ def test_nothing_that_is_there_is_written_over(tmp_path: Path, name: str) -> Non
 
 
 @BOTH
-def test_what_is_broken_off_does_not_have_the_name_of_what_is_whole(
-    tmp_path: Path, name: str
-) -> None:
+def test_nothing_is_left_of_what_is_broken_off(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileExistsError), writer_to(tmp_path / name) as writer:
         break_off(writer)
 
-    assert [one.name for one in tmp_path.iterdir()] == [f"{name}.part"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@BOTH
+def test_what_a_crash_left_is_not_written_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.part").write_bytes(b"half")
+
+    with pytest.raises(Conflict, match=f"{name}.part is there already"), writer_to(tmp_path / name):
+        pass
