@@ -40,7 +40,8 @@ class Words:
         key = _key(order)
         event = Event.EXAM_CHANGED if order.exam_changed else Event.ORDER_RECEIVED
         concerned = await self._studies_of(tx, key)
-        if await self._is_new(tx, news.message_digest):
+        is_new = await self._is_new(tx, news.message_digest)
+        if is_new and not any(order.is_late(one) for one in await self._known(tx, key)):
             await tx.fetch(self._sql["keep_order"], order_key=key, content=encode(order))
             await tx.fetch(self._sql["forget_studies"], order_key=key)
             await tx.fetch(self._sql["forget_accessions"], order_key=key)
@@ -97,6 +98,10 @@ class Words:
     async def _studies_of(self, tx: Transaction, order_key: str) -> set[Uid]:
         rows = await tx.fetch(self._sql["studies_of_order"], order_key=order_key)
         return {Uid(cast(str, row["study_uid"])) for row in rows}
+
+    async def _known(self, tx: Transaction, order_key: str) -> tuple[Order, ...]:
+        rows = await tx.fetch(self._sql["known_order"], order_key=order_key)
+        return tuple(decode(Order, cast(bytes, row["content"])) for row in rows)
 
     async def _is_new(self, tx: Transaction, message_digest: str) -> bool:
         return bool(await tx.fetch(self._sql["hear"], message_digest=message_digest))

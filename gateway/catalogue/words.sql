@@ -2,6 +2,9 @@
 INSERT INTO heard_messages (message_digest) VALUES (:message_digest)
 ON CONFLICT (message_digest) DO NOTHING RETURNING message_digest;
 
+-- query: known_order
+SELECT content FROM orders WHERE order_key = :order_key;
+
 -- query: keep_order
 INSERT INTO orders (order_key, content) VALUES (:order_key, :content)
 ON CONFLICT (order_key) DO UPDATE SET content = excluded.content;

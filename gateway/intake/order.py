@@ -59,7 +59,7 @@ def read_orders(message: Message, *, time_zone: ZoneInfo) -> list[Order]:
         )
     orders: dict[tuple[str, Identifier, Identifier], Order] = {}
     for group in groups:
-        order = _order(pid, group, time_zone, from_orm=message.msh.text(9) == "ORM")
+        order = _order(message, pid, group, time_zone)
         key = (order.control, order.placer, order.filler)
         orders[key] = _merged(orders[key], order) if key in orders else order
     several = distinct(orders.values(), "orders")
@@ -69,7 +69,7 @@ def read_orders(message: Message, *, time_zone: ZoneInfo) -> list[Order]:
     return several
 
 
-def _order(pid: Segment, group: Segments, time_zone: ZoneInfo, *, from_orm: bool) -> Order:
+def _order(message: Message, pid: Segment, group: Segments, time_zone: ZoneInfo) -> Order:
     orc = group.first
     control = value(orc, 1)
     if not control:
@@ -79,10 +79,11 @@ def _order(pid: Segment, group: Segments, time_zone: ZoneInfo, *, from_orm: bool
         placer=entity(orc, 2),
         filler=entity(orc, 3),
         control=control,
-        accessions=_accessions(group, with_obr=from_orm),
+        accessions=_accessions(group, with_obr=message.msh.text(9) == "ORM"),
         studies=_studies(group),
         exam_changed=any(map(_tells_of_change, group.segments("OBX"))),
         ordered_at=time_or_none(orc, 9, time_zone) or time_or_none(orc, 15, time_zone),
+        said_at=time_or_none(message.msh, 7, time_zone),
         identity_status=identity_status(pid),
         patient=read_patient(pid),
         acts=acts,

@@ -14,7 +14,8 @@ CANCELLED: Final = frozenset({"CA", "OC", "DC"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One message about one order (ORM^O01, OMI^O23). The last one received of an order holds."""
+    """One message about one order (ORM^O01, OMI^O23). The last one said of an order holds, and
+    where they do not tell when, the last one received."""
 
     placer: Identifier
     """ORC-2; empty value where it is left out."""
@@ -29,6 +30,8 @@ class Order:
     """It tells that the content of an exam changed, so the PACS has to be asked again."""
     ordered_at: datetime | None = None
     """ORC-9 (or ORC-15), aware; None where it is left out."""
+    said_at: datetime | None = None
+    """MSH-7, aware; None where it holds no time."""
     identity_status: str
     """PID-32."""
     patient: ReportedPatient
@@ -38,3 +41,9 @@ class Order:
     """Who is to interpret (OBR-32) or performs, if it says so; never who prescribed."""
     organisation: Organisation | None = None
     """The structure that performs the exam, if it says so."""
+
+    def is_late(self, known: "Order") -> bool:
+        """Whether it was said before another message about the same order, by what both tell."""
+        if self.said_at is None or known.said_at is None:
+            return False
+        return self.said_at < known.said_at

@@ -118,7 +118,7 @@ def _patient(
     snapshot: StudySnapshot, images: list[ImageDescription], order: Order | None
 ) -> tuple[ReportedPatient | None, str]:
     if order is not None:
-        told_at = order.ordered_at or LONG_AGO
+        told_at = order.ordered_at or order.said_at or LONG_AGO
         return corrected(order.patient, order.identity_status, told_at, snapshot.words)
     ids = tuple(dict.fromkeys(image.patient.local_id for image in images))
     word = last_word(ids, snapshot.words)

@@ -1,5 +1,6 @@
 """Where a centre publishes on images, orders and admissions speak until a report does."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -94,6 +95,37 @@ async def test_a_cancelled_order_takes_its_pointer_back(world: World) -> None:
     row = await world.withdrawn(study)
 
     assert (row["state"], row["code"]) == ("withheld", "order_cancelled")
+
+
+async def test_an_order_that_comes_late_does_not_undo_its_cancellation(world: World) -> None:
+    study = world.a_study()
+    await world.push(study)
+    await world.tell(build_omi(study.examination, header=HEADER))
+    await world.published(study)
+    await world.tell(build_omi(study.examination, header=LATER, control="CA"))
+    await world.withdrawn(study)
+
+    await world.tell(build_omi(study.examination, header=HEADER, control="XO"))
+    await world.settled()
+
+    row = await world.standing(study)
+    assert (row["state"], row["code"]) == ("withheld", "order_cancelled")
+    assert await world.pointer(study) is None
+
+
+async def test_an_order_is_believed_before_an_older_word_on_its_patient(world: World) -> None:
+    study = world.a_study()
+    order = build_omi(study.examination, header=LATER, status="PROV")
+    untimed = replace(order, text=re.sub(r"(\rORC[^\r]*)\|\d{14}\r", r"\1|\r", order.text))
+    await world.push(study)
+
+    await world.tell(build_adt("A08", study.examination.patient, header=HEADER, happened_at=NOON))
+    await world.published(study)
+    await world.tell(untimed)
+    row = await world.stands(study, "set_aside", "identity_not_validated")
+
+    assert untimed.text != order.text
+    assert row["pointer"] != "current"
 
 
 async def test_a_local_number_that_was_changed_is_the_same_patients(world: World) -> None:

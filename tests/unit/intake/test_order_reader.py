@@ -35,6 +35,7 @@ def test_an_omi_says_which_exam_of_whom_it_is_about() -> None:
     assert order.accessions == (Identifier(value="ACC900", authority="1.2.250.1.999.7"),)
     assert order.studies == (STUDY,)
     assert order.ordered_at == datetime(2026, 1, 2, 2, 0, tzinfo=UTC)
+    assert order.said_at == datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)
     assert order.identity_status == "VALI"
     assert order.patient.ins is not None
     assert order.patient.ins.value == INS
