@@ -3,21 +3,23 @@
 Each asks a reason, is in the study's history, and holds once it is answered.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Body, HTTPException, Path
+from fastapi import APIRouter, Body, Path
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.responses import Response
 
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
+from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.model.act import Act, ActKind
+from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImagePatient
 from gateway.model.notification import PersonActed
 from gateway.model.report import ReportedPatient
-from gateway.model.speaking import reports_in_force
+from gateway.model.speaking import in_force
 from gateway.model.study import StudySnapshot
 from gateway.publication.rows import explained, timed
 from gateway.storage.database import Database, Row
@@ -74,24 +76,35 @@ class _Desk:
     """What the routes share: they look a study up, and have an act done."""
 
     def __init__(
-        self, database: Database, studies: Studies, standings: Standings, take: TakeAct
+        self,
+        database: Database,
+        studies: Studies,
+        standings: Standings,
+        take: TakeAct,
+        policy: PublicationPolicy,
     ) -> None:
         self._database = database
         self._studies = studies
         self._standings = standings
         self._take = take
+        self._policy = policy
 
     async def act(self, study: str, kind: ActKind, reason: str, **told: object) -> Response:
         done = Act(kind=kind, reason=reason, by=OPERATOR, **told)  # type: ignore[arg-type]
         if not await self._take(PersonActed(study=Uid(study), act=done)):
-            raise HTTPException(404, "nothing is known of this study")
+            raise NotFound("nothing is known of this study")
         return Response(orjson.dumps({"done": kind}), media_type="application/json")
 
     async def known(self, study: str) -> StudySnapshot:
         found = await self._database.read(lambda tx: self._studies.snapshot(tx, Uid(study)))
         if found is None:
-            raise HTTPException(404, "nothing is known of this study")
+            raise NotFound("nothing is known of this study")
         return found
+
+    def reported(self, snapshot: StudySnapshot) -> tuple[ReportedPatient, ...]:
+        """Whom the study's reports name, or what speaks in their place."""
+        told = in_force(snapshot, self._policy)
+        return tuple(dict.fromkeys(one.patient for one in told))
 
     async def listed(self, study: Uid) -> Row:
         rows = await self._database.read(
@@ -100,16 +113,21 @@ class _Desk:
             )
         )
         if not rows:
-            raise HTTPException(404, "the study is not set aside")
+            raise NotFound("the study is not set aside")
         return rows[0]
 
 
 def acting_routes(
-    database: Database, studies: Studies, standings: Standings, take: TakeAct
+    database: Database,
+    studies: Studies,
+    standings: Standings,
+    *,
+    take: TakeAct,
+    policy: PublicationPolicy,
 ) -> APIRouter:
     """The routes of an operator who decides."""
     router = APIRouter(prefix="/api", tags=["operator"])
-    desk = _Desk(database, studies, standings, take)
+    desk = _Desk(database, studies, standings, take, policy)
     _add_simple_acts(router, desk)
 
     @router.get("/set-aside/{study_uid}")
@@ -117,13 +135,13 @@ def acting_routes(
         """One study that a person must look at, with both identities side by side."""
         snapshot = await desk.known(study_uid)
         row = await desk.listed(snapshot.study)
-        return _json(explained(timed(row)) | _identities(snapshot))
+        return _json(explained(timed(row)) | _identities(snapshot, desk.reported(snapshot)))
 
     @router.post("/set-aside/{study_uid}/match")
     async def match(study_uid: StudyUid, told: Matching) -> Response:
         """The reports on this study are about another one, which is known."""
         if told.study_uid == study_uid:
-            raise HTTPException(422, "a study cannot be matched to itself")
+            raise InvalidRequest("a study is not matched to itself")
         await desk.known(study_uid)
         return await desk.act(
             told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
@@ -131,7 +149,7 @@ def acting_routes(
 
     @router.post("/set-aside/{study_uid}/confirm-patient")
     async def confirm(study_uid: StudyUid, told: Annotated[Confirming, Body()]) -> Response:
-        """The images' patient is the one that the report names. It makes no INS qualified."""
+        """The images' patient is the one that the report names now. It makes no INS qualified."""
         patient = ImagePatient(
             local_id=Identifier(value=told.patient.local_id, authority=told.patient.authority),
             name=told.patient.name,
@@ -140,8 +158,14 @@ def acting_routes(
         )
         snapshot = await desk.known(study_uid)
         if patient not in {image.patient for image in snapshot.told}:
-            raise HTTPException(409, "the images no longer name this patient: look again")
-        return await desk.act(study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient)
+            raise Conflict("the images do not name this patient: look again")
+        return await desk.act(
+            study_uid,
+            ActKind.CONFIRM_PATIENT,
+            told.reason,
+            patient=patient,
+            reported=desk.reported(snapshot),
+        )
 
     return router
 
@@ -156,7 +180,8 @@ def _add_simple_acts(router: APIRouter, desk: _Desk) -> None:
 
     @router.post("/set-aside/{study_uid}/drop")
     async def drop(study_uid: StudyUid, why: Why) -> Response:
-        """Leave the study unpublished, until a later message speaks of it."""
+        """Leave the study unpublished, until a later report or order speaks of it."""
+        await desk.listed(Uid(study_uid))
         return await desk.act(study_uid, ActKind.DROP, why.reason)
 
     @router.post("/studies/{study_uid}/withdraw")
@@ -170,11 +195,10 @@ def _add_simple_acts(router: APIRouter, desk: _Desk) -> None:
         return await desk.act(study_uid, ActKind.LIFT, why.reason)
 
 
-def _identities(snapshot: StudySnapshot) -> dict[str, object]:
-    reported = [report.patient for report in reports_in_force(snapshot)]
+def _identities(snapshot: StudySnapshot, reported: Iterable[ReportedPatient]) -> dict[str, object]:
     images = sorted({image.patient for image in snapshot.told}, key=lambda one: one.local_id.value)
     return {
-        "reported_patients": [_reported(one) for one in dict.fromkeys(reported)],
+        "reported_patients": [_reported(one) for one in reported],
         "image_patients": [
             {
                 "local_id": one.local_id.value,

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.catalogue.standings import Standings
+from gateway.errors import NotFound
 from gateway.model.event import Event
 from gateway.publication.explanations import EVENTS
 from gateway.publication.outbox import Outbox
@@ -55,7 +56,7 @@ def operator_routes(database: Database, standings: Standings, outbox: Outbox) ->
             lambda tx: standings.history.of(tx, Uid(study_uid), count_max=limit, offset=offset)
         )
         if not rows and not offset:
-            raise HTTPException(404, "nothing is known of this study")
+            raise NotFound("nothing is known of this study")
         told = [timed(row) for row in rows]
         return _json(
             "history", [row | {"text": asdict(EVENTS[Event(str(row["event"]))])} for row in told]

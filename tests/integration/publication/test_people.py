@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientSession
 from fastapi import FastAPI
 
+from gateway import http_errors
 from gateway.model.notification import PersonActed
 from gateway.model.report import ReportedStudy
 from gateway.publication.people import acting_routes
@@ -38,6 +39,10 @@ class Web:
         async with self._session.post(path, json=told) as response:
             return response.status
 
+    async def refused(self, path: str, told: object) -> Any:
+        async with self._session.post(path, json=told) as response:
+            return await response.json()
+
 
 @pytest.fixture
 async def web(bench: Bench) -> AsyncIterator[Web]:
@@ -49,6 +54,7 @@ async def web(bench: Bench) -> AsyncIterator[Web]:
         )
 
     app = FastAPI()
+    http_errors.install(app)
     app.include_router(operator_routes(stores.database, stores.standings, stores.outbox))
     app.include_router(acting_routes(stores.database, stores.studies, stores.standings, take))
     async with serving(app) as url, ClientSession(url) as session:
@@ -153,11 +159,11 @@ async def test_a_published_study_is_withdrawn_at_once_and_shown_to_nobody(bench,
     "study, told, status",
     [
         ("1.2.3", WHY, 404),
-        (STUDY, {}, 422),
-        (STUDY, {"reason": "  "}, 422),
-        (STUDY, {"reason": "x" * 1001}, 422),
-        ("1.2.x", WHY, 422),
-        (STUDY, {**WHY, "by": "me"}, 422),
+        (STUDY, {}, 400),
+        (STUDY, {"reason": "  "}, 400),
+        (STUDY, {"reason": "x" * 1001}, 400),
+        ("1.2.x", WHY, 400),
+        (STUDY, {**WHY, "by": "me"}, 400),
     ],
 )
 async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status):
@@ -165,6 +171,27 @@ async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status
 
     for act in ("studies/{}/withdraw", "set-aside/{}/retry", "set-aside/{}/drop"):
         assert await web.post(f"/api/{act.format(study)}", told) == status
+
+
+@pytest.mark.parametrize(
+    "act, told, status, detail",
+    [
+        ("1.2.3/retry", WHY, 404, "nothing is known of this study"),
+        (f"{STUDY}/match", {**WHY, "study_uid": STUDY}, 400, "a study is not matched to itself"),
+        (
+            f"{STUDY}/confirm-patient",
+            {**WHY, "patient": {"local_id": "LOC1"}},
+            409,
+            "the images do not name this patient: look again",
+        ),
+    ],
+)
+async def test_who_is_refused_is_told_why(bench, web, act, told, status, detail):
+    await bench.tell_instance()
+
+    refusal = await web.refused(f"/api/set-aside/{act}", told)
+
+    assert (refusal["status"], refusal["detail"]) == (status, detail)
 
 
 async def shown(bench: Bench) -> object:
