@@ -1,7 +1,7 @@
 """What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from ssl import SSLContext
 from typing import Annotated, Any, Final, Self
@@ -32,7 +32,7 @@ from gateway.manifest.model import MadoCodes, ManifestForm
 from gateway.model.decision import PublishOn
 from gateway.security.callers import Caller
 from gateway.security.policy import OpenAccess, is_loopback
-from gateway.security.tls import server_context
+from gateway.security.tls import client_context, server_context
 from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
 
 PREFIX: Final = "GATEWAY_"
@@ -45,15 +45,23 @@ TimeOfDay = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OidText = Annotated[str, AfterValidator(lambda text: text and Oid(text))]
 
 
-class PacsSettings(BaseModel):
-    """One PACS of the centre: an item of `GATEWAY_PACS`, or a `[[pacs]]` table."""
+class DicomPeer(BaseModel):
+    """Whom the gateway calls. As an item of `GATEWAY_COMMITMENT_PEERS`: who is told the result of
+    a storage commitment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     ae_title: AeTitle
-    """Its AE title; it may also associate with the gateway under it."""
+    """Its AE title; it may also associate with the gateway under it, if it is a PACS."""
     host: str
     port: Port
+    tls: bool = False
+    """Whether it is reached by TLS; the gateway shows its own certificate."""
+
+
+class PacsSettings(DicomPeer):
+    """One PACS of the centre: an item of `GATEWAY_PACS`, or a `[[pacs]]` table."""
+
     retrieve: Annotated[str, Field(pattern="(?i)^c-move$")] = "c-move"
     """How instances are pulled from it."""
     patient_id_issuer: OidText = ""
@@ -64,17 +72,6 @@ class PacsSettings(BaseModel):
     """Associations that the gateway opens to it at once."""
     moves_max: PositiveInt = 2
     """Those among them that are C-MOVEs; one association is always left to C-FIND."""
-
-
-class CommitmentPeer(BaseModel):
-    """Who is told the result of a storage commitment: an item of `GATEWAY_COMMITMENT_PEERS`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    ae_title: AeTitle
-    """The AE title that it asks under, and is called by."""
-    host: str
-    port: Port
 
 
 class Settings(BaseSettings):
@@ -100,7 +97,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     """PEM file of its private key, without a passphrase."""
     tls_ca: Path | None = None
-    """PEM file of the authorities whose clients are let in by TLS."""
+    """PEM file of the authorities whose peers are trusted by TLS."""
     ae_title: AeTitle = "DRIMBOX"
     """AE title of the gateway: what modalities and PACS call, and where a C-MOVE sends to."""
     index_url: str = "http://127.0.0.1:8090"
@@ -145,7 +142,7 @@ class Settings(BaseSettings):
     calling_ae_titles: frozenset[CallerText] = frozenset()
     """AE titles that may associate, beside those of the PACS; `AE@address` or `AE@network` binds
     one, of a PACS too, to where it may be used."""
-    commitment_peers: tuple[CommitmentPeer, ...] = ()
+    commitment_peers: tuple[DicomPeer, ...] = ()
     """Where those listen who ask for storage commitment, beside the PACS."""
     hl7_senders: frozenset[IPvAnyAddress] = frozenset()
     """Addresses that may send HL7 messages."""
@@ -219,6 +216,8 @@ class Settings(BaseSettings):
             raise ValueError("TLS needs tls_certificate, tls_key and tls_ca, or none of them")
         if self.mllp_tls_port is not None and not all(files):
             raise ValueError("mllp_tls_port needs tls_certificate, tls_key and tls_ca")
+        if self.peers_by_tls and not all(files):
+            raise ValueError("a peer that is reached by TLS needs tls_certificate and tls_ca, too")
         self.tls_context()  # a file that cannot be used stops the start, too
         return self
 
@@ -248,9 +247,26 @@ class Settings(BaseSettings):
         Raises:
             ValueError: a file cannot be used; the message names the setting.
         """
+        return self._tls(server_context)
+
+    def tls_context_as_client(self) -> SSLContext | None:
+        """For every connection that is opened by TLS; None where no certificate is set.
+
+        Raises:
+            ValueError: a file cannot be used; the message names the setting.
+        """
+        return self._tls(client_context)
+
+    def _tls(self, build: Callable[..., SSLContext]) -> SSLContext | None:
         if not (self.tls_certificate and self.tls_key and self.tls_ca):
             return None
-        return server_context(certificate=self.tls_certificate, key=self.tls_key, ca=self.tls_ca)
+        return build(certificate=self.tls_certificate, key=self.tls_key, ca=self.tls_ca)
+
+    @property
+    def peers_by_tls(self) -> tuple[str, ...]:
+        """AE titles of those who are reached by TLS."""
+        peers: tuple[DicomPeer, ...] = (*self.pacs, *self.commitment_peers)
+        return tuple(peer.ae_title for peer in peers if peer.tls)
 
     @property
     def base_url(self) -> str:

@@ -6,7 +6,12 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from gateway.app.machine import machine_probes, port_probes
-from gateway.app.neighbours import index_probes, pacs_probes, sender_probes
+from gateway.app.neighbours import (
+    commitment_probes,
+    index_probes,
+    pacs_probes,
+    sender_probes,
+)
 from gateway.app.parts import Parts, open_requestors
 from gateway.catalogue.checks import Checks
 from gateway.clock import system_clock
@@ -27,6 +32,8 @@ async def check(settings: Settings, *, open_access: bool) -> list[Finding]:
             **port_probes(settings),
             **sender_probes(settings, is_open=open_access),
             **pacs_probes(settings, open_requestors(stack, settings)),
+            # Not by a gateway at work: a modality is not to be asked whenever somebody watches.
+            **commitment_probes(settings),
             **index_probes(settings),
         }
         return await examine(probes)

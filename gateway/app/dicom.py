@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import random
 from typing import Final
 
-from gateway.app.parts import MIB, Parts
+from gateway.app.parts import MIB, Parts, listener_of
 from gateway.dimse.acceptor import DimseServer
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
@@ -18,6 +18,7 @@ from gateway.intake.procedure_steps import ProcedureSteps
 from gateway.lifecycle import workers
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.worker import DueWorker
+from gateway.settings import DicomPeer
 
 GRACE_S: Final = 5.0
 """How long messages under way have to end when the gateway stops."""
@@ -75,8 +76,9 @@ async def listen_dicom(parts: Parts, assembler: Assembler) -> DicomPorts:
 
 async def _commitments(parts: Parts) -> Commitments:
     settings = parts.settings
-    listening = {one.ae_title: (one.host, one.port) for one in settings.pacs}
-    listening |= {one.ae_title: (one.host, one.port) for one in settings.commitment_peers}
+    # Where one is named twice, the place that is set for results holds.
+    peers: tuple[DicomPeer, ...] = (*settings.pacs, *settings.commitment_peers)
+    listening = {one.ae_title: listener_of(settings, one) for one in peers}
     commitments = Commitments(
         parts.database,
         parts.objects,

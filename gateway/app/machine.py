@@ -8,7 +8,8 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 from gateway.clock import Clock, at
 from gateway.health import Finding, Probe, State
 from gateway.security.policy import is_loopback
+from gateway.security.tls import client_context, server_context
 from gateway.settings import Settings
 from gateway.storage.lock import LOCK_FILE
 
@@ -152,8 +154,13 @@ def _is_held(folder: Path) -> bool:
 def _certificates(settings: Settings, clock: Clock) -> list[Finding]:
     if not (settings.tls_certificate and settings.tls_key and settings.tls_ca):
         return [_found("certificates", State.OK, "none is set: no TLS", "")]
-    own = _own_certificate(settings.tls_certificate, settings.tls_key, at(clock()))
-    return [own, *_authorities(settings.tls_ca, at(clock()))]
+    certificate, key, ca = settings.tls_certificate, settings.tls_key, settings.tls_ca
+    own = _own_certificate(certificate, key, at(clock()))
+    found = [own, *_authorities(ca, at(clock()))]
+    if all(one.state is not State.FAIL for one in found):
+        files = {"certificate": certificate, "key": key, "ca": ca}
+        found.append(_chain(files, is_shown_by_a_client=bool(settings.peers_by_tls)))
+    return found
 
 
 def _own_certificate(certificate: Path, key: Path, now: datetime) -> Finding:
@@ -162,13 +169,12 @@ def _own_certificate(certificate: Path, key: Path, now: datetime) -> Finding:
     try:
         shown = _shown_to_a_peer(certificate, key)
     except (OSError, ValueError) as error:
-        told = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-        return _found(what, State.FAIL, f"it cannot be used: {told}", mend)
+        return _found(what, State.FAIL, f"it cannot be used: {_why(error)}", mend)
     return _expiry(what, str(shown["notAfter"]), now, mend)
 
 
 def _shown_to_a_peer(certificate: Path, key: Path) -> dict[str, object]:
-    """What a peer reads of the certificate, by a handshake in memory.
+    """What a peer reads of the certificate that trusts it already.
 
     Raises:
         OSError: a file cannot be used, the key is another's, or a peer would not take it today.
@@ -179,6 +185,33 @@ def _shown_to_a_peer(certificate: Path, key: Path) -> dict[str, object]:
     client.check_hostname = False
     client.load_verify_locations(cafile=certificate)
     client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # its authority is not here
+    return _shake_hands(client, server)
+
+
+def _chain(files: Mapping[str, Path], *, is_shown_by_a_client: bool) -> Finding:
+    """Whether a peer that trusts the same authorities would take the certificate."""
+    what = "certificate chain"
+    server, client = server_context(**files), client_context(**files)
+    if not is_shown_by_a_client:  # then it need not be good for that
+        server.verify_mode = ssl.CERT_NONE
+    try:
+        _shake_hands(client, server)
+    except OSError as error:
+        told = f"peers that trust GATEWAY_TLS_CA alone do not take it: {_why(error)}"
+        mend = (
+            "put the intermediate certificates after its own into GATEWAY_TLS_CERTIFICATE, or see "
+            "that peers trust the authority that gave it out"
+        )
+        return _found(what, State.WARN, told, mend)
+    return Finding(what=what)
+
+
+def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, object]:
+    """What the client reads of the server's certificate, by a handshake in memory.
+
+    Raises:
+        OSError: one does not take the other.
+    """
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = (
         client.wrap_bio(to_client, to_server),
@@ -186,11 +219,13 @@ def _shown_to_a_peer(certificate: Path, key: Path) -> dict[str, object]:
     )
     for _ in range(_HANDSHAKE_STEPS_MAX):
         for end in ends:
-            try:
+            with suppress(ssl.SSLWantReadError):
                 end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
     return dict(ends[0].getpeercert() or {})
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
 
 
 def _authorities(ca: Path, now: datetime) -> list[Finding]:

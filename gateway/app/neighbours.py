@@ -12,10 +12,13 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
+from gateway.app.parts import listener_of
+from gateway.dimse.event_reports import try_listener
+from gateway.dimse.negotiation import STORAGE_COMMITMENT
 from gateway.dimse.scu import PacsAbilities, PynetdicomRequestor
-from gateway.errors import PacsBusy, PacsUnavailable, PacsUnreachable
+from gateway.errors import PacsBusy, PacsUnavailable, PacsUnreachable, Unavailable
 from gateway.health import Finding, Probe, State
-from gateway.settings import PacsSettings, Settings
+from gateway.settings import DicomPeer, PacsSettings, Settings
 from indexer.client.mhd import MhdIndex
 from indexer.contract.errors import IndexUnavailable
 from indexer.contract.identifiers import Uid
@@ -24,6 +27,8 @@ INDEX_S_MAX: Final = 5.0
 STATEMENT_BYTES_MAX: Final = 4 * 2**20
 CLOCK_S_MAX: Final = 60.0
 """How far the clock of the index may be from ours: signatures and tokens bear times."""
+
+_MEND_TLS: Final = "check that it listens for TLS, and the certificates of both sides"
 
 
 def pacs_probes(
@@ -56,8 +61,12 @@ async def _pacs(
     except PacsBusy as error:
         return [Finding(what=name, state=State.WARN, told=str(error), mend="look again later")]
     except PacsUnreachable:
+        told = "nothing answers at its host and port"
         mend = "check host and port in GATEWAY_PACS, that the PACS runs, and the firewalls between"
-        return [_fail(f"{name}, connection", "nothing answers at its host and port", mend)]
+        if one.tls:
+            told += ", or it does not come to terms by TLS"
+            mend += f"; {_MEND_TLS}"
+        return [_fail(f"{name}, connection", told, mend)]
     except PacsUnavailable as error:
         mend = (
             f"have the PACS know the AE title {our_title} with this machine's address, and check "
@@ -85,6 +94,33 @@ def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Findi
         mend = f"have the PACS allow {our_title} to retrieve, with itself as destination"
         move = _fail(move.what, told, mend)
     return [echo, find, move]
+
+
+def commitment_probes(settings: Settings) -> dict[str, Probe]:
+    """Whether those who ask for storage commitment could be told its result."""
+
+    def probe_of(one: DicomPeer) -> Probe:
+        async def probe() -> list[Finding]:
+            what = f"commitment peer {one.ae_title}"
+            try:
+                await try_listener(
+                    listener_of(settings, one),
+                    STORAGE_COMMITMENT,
+                    calling_ae=settings.ae_title,
+                    called_ae=one.ae_title,
+                )
+            except Unavailable as error:  # a modality may be switched off now
+                mend = (
+                    "check it in GATEWAY_COMMITMENT_PEERS, that it runs, and that it knows the AE "
+                    f"title {settings.ae_title}; results wait 72 h meanwhile"
+                )
+                mend += f"; {_MEND_TLS}" if one.tls else ""
+                return [Finding(what=what, state=State.WARN, told=str(error), mend=mend)]
+            return [Finding(what=what)]
+
+        return probe
+
+    return {f"commitment peer {one.ae_title}": probe_of(one) for one in settings.commitment_peers}
 
 
 def sender_probes(settings: Settings, *, is_open: bool) -> dict[str, Probe]:

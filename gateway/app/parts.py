@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,14 @@ from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
+from gateway.dimse.event_reports import Listener
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.manifest.centre import Centre
 from gateway.publication.outbox import Outbox
 from gateway.security.policy import Policy
-from gateway.settings import Settings
+from gateway.settings import DicomPeer, Settings
 from gateway.storage.database import Database
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
@@ -93,9 +95,20 @@ def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, Pyne
             called_ae=one.ae_title,
             calling_ae=settings.ae_title,
             turns=threads.turns(associations_max=one.associations_max, moves_max=one.moves_max),
+            tls=tls_towards(settings, one),
         )
         for one in settings.pacs
     }
+
+
+def tls_towards(settings: Settings, peer: DicomPeer) -> SSLContext | None:
+    """What a connection to the peer must come to terms with; None where it is none of TLS."""
+    return settings.tls_context_as_client() if peer.tls else None
+
+
+def listener_of(settings: Settings, peer: DicomPeer) -> Listener:
+    """Where it is told what came of a storage commitment."""
+    return Listener(host=peer.host, port=peer.port, tls=tls_towards(settings, peer))
 
 
 def _learner(database: Database, mediator: MoveMediator) -> ClassLearner:

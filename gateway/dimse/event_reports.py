@@ -7,7 +7,10 @@ A result is told on the association that asked for it, as long as that is open a
 import asyncio
 import logging
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ssl import SSLContext, SSLError
 from typing import Final, Protocol
 
 from pydicom import Dataset
@@ -160,9 +163,18 @@ async def read_answer(
     return Status.PROCESSING_FAILURE if status is None else status
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Where a peer listens for results."""
+
+    host: str
+    port: int
+    tls: SSLContext | None = None
+    """What the connection must come to terms with before the association; None for none."""
+
+
 async def report_anew(
-    host: str,
-    port: int,
+    to: Listener,
     report: EventReport,
     *,
     calling_ae: str,
@@ -175,20 +187,39 @@ async def report_anew(
         Unavailable: the peer cannot be reached, refuses the association or the service, breaks
             off or is silent.
     """
+    asked = ask_as_scp(report.sop_class, calling_ae=calling_ae, called_ae=called_ae)
     limits = limits or DimseLimits(idle_s=60.0)
+    async with _associated(to, asked, limits) as (layer, context):
+        await send_report(layer, report, 1, context)
+        fragment, _ = await layer.next_fragment()
+        command = await read_command(layer, fragment, limits)
+        return await read_answer(layer, command, fragment.context_id, limits)
+
+
+async def try_listener(to: Listener, sop_class: str, *, calling_ae: str, called_ae: str) -> None:
+    """Find out whether a peer would take results of this class; nothing is told.
+
+    Raises:
+        Unavailable: see `report_anew`.
+    """
+    asked = ask_as_scp(sop_class, calling_ae=calling_ae, called_ae=called_ae)
+    async with _associated(to, asked, DimseLimits()):
+        pass
+
+
+@asynccontextmanager
+async def _associated(
+    to: Listener, asked: A_ASSOCIATE, limits: DimseLimits
+) -> AsyncIterator[tuple[UpperLayer, tuple[int, Context]]]:
+    layer = await _connect(to, limits)
     try:
-        async with asyncio.timeout(CONNECT_S_MAX):
-            reader, writer = await asyncio.open_connection(
-                host, port, limit=limits.pdu_bytes_announced
-            )
-    except OSError:  # its time is up, too
-        raise Unavailable("the peer cannot be reached") from None
-    layer = UpperLayer(reader, writer, limits)
-    try:
-        asked = ask_as_scp(report.sop_class, calling_ae=calling_ae, called_ae=called_ae)
-        status = await _converse(layer, asked, report, limits)
+        contexts = await layer.request(asked)
+        if not contexts:
+            await layer.release()
+            raise Unavailable("the peer does not take the service of the result")
+        [context] = contexts.items()
+        yield layer, context
         await layer.release()
-        return status
     except AssociationEnded:
         raise Unavailable("the peer refuses the association, or breaks it off") from None
     except TimeoutError:
@@ -201,15 +232,18 @@ async def report_anew(
         await layer.close()
 
 
-async def _converse(
-    layer: UpperLayer, asked: A_ASSOCIATE, report: EventReport, limits: DimseLimits
-) -> int:
-    contexts = await layer.request(asked)
-    if not contexts:
-        await layer.release()
-        raise Unavailable("the peer does not take the service of the result")
-    [context] = contexts.items()
-    await send_report(layer, report, 1, context)
-    fragment, _ = await layer.next_fragment()
-    command = await read_command(layer, fragment, limits)
-    return await read_answer(layer, command, fragment.context_id, limits)
+async def _connect(to: Listener, limits: DimseLimits) -> UpperLayer:
+    try:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            reader, writer = await asyncio.open_connection(
+                to.host,
+                to.port,
+                ssl=to.tls,
+                ssl_shutdown_timeout=limits.artim_s if to.tls else None,
+                limit=limits.pdu_bytes_announced,
+            )
+    except SSLError:
+        raise Unavailable("the peer does not come to terms by TLS") from None
+    except OSError:  # its time is up, too
+        raise Unavailable("the peer cannot be reached") from None
+    return UpperLayer(reader, writer, limits)

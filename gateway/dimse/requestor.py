@@ -56,7 +56,9 @@ class RequestorAE(AE):
         address: AddressInformation,
         tls_args: tuple[SSLContext, str] | None,
     ) -> AssociationSocket:
-        return Connection(assoc, address=address)
+        connection = Connection(assoc, address=address)
+        connection.tls_args = tls_args
+        return connection
 
 
 class Messages(Queue[Message]):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from ssl import SSLContext
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
@@ -150,6 +151,7 @@ class PynetdicomRequestor:
 
     Args:
         turns: when a request may run; queries are background work, and moves are for viewers.
+        tls: what the connection must come to terms with before the association; None for none.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class PynetdicomRequestor:
         called_ae: str,
         calling_ae: str,
         turns: PacsTurns,
+        tls: SSLContext | None = None,
         timeouts: PacsTimeouts | None = None,
     ) -> None:
         self.called_ae = called_ae
@@ -167,6 +170,7 @@ class PynetdicomRequestor:
         self._port = port
         self._calling_ae = calling_ae
         self._turns = turns
+        self._tls_args = None if tls is None else (tls, host)
         self._timeouts = timeouts or PacsTimeouts()
 
     async def converse(self, talk: Callable[[Find], T]) -> T:
@@ -257,6 +261,7 @@ class PynetdicomRequestor:
                 self._port,
                 ae_title=self.called_ae,
                 evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
+                tls_args=self._tls_args,
             )
         except OSError as error:  # the name of the host does not resolve
             raise PacsUnreachable("the PACS cannot be reached") from error

@@ -15,7 +15,7 @@ from uuid import uuid4
 from gateway.catalogue.holdings import ASKED_MAX, Holding, Holdings
 from gateway.clock import Clock
 from gateway.dimse.commands import NRequest
-from gateway.dimse.event_reports import EventReport, report_anew
+from gateway.dimse.event_reports import EventReport, Listener, report_anew
 from gateway.dimse.statuses import Refused, Status
 from gateway.errors import StorageUnavailable, Unavailable
 from gateway.intake.commitment import CommitmentRequest, build_report, read_commitment
@@ -241,17 +241,13 @@ class CommitmentResult:
             await self._commitments.settle(self._commitment_id, status)
 
 
-def tell_peers(addresses: Mapping[str, tuple[str, int]], *, calling_ae: str) -> Tell:
-    """Tells those of whom it is known where they listen.
-
-    Args:
-        addresses: host and port by AE title.
-    """
+def tell_peers(listening: Mapping[str, Listener], *, calling_ae: str) -> Tell:
+    """Tells those of whom it is known where they listen, by AE title."""
 
     async def tell(ae_title: str, report: EventReport) -> int:
-        if ae_title not in addresses:
+        if ae_title not in listening:
             raise Unavailable("nobody knows where who asked listens")
-        host, port = addresses[ae_title]
-        return await report_anew(host, port, report, calling_ae=calling_ae, called_ae=ae_title)
+        to = listening[ae_title]
+        return await report_anew(to, report, calling_ae=calling_ae, called_ae=ae_title)
 
     return tell

@@ -35,7 +35,8 @@ _CREATED: Final = (
 )
 """Of type 1 in an N-CREATE (PS3.4 Table F.7.2-1), beside the status and the scheduled steps."""
 _ENDED: Final = ("PerformedProcedureStepEndDate", "PerformedProcedureStepEndTime", _SERIES)
-"""What must have been told once a step is in a final state."""
+"""What must have been told once a step is in a final state; of each series its UID and its Protocol
+Name, which is of type 1 for SCU and SCP in every message (PS3.4 Table F.7.2-1)."""
 
 _DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)", re.ASCII)
 _TIME = re.compile(r"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)?", re.ASCII)

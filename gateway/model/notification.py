@@ -26,7 +26,7 @@ class StudyAnnounced:
 
     study: Uid
     by: str = "ian"
-    """What told it, for the study's history: `ian`, `mpps`, `webhook`, `commitment` or `sweep`."""
+    """What told it, for the study's history: `ian`, `mpps`, `webhook` or `sweep`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ one that it opens itself: the asker listens for it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, Queue
+from ssl import SSLContext
 from threading import Event as Flag
 from typing import Final
 
@@ -61,8 +62,8 @@ class CommitmentAsker:
         self._outcomes: Queue[Committed] = Queue()
         self._server: ThreadedAssociationServer | None = None
 
-    def start(self, host: str, port: int) -> int:
-        """Listen, on any free port if `port` is 0; give the port.
+    def start(self, host: str, port: int, *, tls: SSLContext | None = None) -> int:
+        """Listen, on any free port if `port` is 0, by TLS where it is given; the port.
 
         Raises:
             OSError: the address cannot be had.
@@ -74,7 +75,9 @@ class CommitmentAsker:
             *SEND_AT_ONCE,
             (evt.EVT_N_EVENT_REPORT, self._note),
         ]
-        server = entity.start_server((host, port), block=False, evt_handlers=handlers)
+        server = entity.start_server(
+            (host, port), block=False, evt_handlers=handlers, ssl_context=tls
+        )
         if server is None:
             raise RuntimeError("a server that does not block is always given")
         self._server = server

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.dimse.acceptor import DimseServer
+from gateway.dimse.event_reports import Listener
 from gateway.dimse.provider import Handlers
 from gateway.intake.assembler import Assembler
 from gateway.intake.commitments import Commitment, Commitments, tell_peers
@@ -53,7 +54,7 @@ class DicomDoors:
 
 @asynccontextmanager
 async def dicom_doors(
-    folder: Path, *, listening: Mapping[str, tuple[str, int]] | None = None
+    folder: Path, *, listening: Mapping[str, Listener] | None = None
 ) -> AsyncIterator[DicomDoors]:
     """The doors at work.
 

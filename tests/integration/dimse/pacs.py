@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from ssl import SSLContext
 from threading import Event
 
 from pydicom import Dataset
@@ -108,7 +109,7 @@ class Pacs:
             self.waits.wait(timeout=20)
 
     @contextmanager
-    def running(self) -> Iterator["Pacs"]:
+    def running(self, *, tls: SSLContext | None = None) -> Iterator["Pacs"]:
         for model in self.models:
             self.ae.add_supported_context(model)
         handlers: Sequence[tuple[evt.EventType, Callable[..., object]]] = [
@@ -116,7 +117,9 @@ class Pacs:
             (evt.EVT_C_FIND, self.find),
             (evt.EVT_C_MOVE, self.move),
         ]
-        server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=list(handlers))
+        server = self.ae.start_server(
+            ("127.0.0.1", 0), block=False, evt_handlers=list(handlers), ssl_context=tls
+        )
         assert server is not None
         self.port = server.server_address[1]
         try:

@@ -4,40 +4,18 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 from pynetdicom import AE
 
 from gateway.dimse.limits import DimseLimits
-from gateway.security.tls import server_context
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.raw_peer import VERIFICATION, RawPeer, associate_rq, connect
-from tests.support.certificates import Authority, Certificate, client_context
+from tests.support.certificates import Centre
 
 HOST = "127.0.0.1"
 ANSWER_WITHIN_S = 10
-
-
-class Centre:
-    """The authority of a centre, and what it certified."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        self.authority = Authority(folder, "centre")
-        self.gateway = self.authority.certify("gateway")
-        self.modality = self.authority.certify("modality")
-        self.expired = self.authority.certify("expired", days=-1)
-        elsewhere = Authority(folder, "elsewhere")
-        self.stranger = elsewhere.certify("stranger")
-
-    def server(self) -> ssl.SSLContext:
-        own = self.gateway
-        return server_context(certificate=own.certificate, key=own.key, ca=self.authority.ca)
-
-    def client(self, own: Certificate | None) -> ssl.SSLContext:
-        return client_context(self.authority.ca, own)
 
 
 @pytest.fixture(scope="module")

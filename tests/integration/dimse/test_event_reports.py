@@ -11,7 +11,7 @@ import pytest
 from pydicom import Dataset
 
 from gateway.dimse.commands import NRequest
-from gateway.dimse.event_reports import WAITING_MAX, EventReport, Result, report_anew
+from gateway.dimse.event_reports import WAITING_MAX, EventReport, Listener, Result, report_anew
 from gateway.dimse.limits import DimseLimits
 from gateway.errors import Unavailable
 from indexer.contract.identifiers import Uid
@@ -263,8 +263,7 @@ def associate_ac(*, result: int = 0, roles: bytes = b"") -> bytes:
 
 async def report_to(port: int) -> int:
     return await report_anew(
-        "127.0.0.1",
-        port,
+        Listener(host="127.0.0.1", port=port),
         await Told().report(),
         calling_ae="DRIMBOX",
         called_ae="PEER",

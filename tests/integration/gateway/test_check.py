@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from gateway.app.checkup import check
 from gateway.app.machine import GIB, machine_probes
-from gateway.app.neighbours import index_probes, pacs_probes
+from gateway.app.neighbours import commitment_probes, index_probes, pacs_probes
 from gateway.app.parts import open_requestors
 from gateway.cli import app
 from gateway.clock import system_clock
@@ -22,6 +22,7 @@ from gateway.health import Finding, State, examine
 from gateway.settings import Settings
 from gateway.storage.lock import FolderLock
 from indexer.server.access import RefuseAll
+from simulators.imaging_centre.commitment import CommitmentAsker
 from tests.integration.dimse.pacs import ECHO, STUDY_ROOT, Pacs
 from tests.support.certificates import Authority
 from tests.support.indexes import a_served_index
@@ -107,6 +108,34 @@ async def test_a_centre_without_a_pacs_is_told_what_that_means(tmp_path: Path) -
     assert found.state is State.WARN
 
 
+async def peer_found(folder: Path, port: int) -> Finding:
+    peer = {"ae_title": "MODALITE", "host": "127.0.0.1", "port": port}
+    [found] = await examine(commitment_probes(settings(folder, commitment_peers=[peer])))
+    return found
+
+
+async def test_who_asks_for_commitments_is_tried_for_their_results(tmp_path: Path) -> None:
+    asker = CommitmentAsker("MODALITE")
+    port = asker.start("127.0.0.1", 0)
+    try:
+        found = await peer_found(tmp_path, port)
+    finally:
+        asker.close()
+
+    assert (found.what, found.state) == ("commitment peer MODALITE", State.OK)
+
+
+async def test_who_cannot_be_told_results_is_named(tmp_path: Path) -> None:
+    with Pacs().running() as other:
+        deaf = await peer_found(tmp_path, other.port)
+    gone = await peer_found(tmp_path, free_port())
+
+    assert (deaf.state, gone.state) == (State.WARN, State.WARN)
+    assert deaf.told == "the peer does not take the service of the result"
+    assert gone.told == "the peer cannot be reached"
+    assert "GATEWAY_COMMITMENT_PEERS" in gone.mend
+
+
 async def index_found(url: str, folder: Path) -> dict[str, Finding]:
     findings = await examine(index_probes(settings(folder, index_url=url)))
     return {one.what: one for one in findings}
@@ -181,6 +210,33 @@ async def test_a_certificate_that_was_replaced_by_anothers_is_told(
 
     assert found["certificate"].state is State.FAIL
     assert "KEY_VALUES_MISMATCH" in found["certificate"].told
+
+
+async def test_a_certificate_that_no_authority_of_the_peers_gave_out_is_told(
+    tmp_path: Path, authority: Authority
+) -> None:
+    given = with_tls(tmp_path, Authority(tmp_path, "another"), days=400)
+
+    mine = await machine_found(given)
+    others = await machine_found(given.model_copy(update={"tls_ca": authority.ca}))
+
+    assert mine["certificate chain"].state is State.OK
+    assert others["certificate"].state is State.OK
+    assert others["certificate chain"].state is State.WARN
+    assert "GATEWAY_TLS_CA" in others["certificate chain"].told
+
+
+@pytest.mark.parametrize("is_called, state", [(False, State.OK), (True, State.WARN)])
+async def test_a_certificate_that_is_no_clients_is_told_where_a_peer_is_called_by_tls(
+    tmp_path: Path, authority: Authority, is_called: bool, state: State
+) -> None:
+    own = authority.certify("gateway", days=400, uses="serverAuth")
+    files = {"tls_certificate": own.certificate, "tls_key": own.key, "tls_ca": authority.ca}
+    peer = {"ae_title": "CT1", "host": "127.0.0.1", "port": 1, "tls": is_called}
+
+    found = await machine_found(settings(tmp_path, **files, commitment_peers=[peer]))
+
+    assert found["certificate chain"].state is state
 
 
 @pytest.mark.parametrize("free, state", [(20, State.OK), (9, State.WARN), (0.5, State.FAIL)])

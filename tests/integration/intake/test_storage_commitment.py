@@ -11,12 +11,14 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
+from gateway.dimse.event_reports import Listener
 from gateway.intake import commitments
 from simulators.imaging_centre.commitment import PUSH_MODEL, CommitmentAsker, build_request
 from simulators.imaging_centre.dimse import associate
 from simulators.imaging_centre.modality import MadeInstance, look_at, send_study
 from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
+from tests.support.certificates import Centre
 from tests.support.dicom_doors import HOST, RETRY_S, DicomDoors, dicom_doors
 from tests.support.world import until
 
@@ -30,6 +32,11 @@ def asker() -> Iterator[CommitmentAsker]:
     asker = CommitmentAsker("MODALITE")
     yield asker
     asker.close()
+
+
+def at(port: int) -> dict[str, Listener]:
+    """Where the modality listens."""
+    return {"MODALITE": Listener(host=HOST, port=port)}
 
 
 async def a_stored_study(doors: DicomDoors, folder: Path) -> list[MadeInstance]:
@@ -75,7 +82,7 @@ async def test_who_leaves_is_told_on_an_association_of_the_gateways_own(
     tmp_path: Path, asker: CommitmentAsker
 ) -> None:
     port = asker.start(HOST, 0)
-    async with dicom_doors(tmp_path / "gateway", listening={"MODALITE": (HOST, port)}) as doors:
+    async with dicom_doors(tmp_path / "gateway", listening=at(port)) as doors:
         made = await a_stored_study(doors, tmp_path / "made")
 
         await asyncio.to_thread(asker.ask, made, doors.address)
@@ -84,6 +91,20 @@ async def test_who_leaves_is_told_on_an_association_of_the_gateways_own(
 
     assert outcome.kept == {one.uid for one in made}
     assert not outcome.same_association
+
+
+async def test_who_is_reached_by_tls_is_told_by_tls(tmp_path: Path, asker: CommitmentAsker) -> None:
+    centre = Centre(tmp_path / "centre")
+    port = asker.start(HOST, 0, tls=centre.listens(centre.modality))
+    listening = {"MODALITE": Listener(host=HOST, port=port, tls=centre.opens())}
+    async with dicom_doors(tmp_path / "gateway", listening=listening) as doors:
+        made = await a_stored_study(doors, tmp_path / "made")
+
+        await asyncio.to_thread(asker.ask, made, doors.address)
+        outcome = await asyncio.to_thread(asker.outcome, within_s=WITHIN_S)
+        await until_told_all(doors)
+
+    assert outcome.kept == {one.uid for one in made}
 
 
 async def test_what_is_not_here_or_of_another_class_is_not_promised(
@@ -126,7 +147,7 @@ async def test_a_result_that_cannot_be_told_is_told_later(
 ) -> None:
     port = asker.start(HOST, 0)
     asker.close()
-    async with dicom_doors(tmp_path / "gateway", listening={"MODALITE": (HOST, port)}) as doors:
+    async with dicom_doors(tmp_path / "gateway", listening=at(port)) as doors:
         made = await a_stored_study(doors, tmp_path / "made")
         await asyncio.to_thread(asker.ask, made, doors.address)
         await until_attempted(doors)
@@ -158,7 +179,7 @@ async def test_a_result_is_told_by_a_gateway_that_was_started_anew(
         made = await a_stored_study(doors, tmp_path / "made")
         await asyncio.to_thread(asker.ask, made, doors.address)
         await until_attempted(doors)
-    listening = {"MODALITE": (HOST, asker.start(HOST, 0))}
+    listening = at(asker.start(HOST, 0))
 
     async with dicom_doors(tmp_path / "gateway", listening=listening) as doors:
         doors.wait(RETRY_S + 1)
@@ -190,7 +211,7 @@ async def test_an_answer_other_than_success_is_told_again_on_another_association
         loop.call_soon_threadsafe(refused.set)
         return 0x0110, None
 
-    async with dicom_doors(tmp_path / "gateway", listening={"MODALITE": (HOST, port)}) as doors:
+    async with dicom_doors(tmp_path / "gateway", listening=at(port)) as doors:
         made = await a_stored_study(doors, tmp_path / "made")
         association = await asyncio.to_thread(
             associate,
@@ -225,7 +246,7 @@ async def test_an_asker_that_accepts_without_a_word_on_roles_is_told(tmp_path: P
         (HOST, 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, note)]
     )
     assert server is not None
-    listening = {"MODALITE": (HOST, int(server.server_address[1]))}
+    listening = at(int(server.server_address[1]))
     async with dicom_doors(tmp_path / "gateway", listening=listening) as doors:
         made = await a_stored_study(doors, tmp_path / "made")
         await asyncio.to_thread(CommitmentAsker("MODALITE").ask, made, doors.address)

@@ -1,5 +1,6 @@
 """The files of the TLS listeners: what cannot be used is told by the setting's name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,17 @@ def test_tls_is_set_whole_or_not_at_all(own: Certificate, monkeypatch: pytest.Mo
     monkeypatch.setenv("GATEWAY_TLS_CERTIFICATE", str(own.certificate))
 
     with pytest.raises(ValueError, match="tls_certificate, tls_key and tls_ca"):
+        load_settings(None)
+
+
+@pytest.mark.parametrize("setting", ["GATEWAY_PACS", "GATEWAY_COMMITMENT_PEERS"])
+def test_a_peer_by_tls_needs_a_certificate_of_ours(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = {"ae_title": "PEER", "host": "127.0.0.1", "port": 2762, "tls": True}
+    monkeypatch.setenv(setting, json.dumps([peer]))
+
+    with pytest.raises(ValueError, match="a peer that is reached by TLS"):
         load_settings(None)
 
 
