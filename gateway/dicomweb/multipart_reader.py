@@ -14,8 +14,8 @@ from gateway.errors import InvalidRequest
 
 BOUNDARY_LENGTH_MAX: Final = 200
 """Characters; the standard stops at 70 (RFC 2046 §5.1.1), and some clients do not."""
-PREAMBLE_BYTES_MAX: Final = 64 * 1024
-"""Before the first part, where nothing is meant to be read."""
+AROUND_BYTES_MAX: Final = 64 * 1024
+"""Before the first part, and after the last, where nothing is meant to be read."""
 HEAD_BYTES_MAX: Final = 16 * 1024
 """Headers of one part."""
 
@@ -109,10 +109,12 @@ class MultipartReader:
         """The body has ended.
 
         Raises:
-            InvalidRequest: its last delimiter has not come, so that it was broken off.
+            InvalidRequest: its last delimiter has not come, so that it was broken off, or none.
         """
         if self._within is _Within.DELIMITER and self._buffer.startswith(_LAST):
             return
+        if self._within is _Within.PREAMBLE:
+            raise InvalidRequest("the body has no part with the boundary that its type names")
         if self._within is not _Within.EPILOGUE:
             raise InvalidRequest("the body is cut short: its last delimiter is missing")
 
@@ -128,17 +130,21 @@ class MultipartReader:
             case _Within.PART:
                 return self._read_part(events)
             case _Within.EPILOGUE:
-                self._buffer.clear()
+                self._pass_over(len(self._buffer), "the body goes on after its last delimiter")
                 return False
 
     def _read_preamble(self) -> bool:
         at = self._buffer.find(self._delimiter)
         skipped = at if at >= 0 else max(0, len(self._buffer) - len(self._delimiter) + 1)
-        self._passed_bytes += skipped
-        if self._passed_bytes > PREAMBLE_BYTES_MAX:
-            raise InvalidRequest("no part begins where the first is expected")
-        del self._buffer[:skipped]
+        self._pass_over(skipped, "no part begins where the first is expected")
         return at >= 0 and self._pass_delimiter()
+
+    def _pass_over(self, size_bytes: int, fault: str) -> None:
+        """Forget what belongs to no part."""
+        self._passed_bytes += size_bytes
+        if self._passed_bytes > AROUND_BYTES_MAX:
+            raise InvalidRequest(fault)
+        del self._buffer[:size_bytes]
 
     def _pass_delimiter(self) -> bool:
         del self._buffer[: len(self._delimiter)]

@@ -13,16 +13,19 @@ from indexer.contract.identifiers import Uid
 
 
 class FailureReason(IntEnum):
-    """Why an instance was not stored (PS3.18 §I.2.2; A901 is ours within A9xx)."""
+    """Why an instance was not stored (PS3.18 §I.2.2).
+
+    For an instance of another study than the address names the standard has no code, and lets a
+    server bring its own; this one is what dcm4chee answers.
+    """
 
     PROCESSING_FAILURE = 0x0110
     SOP_CLASS_NOT_SUPPORTED = 0x0122
-    NOT_AUTHORISED = 0x0124
     OUT_OF_RESOURCES = 0xA700
     DATA_SET_DOES_NOT_MATCH = 0xA900
-    OTHER_STUDY = 0xA901
     CANNOT_UNDERSTAND = 0xC000
     TRANSFER_SYNTAX_NOT_SUPPORTED = 0xC122
+    OTHER_STUDY = 0xC409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

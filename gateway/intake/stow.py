@@ -7,7 +7,8 @@ soon as it is whole, and fails alone: what came before it, and what comes after,
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
@@ -135,6 +136,7 @@ class StowDoor:
         finally:
             if arrival is not None:
                 arrival.discard()
+            _log_refused(outcomes)
         return outcomes
 
     def _begin(self, content_type: ContentType, study: Uid | None, *, count: int) -> "_Arrival":
@@ -276,11 +278,8 @@ class _Arrival:
 
     def _fail(self, error: Exception) -> Failed:
         reason, status = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
-        fields = {"reason": f"{reason:04X}"}
-        if isinstance(error, GatewayError):  # its message holds no patient data
-            log.warning("instance_refused", extra=fields | {"cause": str(error)})
-        else:
-            log.error("instance_not_received", exc_info=error, extra=fields)
+        if not isinstance(error, GatewayError):
+            log.error("instance_not_received", exc_info=error)
         self._failed = Failed(
             reason=reason,
             status=status,
@@ -289,6 +288,15 @@ class _Arrival:
             sop_class=self._meta.sop_class if self._meta else None,
         )
         return self._failed
+
+
+def _log_refused(outcomes: Iterable[Outcome]) -> None:
+    """A line for each kind of fault, however many instances have it."""
+    failed = [one for one in outcomes if isinstance(one, Failed)]
+    faults = Counter((f"{one.reason:04X}", one.message) for one in failed)
+    for (reason, cause), instances in faults.items():
+        fields = {"reason": reason, "cause": cause, "instances": instances}
+        log.warning("instances_refused", extra=fields)
 
 
 def _read_from_end(path: Path, at: int) -> bytes:

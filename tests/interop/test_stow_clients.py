@@ -86,7 +86,7 @@ def test_dicomweb_client_is_told_what_is_not_stored(open_gateway: Gateway, tmp_p
     [stored], [failed] = answer.ReferencedSOPSequence, answer.FailedSOPSequence
     assert stored.ReferencedSOPInstanceUID == datasets[0].SOPInstanceUID
     assert failed.ReferencedSOPInstanceUID == datasets[1].SOPInstanceUID
-    assert failed.FailureReason == 0xA901
+    assert failed.FailureReason == 0xC409
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # some are broken on purpose

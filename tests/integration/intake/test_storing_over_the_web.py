@@ -1,6 +1,7 @@
 """Store transactions on a real server: what is kept, what is refused, and what each is told."""
 
 import asyncio
+import logging
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -36,7 +37,7 @@ from tests.support.world import until
 FIRST, SECOND, THIRD = (f"{SERIES}.{number}" for number in (1, 2, 3))
 OF_STUDY = f"{STUDIES}/{STUDY}"
 UNREADABLE, NO_CLASS, NO_SYNTAX = 0xC000, 0x0122, 0xC122
-NO_MATCH, OTHER_STUDY, NO_ROOM, BUG = 0xA900, 0xA901, 0xA700, 0x0110
+NO_MATCH, OTHER_STUDY, NO_ROOM, BUG = 0xA900, 0xC409, 0xA700, 0x0110
 
 
 @pytest.mark.parametrize("path", [STUDIES, OF_STUDY])
@@ -331,6 +332,19 @@ def a_note(*, rejects: str, **told: object) -> Dataset:
     for keyword, value in told.items():
         setattr(note, keyword, value)
     return note
+
+
+async def test_a_body_of_many_faults_costs_a_line_of_the_log_for_each_kind(
+    doors: WebDoors, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        await doors.push(*[b"none"] * 200, faulty("no end"), file_of(a_slice(1)))
+        broken_off = body_of([b"none"] * 200).removesuffix(b"--\r\n")
+        await doors.post(STUDIES, broken_off, Content_Type=BODY)
+
+    told = [(one.__dict__["cause"], one.__dict__["instances"]) for one in caplog.records]
+    no_file = "the part is no DICOM file: it ends within its head"
+    assert told == [(no_file, 200), ("the data set is cut short", 1), (no_file, 200)]
 
 
 async def test_a_rejection_note_rejects(doors: WebDoors) -> None:
