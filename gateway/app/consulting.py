@@ -5,6 +5,7 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from gateway.app.parts import MIB, Parts
+from gateway.app.publishing import publication_policy
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.search import CatalogueSearch
 from gateway.retrieval.files import FileReader
@@ -19,7 +20,13 @@ from gateway.retrieval.transcode import Transcoder
 
 def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]:
     objects = parts.objects
-    catalogue = Catalogue(parts.database, parts.studies, clock=parts.clock, on_news=on_news)
+    catalogue = Catalogue(
+        parts.database,
+        parts.studies,
+        policy=publication_policy(parts),
+        clock=parts.clock,
+        on_news=on_news,
+    )
     transcoder = Transcoder(
         objects.new_spool,
         objects.discard_spool,

@@ -13,7 +13,7 @@ from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
 from gateway.app.parts import Parts, milliseconds, open_parts
-from gateway.app.publishing import build_publisher, sweep_at_night
+from gateway.app.publishing import build_publisher, publication_policy, sweep_at_night
 from gateway.catalogue.discards import Discards
 from gateway.clock import Clock, system_clock
 from gateway.federation.resolver import Resolver
@@ -135,7 +135,11 @@ def _build_http(parts: Parts, assembler: Assembler, publisher: Publisher, watch:
         health=health_routes(readiness(parts), watch),
         announce=assembler.study_announced,
         acting=acting_routes(
-            parts.database, parts.studies, parts.standings, assembler.person_acted
+            parts.database,
+            parts.studies,
+            parts.standings,
+            take=assembler.person_acted,
+            policy=publication_policy(parts),
         ),
         database=parts.database,
         standings=parts.standings,

@@ -30,15 +30,7 @@ def build_publisher(parts: Parts, *, on_enqueued: Callable[[], None]) -> Publish
         parts.standings,
         parts.outbox,
         pacs=parts.directory,
-        policy=PublicationPolicy(
-            ins_oids=settings.ins_oids | parts.policy.more_ins_oids,
-            has_pacs=bool(settings.pacs),
-            settle_ms=milliseconds(settings.study_settle_s),
-            images_wait_ms=milliseconds(settings.images_wait_s),
-            honour_destdmp=settings.honour_destdmp,
-            publish_on=settings.publish_on,
-            defaults=_defaults(settings),
-        ),
+        policy=publication_policy(parts),
         submission=RevisionBuilder(
             centre_of(settings),
             uid_root=settings.uid_root,
@@ -49,6 +41,19 @@ def build_publisher(parts: Parts, *, on_enqueued: Callable[[], None]) -> Publish
         clock=parts.clock,
         draw=random,
         on_enqueued=on_enqueued,
+    )
+
+
+def publication_policy(parts: Parts) -> PublicationPolicy:
+    settings = parts.settings
+    return PublicationPolicy(
+        ins_oids=settings.ins_oids | parts.policy.more_ins_oids,
+        has_pacs=bool(settings.pacs),
+        settle_ms=milliseconds(settings.study_settle_s),
+        images_wait_ms=milliseconds(settings.images_wait_s),
+        honour_destdmp=settings.honour_destdmp,
+        publish_on=settings.publish_on,
+        defaults=_defaults(settings),
     )
 
 

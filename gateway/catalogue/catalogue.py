@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
-from gateway.model.agreement import Disagreement, identity_agrees
+from gateway.model.agreement import Disagreement
+from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription, KnownImage
 from gateway.model.resource import Resource
-from gateway.model.speaking import reports_in_force
+from gateway.model.speaking import identity_disagreement, in_force
 from gateway.storage.database import Database
 from indexer.contract.identifiers import Uid
 
@@ -24,11 +25,13 @@ class Catalogue:
         database: Database,
         studies: Studies,
         *,
+        policy: PublicationPolicy,
         clock: Clock,
         on_news: Callable[[], None],
     ) -> None:
         self._database = database
         self._studies = studies
+        self._policy = policy
         self._clock = clock
         self._on_news = on_news
 
@@ -37,15 +40,13 @@ class Catalogue:
         return await self._database.read(lambda tx: self._studies.shown(tx, resource))
 
     async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
-        """What of an image that was pulled does not fit the study's reports; None without any."""
+        """What of an image that was pulled does not fit what its study is published by: reports,
+        or the order where the centre publishes on images.
+        """
         snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
         if snapshot is None:
             return None
-        for report in reports_in_force(snapshot):
-            found = identity_agrees(report, [image], confirmed=snapshot.confirmed_patients)
-            if found is not None:
-                return found
-        return None
+        return identity_disagreement(snapshot, in_force(snapshot, self._policy), [image])
 
     async def set_aside(self, study: Uid, found: Disagreement) -> None:
         """Have a person look at the study, and its pointer taken back: only they, or a report that

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model.image import ImagePatient
+from gateway.model.report import ReportedPatient
 from indexer.contract.identifiers import Uid
 
 
@@ -36,3 +37,5 @@ class Act:
     """MATCH: the study that the reports name."""
     patient: ImagePatient | None = None
     """CONFIRM_PATIENT: the images' patient, to the letter; another one is not confirmed."""
+    reported: tuple[ReportedPatient, ...] = ()
+    """CONFIRM_PATIENT: whom the reports named then; as nobody else is the patient confirmed."""

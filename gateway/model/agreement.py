@@ -33,11 +33,13 @@ def identity_agrees(
     report: Report,
     images: Iterable[ImageDescription],
     *,
+    listed: Iterable[Identifier] = (),
     confirmed: frozenset[ImagePatient] = frozenset(),
 ) -> Disagreement | None:
     """None when the report's PID, its CDA and all images agree, else the first that does not.
 
     Args:
+        listed: accession numbers of the other reports on the study, which may hold several exams.
         confirmed: patients of images of which a person said that they are the reported one.
     """
     told = list(images)
@@ -47,16 +49,36 @@ def identity_agrees(
     reason = _patient_differs(report.patient, {image.patient for image in told} - confirmed)
     if reason:
         return Disagreement(code=DisagreementCode.PATIENT_DIFFERS, reason=reason)
-    reason = _accession_differs(report.accessions, {image.accession for image in told})
-    if reason:
-        return Disagreement(code=DisagreementCode.ACCESSION_DIFFERS, reason=reason)
+    known = (*report.accessions, *listed)
+    if not all(share((accession,), known) for accession in accessions_of(told)):
+        return Disagreement(
+            code=DisagreementCode.ACCESSION_DIFFERS,
+            reason="the images' accession number is not one that a report lists",
+        )
     return None
+
+
+def exam_agrees(report: Report, images: Iterable[ImageDescription]) -> Disagreement | None:
+    """None when the report is on an exam of which there are images, as far as they tell."""
+    told = accessions_of(images)
+    if not told or share(told, report.accessions):
+        return None
+    return Disagreement(
+        code=DisagreementCode.ACCESSION_DIFFERS,
+        reason="a report lists no accession number that the images have",
+    )
+
+
+def same_person(one: ReportedPatient, other: ReportedPatient) -> bool:
+    """They have the same INS, or a local id in common."""
+    same_ins = one.ins is not None and one.ins == other.ins
+    return same_ins or share(one.local_ids, other.local_ids)
 
 
 def _parts_differ(pid: ReportedPatient, cda: ReportedPatient) -> str:
     if pid.ins != cda.ins:
         return "the INS of the message's PID-3 is not that of its CDA"
-    if pid.local_ids and cda.local_ids and not _share(pid.local_ids, cda.local_ids):
+    if pid.local_ids and cda.local_ids and not share(pid.local_ids, cda.local_ids):
         return "the local patient id of the message's PID-3 is not that of its CDA"
     if contradict_dates(pid.birth_date, cda.birth_date):
         return "the birth date of the message's PID is not that of its CDA"
@@ -72,7 +94,7 @@ def _patient_differs(reported: ReportedPatient, patients: set[ImagePatient]) -> 
     if "" in local_ids:
         return "the images name no patient id"
     for patient in patients:
-        if not _share((patient.local_id,), reported.local_ids):
+        if not share((patient.local_id,), reported.local_ids):
             return "the images' patient id is not the local id that the report names"
         if contradict_dates(patient.birth_date, reported.birth_date):
             return "the images' birth date is not the one that the report names"
@@ -81,14 +103,12 @@ def _patient_differs(reported: ReportedPatient, patients: set[ImagePatient]) -> 
     return ""
 
 
-def _accession_differs(listed: tuple[Identifier, ...], found: set[Identifier]) -> str:
-    for accession in found:
-        if accession.value and not _share((accession,), listed):
-            return "the images' accession number is not one that the report lists"
-    return ""
+def accessions_of(images: Iterable[ImageDescription]) -> set[Identifier]:
+    """The accession numbers of those images that have one."""
+    return {image.accession for image in images if image.accession.value}
 
 
-def _share(some: Iterable[Identifier], others: Iterable[Identifier]) -> bool:
+def share(some: Iterable[Identifier], others: Iterable[Identifier]) -> bool:
     """One identifier is in both; authorities are compared where both name one."""
     known = list(others)
     return any(same_identifier(one, other) for one in some for other in known)

@@ -1,5 +1,6 @@
 """What a pointer to a study says, from the reports that hold for it and its standing images."""
 
+from gateway.model.agreement import accessions_of, share
 from gateway.model.chain import strictest_visibility
 from gateway.model.decision import Publish, WithheldCode, Withhold
 from gateway.model.image import ImageDescription
@@ -29,7 +30,7 @@ def describe_pointer(snapshot: StudySnapshot, naming: list[Report]) -> Publish |
             code=WithheldCode.NOTHING_ADMISSIBLE,
             reason="no instance of the study is of a class that imaging documents may list",
         )
-    study = _study_level(shown)
+    study, exams = _study_level(shown), _by_exam(naming, snapshot.told)
     content = PointerContent(
         study=snapshot.study,
         ins=report.patient.ins,
@@ -40,8 +41,8 @@ def describe_pointer(snapshot: StudySnapshot, naming: list[Report]) -> Publish |
         study_description=study.study_description,
         study_id=study.study_id,
         referring_physician=study.referring_physician,
-        accessions=report.accessions,
-        orders=report.orders,
+        accessions=tuple(dict.fromkeys(told for one in exams for told in one.accessions)),
+        orders=tuple(dict.fromkeys(told for one in exams for told in one.orders)),
         series=listed_series(listed),
         acts=told.acts,
         regions=told.regions,
@@ -56,6 +57,17 @@ def describe_pointer(snapshot: StudySnapshot, naming: list[Report]) -> Publish |
         practice_setting=report.practice_setting,
     )
     return Publish(content=content, left_out=len(snapshot.images) - len(listed))
+
+
+def _by_exam(naming: list[Report], images: list[ImageDescription]) -> list[Report]:
+    """The report that governs, and those on exams of the study that it does not list."""
+    exams = [naming[-1]]
+    for report in reversed(naming[:-1]):
+        listed = [accession for one in exams for accession in one.accessions]
+        unlisted = [one for one in accessions_of(images) if not share((one,), listed)]
+        if share(unlisted, report.accessions):
+            exams.append(report)
+    return exams
 
 
 def _study_level(images: list[ImageDescription]) -> ImageDescription:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.model.agreement import same_identifier
+from gateway.model.agreement import share
 from gateway.model.patient import PatientWord
 from gateway.model.report import ReportedPatient
 from gateway.model.study import NumberedWord
@@ -29,7 +29,7 @@ def all_ids(ids: Iterable[Identifier], words: Sequence[NumberedWord]) -> tuple[I
         grew = False
         for numbered in words:
             of_one = (*numbered.word.patient.local_ids, *numbered.word.merged)
-            if _meet(known, of_one):
+            if share(known, of_one):
                 more = [one for one in of_one if one not in known]
                 known += more
                 grew = grew or bool(more)
@@ -79,12 +79,7 @@ def _last(ids: Iterable[Identifier], words: Sequence[NumberedWord]) -> NumberedW
     speaking = [
         one
         for one in words
-        if _meet(known, one.word.patient.local_ids)
+        if share(known, one.word.patient.local_ids)
         and (one.word.patient.ins is not None or one.word.identity_status)
     ]
     return max(speaking, key=lambda one: (said_at(one), one.number), default=None)
-
-
-def _meet(some: Iterable[Identifier], others: Iterable[Identifier]) -> bool:
-    known = list(others)
-    return any(same_identifier(one, other) for one in some for other in known)

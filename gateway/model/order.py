@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.model.report import ReportedPatient
-from indexer.contract.document import Code, Identifier, Organisation, Person
+from indexer.contract.document import Code, Identifier, Person
 from indexer.contract.identifiers import Uid
 
 CANCELLED: Final = frozenset({"CA", "OC", "DC"})
@@ -39,8 +39,6 @@ class Order:
     regions: tuple[Code, ...] = ()
     author: Person | None = None
     """Who is to interpret (OBR-32) or performs, if it says so; never who prescribed."""
-    organisation: Organisation | None = None
-    """The structure that performs the exam, if it says so."""
 
     def is_late(self, known: "Order") -> bool:
         """Whether it was said before another message about the same order, by what both tell."""

@@ -5,7 +5,7 @@ and report and images agree. A person's word comes before all that.
 """
 
 from gateway.model.act import ActKind
-from gateway.model.agreement import identity_agrees
+from gateway.model.agreement import exam_agrees
 from gateway.model.content import describe_pointer
 from gateway.model.decision import (
     AskPacs,
@@ -20,7 +20,7 @@ from gateway.model.decision import (
     Withhold,
 )
 from gateway.model.report import Report
-from gateway.model.speaking import speaking
+from gateway.model.speaking import identity_disagreement, speaking
 from gateway.model.study import StudySnapshot
 
 IDENTITY_VALIDATED = "VALI"
@@ -139,12 +139,13 @@ def _images_not_there(
 
 
 def _disagreement(snapshot: StudySnapshot, naming: list[Report]) -> Decision | None:
-    """Every report must fit every image, whoever told of it."""
-    confirmed = snapshot.confirmed_patients
+    """Every report must fit every image, whoever told of it, and be on an exam that is there."""
+    images = snapshot.told
+    found = identity_disagreement(snapshot, naming, images)
     for report in naming:
-        found = identity_agrees(report, snapshot.told, confirmed=confirmed)
-        if found is not None:
-            return SetAside(code=found.code, reason=found.reason)
+        found = found or exam_agrees(report, images)
+    if found is not None:
+        return SetAside(code=found.code, reason=found.reason)
     reported_by = max((one.news for one in snapshot.reports), default=snapshot.spoken_by)
     settled_by = max(reported_by, snapshot.looked_at_by)
     if snapshot.patient_changed_by > settled_by:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.model.agreement import same_identifier
+from gateway.model.agreement import Disagreement, identity_agrees, same_identifier, share
 from gateway.model.chain import LONG_AGO, effective_reports, has_unclear_withdrawal
 from gateway.model.decision import (
     Decision,
@@ -47,6 +47,30 @@ def reports_in_force(snapshot: StudySnapshot) -> list[Report]:
     validated = [one.report for one in effective_reports(snapshot.reports) if one.report.validated]
     naming = [report for report in validated if report.about(snapshot.study) is not None]
     return [_corrected(report, snapshot) for report in naming]
+
+
+def in_force(snapshot: StudySnapshot, policy: PublicationPolicy) -> list[Report]:
+    """What images of the study have to fit, whether its pointer may go or not."""
+    if snapshot.reports:
+        return reports_in_force(snapshot)
+    told = speaking(snapshot, policy)
+    return told if isinstance(told, list) else []
+
+
+def identity_disagreement(
+    snapshot: StudySnapshot, naming: Iterable[Report], images: Sequence[ImageDescription]
+) -> Disagreement | None:
+    """What of the images does not fit one of the reports that hold for their study."""
+    # A report that was withdrawn still tells which exams the study holds.
+    told = [one.report for one in effective_reports(snapshot.reports)]
+    about = [report for report in told if report.about(snapshot.study) is not None]
+    listed = [accession for report in about for accession in report.accessions]
+    for report in naming:
+        confirmed = snapshot.confirmed_as(report.patient)
+        found = identity_agrees(report, images, listed=listed, confirmed=confirmed)
+        if found is not None:
+            return found
+    return None
 
 
 def _silence(snapshot: StudySnapshot, effective: list[NumberedReport]) -> Decision | None:
@@ -107,7 +131,7 @@ def _is_for(
     """Its patient is that of the images; its accession or its study already named it."""
     told = {image.patient.local_id for image in images}
     ordered = all_ids(order.patient.local_ids, words)
-    return any(same_identifier(one, other) for one in told for other in ordered)
+    return share(told, ordered)
 
 
 def _order_rank(order: Order) -> tuple[datetime, str]:
@@ -160,7 +184,7 @@ def _statement(
             ),
         ),
         author=(order.author if order is not None else None) or defaults.author,
-        organisation=(order.organisation if order is not None else None) or defaults.organisation,
+        organisation=defaults.organisation,
         facility=defaults.facility,
         practice_setting=defaults.practice_setting,
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.model.act import Act, ActKind
-from gateway.model.agreement import Disagreement
+from gateway.model.agreement import Disagreement, same_person
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.order import CANCELLED, Order
 from gateway.model.patient import PatientWord
-from gateway.model.report import Report
+from gateway.model.report import Report, ReportedPatient
 from indexer.contract.identifiers import Uid
 
 
@@ -124,14 +124,19 @@ class StudySnapshot:
     @property
     def is_dropped(self) -> bool:
         """A person left it unpublished, and no message spoke of it since."""
-        acts = [one for one in self.acts if one.act.kind is not ActKind.LIFT]
+        blocking = (ActKind.WITHDRAW, ActKind.LIFT)  # they begin and end something else
+        acts = [one for one in self.acts if one.act.kind not in blocking]
         last = acts[-1] if acts else None
         return last is not None and last.act.kind is ActKind.DROP and last.news > self.spoken_by
 
-    @property
-    def confirmed_patients(self) -> frozenset[ImagePatient]:
-        """Patients of images of which a person said that they are the reported one."""
-        return frozenset(one.act.patient for one in self.acts if one.act.patient is not None)
+    def confirmed_as(self, reported: ReportedPatient) -> frozenset[ImagePatient]:
+        """Patients of images of which a person said that they are this one."""
+        return frozenset(
+            one.act.patient
+            for one in self.acts
+            if one.act.patient is not None
+            and any(same_person(reported, told) for told in one.act.reported)
+        )
 
     @property
     def looked_at_by(self) -> int:

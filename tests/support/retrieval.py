@@ -39,7 +39,7 @@ from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
-from tests.support.studies import ACCESSION, CT, LOCAL_ID, SERIES, STUDY
+from tests.support.studies import ACCESSION, CT, LOCAL_ID, SERIES, STUDY, WITH_PACS
 
 T = TypeVar("T")
 
@@ -264,7 +264,11 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         bench = Bench(stores, pacs, folder)
         objects, files = stores.objects, FileReader()
         catalogue = Catalogue(
-            stores.database, stores.studies, clock=stores.clock, on_news=lambda: None
+            stores.database,
+            stores.studies,
+            policy=WITH_PACS,
+            clock=stores.clock,
+            on_news=lambda: None,
         )
         transcoder = Transcoder(
             objects.new_spool, objects.discard_spool, size_bytes_max=REWRITTEN_BYTES_MAX

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.model.decision import PublicationPolicy
+from gateway.model.decision import CentreDefaults, PublicationPolicy, PublishOn
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage, StoredObject
 from gateway.model.notification import InstanceStored, ReportReceived
+from gateway.model.order import Order
 from gateway.model.report import Report, ReportedPatient, ReportedStudy
 from gateway.model.study import NumberedReport, StudySnapshot
 from indexer.contract.document import Code, Identifier, Organisation, Person
@@ -17,6 +18,7 @@ SERIES = Uid("1.2.250.1.999.1.1.1")
 CT = Uid("1.2.840.10008.5.1.4.1.1.2")
 EXPLICIT = Uid("1.2.840.10008.1.2.1")
 LOCAL_ID = Identifier(value="LOC900", authority="1.2.250.1.999.2")
+PLACER = Identifier(value="ORDER1", authority="1.2.3")
 ACCESSION = Identifier(value="ACC1", authority="1.2.250.1.999.7")
 INS = Ins(value="155059999900196", oid=Oid(INS_NIR_TEST))
 OTHER_INS = Ins(value="279035121518989", oid=INS.oid)
@@ -27,6 +29,14 @@ POLICY = PublicationPolicy(
     ins_oids=frozenset({INS_NIR_TEST}), has_pacs=False, settle_ms=60_000, images_wait_ms=3_600_000
 )
 WITH_PACS = replace(POLICY, has_pacs=True)
+DEFAULTS = CentreDefaults(
+    author=Person(number="801234560801", family="DOE"),
+    organisation=Organisation(number="1750803447"),
+    facility=Code(code="SA07", scheme="1.2.250.1.71.4.2.4"),
+    practice_setting=Code(code="AMBULATOIRE", scheme="1.2.250.1.213.1.1.4.9"),
+    regions=(Code(code="67734004", scheme="2.16.840.1.113883.6.96"),),
+)
+ON_IMAGES = replace(POLICY, publish_on=PublishOn.IMAGES, defaults=DEFAULTS)
 
 
 def an_image(number: int = 1, **told: Any) -> ImageDescription:
@@ -106,6 +116,20 @@ def a_report(**told: Any) -> Report:
         practice_setting=Code(code="AMBULATOIRE", scheme="1.2.250.1.213.1.1.4.9"),
     )
     return replace(report, **told)
+
+
+def an_order(**told: Any) -> Order:
+    """An order for the exam of the images, by which a centre may publish."""
+    order = Order(
+        placer=PLACER,
+        filler=Identifier(value=""),
+        control="NW",
+        accessions=(ACCESSION,),
+        identity_status="VALI",
+        patient=a_patient(),
+        ordered_at=WRITTEN_AT,
+    )
+    return replace(order, **told)
 
 
 def report_news(message_digest: str = "m1", **told: Any) -> ReportReceived:

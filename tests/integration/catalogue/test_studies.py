@@ -15,7 +15,6 @@ from gateway.model.notification import (
     PersonActed,
     StudyAnnounced,
 )
-from gateway.model.order import Order
 from gateway.model.patient import PatientWord
 from gateway.model.report import ReportedStudy
 from indexer.contract.document import Identifier
@@ -26,6 +25,7 @@ from tests.support.studies import (
     a_patient,
     an_image,
     an_instance_stored,
+    an_order,
     report_news,
 )
 
@@ -63,15 +63,9 @@ async def tell_word(stores: Stores) -> None:
 
 
 async def tell_order(stores: Stores, message_digest: str, *, studies: tuple[Uid, ...]) -> None:
-    order = Order(
-        placer=Identifier(value="ORD1"),
-        filler=Identifier(value=""),
-        control="NW",
-        studies=studies,
-        identity_status="VALI",
-        patient=a_patient(),
+    news = OrderReceived(
+        message_digest=message_digest, order=an_order(accessions=(), studies=studies)
     )
-    news = OrderReceived(message_digest=message_digest, order=order)
     await stores.database.write(
         lambda tx: stores.studies.order_received(tx, news, now_ms=stores.clock.now_ms)
     )

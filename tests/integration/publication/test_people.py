@@ -9,15 +9,23 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 
 from gateway import http_errors
-from gateway.model.notification import PersonActed
+from gateway.model.notification import OrderReceived, PersonActed
 from gateway.model.report import ReportedStudy
 from gateway.publication.people import acting_routes
 from gateway.publication.routes import operator_routes
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
-from tests.support.publishing import Bench, states
+from tests.support.publishing import Bench, published, states
 from tests.support.retrieval import serving
-from tests.support.studies import POLICY, STUDY, an_image
+from tests.support.studies import (
+    ON_IMAGES,
+    OTHER_INS,
+    POLICY,
+    STUDY,
+    a_patient,
+    an_image,
+    an_order,
+)
 
 SOMEBODY = replace(an_image().patient, local_id=Identifier(value="LOC901"))
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
@@ -56,7 +64,11 @@ async def web(bench: Bench) -> AsyncIterator[Web]:
     app = FastAPI()
     http_errors.install(app)
     app.include_router(operator_routes(stores.database, stores.standings, stores.outbox))
-    app.include_router(acting_routes(stores.database, stores.studies, stores.standings, take))
+    app.include_router(
+        acting_routes(
+            stores.database, stores.studies, stores.standings, take=take, policy=ON_IMAGES
+        )
+    )
     async with serving(app) as url, ClientSession(url) as session:
         yield Web(session)
 
@@ -95,6 +107,47 @@ async def test_a_confirmed_patient_is_published_and_who_confirmed_is_in_the_hist
     events = [row["event"] for row in history]
     assert events == ["report_received", "set_aside", "confirm_patient", "queued", "published"]
     assert history[2]["detail"] == {**WHY, "by": "operator"}
+
+
+async def test_a_confirmed_patient_is_not_published_as_somebody_else_later(bench, web, index):
+    await of_somebody(bench)
+    [patient] = (await web.get(f"/api/set-aside/{STUDY}"))["image_patients"]
+    await web.post(f"/api/set-aside/{STUDY}/confirm-patient", {"patient": patient, **WHY})
+    await bench.come_to_rest()
+
+    other = a_patient(ins=OTHER_INS, local_ids=(Identifier(value="LOC777"),))
+    await bench.tell_report(message_digest="m2", version=2, patient=other, announced=other)
+    await bench.come_to_rest()
+
+    assert await states(bench) == ("set_aside", "patient_differs")
+    assert [index.is_withdrawn(submission) for submission in index.held] == [True]
+
+
+async def test_without_a_report_the_orders_patient_is_shown_beside_that_of_the_images(
+    stores, index, web
+):
+    bench = Bench(stores, index, policy=ON_IMAGES)
+    await bench.tell_instance(patient={"birth_date": "19550518"})
+    ordered = OrderReceived(message_digest="m1", order=an_order())
+    await stores.database.write(
+        lambda tx: stores.studies.order_received(tx, ordered, now_ms=stores.clock.now_ms)
+    )
+    await bench.come_to_rest()
+
+    shown = await web.get(f"/api/set-aside/{STUDY}")
+
+    assert shown["code"] == "patient_differs"
+    told = [*shown["image_patients"], *shown["reported_patients"]]
+    assert [one["birth_date"] for one in told] == ["19550518", "19550517"]
+
+
+async def test_only_what_is_set_aside_can_be_dropped(bench, web):
+    await published(bench)
+
+    assert await web.post(f"/api/set-aside/{STUDY}/drop", WHY) == 404
+
+    await bench.come_to_rest()
+    assert await states(bench) == ("published", "")
 
 
 async def test_only_a_patient_whom_the_images_name_can_be_confirmed(bench, web):

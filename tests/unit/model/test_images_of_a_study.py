@@ -8,7 +8,6 @@ from gateway.model.decision import (
     Publish,
     Withhold,
 )
-from gateway.model.order import Order
 from gateway.model.publishing import publishable
 from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.document import Identifier
@@ -18,9 +17,9 @@ from tests.support.studies import (
     STUDY,
     WITH_PACS,
     a_known_image,
-    a_patient,
     a_snapshot,
     an_image,
+    an_order,
 )
 
 LATER_MS = 60_000
@@ -72,15 +71,7 @@ def test_a_study_that_was_published_and_whose_images_are_gone_is_withheld_at_onc
 
 @pytest.mark.parametrize("pacs, expected", [("", Withhold), ("PACS", Publish)])
 def test_an_exam_that_the_ris_deleted_is_withheld_unless_a_pacs_holds_it(pacs, expected):
-    order = Order(
-        placer=Identifier(value="ORD1"),
-        filler=Identifier(value=""),
-        control="CA",
-        exam_changed=True,
-        studies=(STUDY,),
-        identity_status="VALI",
-        patient=a_patient(),
-    )
+    order = an_order(control="CA", exam_changed=True, studies=(STUDY,))
     images = (a_known_image(1, pacs=pacs),)
 
     decision = decide(a_snapshot(images=images, orders=(order,), pacs_asked_after=2))
