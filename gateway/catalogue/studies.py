@@ -87,6 +87,20 @@ class Studies:
         )
         return True
 
+    async def object_of(self, tx: Transaction, news: InstanceStored) -> str:
+        """Key of the object that is held of an instance which was stored before."""
+        [row] = await tx.fetch(
+            self._sql["known_instance"], study=news.study, instance=news.image.instance
+        )
+        return cast(str, row["object_key"])
+
+    async def object_lost(self, tx: Transaction, key: str, *, by: InstanceStored) -> None:
+        """Take in that the same instance was stored again where its object has gone."""
+        stored = by.stored
+        await tx.fetch(
+            self._sql["exchange_object"], lost=key, object_key=stored.key, sha256=stored.sha256
+        )
+
     async def study_announced(self, tx: Transaction, news: StudyAnnounced, *, now_ms: int) -> None:
         """Take in that what the PACS holds of the study may have changed: it will be asked."""
         await self._news.tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)

@@ -18,6 +18,10 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     object_key = :object_key, transfer_syntax = :transfer_syntax, size_bytes = :size_bytes,
     sha256 = :sha256, gone = 0;
 
+-- query: exchange_object
+-- Nothing, if another data set has taken the place meanwhile.
+UPDATE instances SET object_key = :object_key WHERE object_key = :lost AND sha256 = :sha256;
+
 -- query: discard_object
 INSERT INTO discarded_objects (object_key, discarded_at_ms) VALUES (:object_key, :now_ms)
 ON CONFLICT (object_key) DO NOTHING;

@@ -65,9 +65,13 @@ class Assembler:
 
         if await self._database.write(work):
             self._on_news()
-        else:
-            # A repeat: the object that is held stays, so the copy has no row and goes at once.
+            return
+        # A repeat: the object that is held stays, unless the disk has lost it meanwhile.
+        held = await self._database.read(lambda tx: self._studies.object_of(tx, news))
+        if await self._objects.whole({held: news.stored.size_bytes}):
             await self._objects.discard([news.stored.key])
+        else:
+            await self._database.write(lambda tx: self._studies.object_lost(tx, held, by=news))
 
     async def instances_rejected(self, news: InstancesRejected) -> None:
         """Take in a rejection note: from now on its instances are shown to nobody.

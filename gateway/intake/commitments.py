@@ -207,14 +207,9 @@ class Commitments:
 
     async def _held(self, instances: list[Uid]) -> list[Holding]:
         rows = await self._database.read(lambda tx: self._holdings.held(tx, instances))
-        return await asyncio.to_thread(lambda: [row for row in rows if self._is_there(row)])
-
-    def _is_there(self, row: Holding) -> bool:
-        try:
-            return self._objects.path(row.object_key).stat().st_size >= row.size_bytes
-        except OSError:  # nothing is promised that cannot be read
-            log.exception("object_not_there", extra={"object": row.object_key})
-            return False
+        # Nothing is promised that cannot be read.
+        whole = await self._objects.whole({row.object_key: row.size_bytes for row in rows})
+        return [row for row in rows if row.object_key in whole]
 
 
 class CommitmentResult:

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
@@ -82,6 +82,16 @@ class ObjectStore:
         if not _KEY.fullmatch(key):
             raise ValueError("not an object's key")
         return self._objects / key[:2] / key
+
+    async def whole(self, sizes: Mapping[str, int]) -> set[str]:
+        """Which of these objects lie there still, and have so many bytes at least.
+
+        Raises:
+            StorageUnavailable: too many files are waiting.
+        """
+        return await self._call(
+            lambda: {key for key, size in sizes.items() if _is_whole(self.path(key), size)}
+        )
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Remove objects, if they are there; to be called once no row names them.
@@ -202,6 +212,16 @@ def _sync(path: Path, *, touch: bool = False) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_whole(path: Path, size_bytes: int) -> bool:
+    try:
+        is_whole = path.stat().st_size >= size_bytes
+    except OSError:  # whatever it is, it cannot be read
+        is_whole = False
+    if not is_whole:
+        log.error("object_not_there", extra={"object": path.name})
+    return is_whole
 
 
 def _unlink(paths: list[Path]) -> None:

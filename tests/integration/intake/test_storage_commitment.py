@@ -123,23 +123,42 @@ async def test_what_is_not_here_or_of_another_class_is_not_promised(
     assert outcome.failed == {held.uid: ANOTHER_CLASS, unknown.uid: NO_SUCH_INSTANCE}
 
 
+async def lose(doors: DicomDoors, instance: str) -> None:
+    """As a disk does that was not asked."""
+    [row] = await doors.stores.database.read(
+        lambda tx: tx.fetch(
+            "SELECT object_key FROM instances WHERE instance_uid = :uid", uid=instance
+        )
+    )
+    doors.stores.objects.path(str(row["object_key"])).write_bytes(b"")
+
+
 async def test_what_the_disk_has_lost_is_not_promised(
     tmp_path: Path, asker: CommitmentAsker
 ) -> None:
     async with dicom_doors(tmp_path / "gateway") as doors:
         [lost, *kept] = await a_stored_study(doors, tmp_path / "made")
-        [row] = await doors.stores.database.read(
-            lambda tx: tx.fetch(
-                "SELECT object_key FROM instances WHERE instance_uid = :uid", uid=lost.uid
-            )
-        )
-        doors.stores.objects.path(str(row["object_key"])).write_bytes(b"")
+        await lose(doors, lost.uid)
 
         await asyncio.to_thread(asker.ask, [lost, *kept], doors.address, stay_s=WITHIN_S)
         outcome = asker.outcome(within_s=0)
 
     assert outcome.failed == {lost.uid: NO_SUCH_INSTANCE}
     assert outcome.kept == {one.uid for one in kept}
+
+
+async def test_what_the_disk_has_lost_is_promised_once_it_was_sent_again(
+    tmp_path: Path, asker: CommitmentAsker
+) -> None:
+    async with dicom_doors(tmp_path / "gateway") as doors:
+        made = await a_stored_study(doors, tmp_path / "made")
+        await lose(doors, made[0].uid)
+
+        await a_stored_study(doors, tmp_path / "again")
+        await asyncio.to_thread(asker.ask, made, doors.address, stay_s=WITHIN_S)
+        outcome = asker.outcome(within_s=0)
+
+    assert outcome.kept == {one.uid for one in made}
 
 
 async def test_a_result_that_cannot_be_told_is_told_later(
