@@ -37,8 +37,8 @@ ON CONFLICT (study_uid, content_digest) DO UPDATE SET
                      coalesce(excluded.said_at_ms, report_studies.said_at_ms));
 
 -- query: link_others
--- What else was said of the report, and of those that replace it, came before it and has its word on
--- these studies, too.
+-- What else was said of the report, and of those that replace it, came before it and has its word
+-- on these studies, too.
 WITH RECURSIVE heirs (document_id) AS (
     VALUES (:document_id)
     UNION
@@ -53,7 +53,7 @@ FROM reports WHERE document_id IN (SELECT document_id FROM heirs)
 ON CONFLICT (study_uid, content_digest) DO NOTHING;
 
 -- query: reports
--- Those on the study, and those on another that a person matched to it: its news has other numbers.
+-- Those on the study, and on another that a person matched to it, whose news has other numbers.
 SELECT report_studies.study_uid, coalesce(reported_by, news) AS news, said_at_ms, content
 FROM report_studies JOIN reports USING (content_digest)
 LEFT JOIN matches ON reported_as = report_studies.study_uid AND matches.study_uid = :study

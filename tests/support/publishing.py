@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
-from gateway.model.act import Act, ActKind
+from gateway.model.act import ActKind
 from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription
-from gateway.model.notification import HeldByPacs, PacsAnswered, PersonActed
+from gateway.model.notification import HeldByPacs, PacsAnswered
 from gateway.publication.dispatcher import ARRIVAL_MS, Dispatcher
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
@@ -14,7 +14,8 @@ from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 from tests.support.gateway_stores import Stores
 from tests.support.manifests import CENTRE
-from tests.support.studies import POLICY, STUDY, an_instance_stored, report_news
+from tests.support.studies import POLICY
+from tests.support.telling import act, tell_instance, tell_report
 
 
 class PacsInMemory:
@@ -76,26 +77,14 @@ class Bench:
         )
 
     async def tell_instance(self, number: int = 1, **told) -> None:
-        news, now_ms = an_instance_stored(number, **told), self.stores.clock.now_ms
-        await self.stores.database.write(
-            lambda tx: self.stores.studies.instance_stored(
-                tx, news, now_ms=now_ms, due_at_ms=now_ms + POLICY.settle_ms
-            )
-        )
+        await tell_instance(self.stores, number, **told)
 
     async def tell_report(self, **told) -> None:
-        news, now_ms = report_news(**told), self.stores.clock.now_ms
-        await self.stores.database.write(
-            lambda tx: self.stores.studies.report_received(tx, news, now_ms=now_ms)
-        )
+        await tell_report(self.stores, **told)
 
     async def act(self, kind: ActKind, **told) -> None:
         """A person decides something about the study."""
-        act, now_ms = Act(kind=kind, reason="told", by="operator", **told), self.stores.clock.now_ms
-        news = PersonActed(study=STUDY, act=act)
-        await self.stores.database.write(
-            lambda tx: self.stores.studies.person_acted(tx, news, now_ms=now_ms)
-        )
+        await act(self.stores, kind, **told)
 
     async def come_to_rest(self) -> None:
         """Look and send until nothing is due, however long what failed is put off."""

@@ -1,87 +1,18 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue.standings import Conclusion, DueStudy
-from gateway.model.act import Act, ActKind
 from gateway.model.notification import (
-    HeldByPacs,
-    OrderReceived,
-    PacsAnswered,
-    PatientTold,
-    PersonActed,
     StudyAnnounced,
 )
-from gateway.model.patient import PatientWord
-from gateway.model.report import ReportedStudy
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
-from tests.support.studies import (
-    STUDY,
-    a_patient,
-    an_image,
-    an_instance_stored,
-    an_order,
-    report_news,
-)
+from tests.support.studies import STUDY, an_image
+from tests.support.telling import tell_answer, tell_instance, tell_report
 
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
-
-
-@pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with stores_in(tmp_path) as opened:
-        yield opened
-
-
-async def tell_instance(stores: Stores, *args, **told) -> bool:
-    news = an_instance_stored(*args, **told)
-    return await stores.database.write(
-        lambda tx: stores.studies.instance_stored(
-            tx, news, now_ms=stores.clock.now_ms, due_at_ms=stores.clock.now_ms + 60_000
-        )
-    )
-
-
-async def tell_report(stores: Stores, **told) -> None:
-    news = report_news(**told)
-    await stores.database.write(
-        lambda tx: stores.studies.report_received(tx, news, now_ms=stores.clock.now_ms)
-    )
-
-
-async def tell_word(stores: Stores) -> None:
-    word = PatientWord(event="A31", told_at=None, identity_status="VALI", patient=a_patient())
-    news = PatientTold(message_digest="w1", word=word)
-    await stores.database.write(
-        lambda tx: stores.studies.patient_told(tx, news, now_ms=stores.clock.now_ms)
-    )
-
-
-async def tell_order(stores: Stores, message_digest: str, *, studies: tuple[Uid, ...]) -> None:
-    news = OrderReceived(
-        message_digest=message_digest, order=an_order(accessions=(), studies=studies)
-    )
-    await stores.database.write(
-        lambda tx: stores.studies.order_received(tx, news, now_ms=stores.clock.now_ms)
-    )
-
-
-async def act(stores: Stores, done: Act) -> None:
-    news = PersonActed(study=STUDY, act=done)
-    await stores.database.write(
-        lambda tx: stores.studies.person_acted(tx, news, now_ms=stores.clock.now_ms)
-    )
-
-
-async def tell_answer(stores: Stores, *images, asked_after=0) -> None:
-    held = tuple(HeldByPacs(pacs="PACS", image=image) for image in images)
-    answer = PacsAnswered(study=STUDY, held=held, asked_after=asked_after)
-    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, answer))
 
 
 async def discarded(stores: Stores) -> list[str]:
@@ -116,111 +47,6 @@ async def test_an_instance_that_comes_again_under_another_patient_is_marked(stor
     await tell_instance(stores, 1, key="b", patient={"local_id": Identifier(value="LOC901")})
 
     assert (await stores.snapshot()).patient_changed_by == 2
-
-
-async def test_the_same_message_again_has_its_study_looked_at_and_says_nothing_new(stores):
-    await tell_report(stores)
-    await tell_report(stores, message_digest="m2", version=2)
-    await tell_report(stores)
-
-    snapshot = await stores.snapshot()
-    assert (snapshot.news, snapshot.ask_pacs_after) == (3, 3)
-    assert [(one.news, one.report.version) for one in snapshot.reports] == [(1, 1), (2, 2)]
-
-
-async def test_the_same_words_in_another_message_are_kept_once_and_are_the_last(stores):
-    await tell_report(stores)
-    await tell_report(stores, message_digest="m2", status="P")
-    await tell_report(stores, message_digest="m3")
-
-    snapshot = await stores.snapshot()
-    assert [(one.news, one.report.status) for one in snapshot.reports] == [(2, "P"), (3, "F")]
-
-
-@pytest.mark.parametrize("old_comes_first", [True, False])
-async def test_what_replaces_a_report_reaches_every_study_that_it_was_about(
-    stores, old_comes_first
-):
-    told = [ReportedStudy(study=STUDY), ReportedStudy(study=OTHER_STUDY)]
-    old = {"message_digest": "m1", "document_id": "d1", "studies": tuple(told)}
-    new = {
-        "message_digest": "m2",
-        "document_id": "d2",
-        "replaces": ("d1",),
-        "studies": (told[0],),
-    }
-    for one in (old, new) if old_comes_first else (new, old):
-        await tell_report(stores, **one)
-
-    snapshot = await stores.snapshot(OTHER_STUDY)
-    assert {one.report.document_id for one in snapshot.reports} == {"d1", "d2"}
-
-
-@pytest.mark.parametrize("turned", [False, True])
-async def test_every_later_word_on_a_report_reaches_the_study_that_the_first_was_about(
-    stores, turned
-):
-    here, there = ReportedStudy(study=STUDY), ReportedStudy(study=OTHER_STUDY)
-    told = [
-        {"message_digest": "m1", "document_id": "d1", "studies": (here,)},
-        {"message_digest": "m2", "document_id": "d1", "studies": (there,), "version": 2},
-        {"message_digest": "m3", "document_id": "d2", "studies": (there,), "replaces": ("d1",)},
-        {"message_digest": "m4", "document_id": "d2", "studies": (there,), "status": "D"},
-    ]
-
-    for one in reversed(told) if turned else told:
-        await tell_report(stores, **one)
-
-    assert len((await stores.snapshot()).reports) == len(told)
-
-
-async def test_a_report_that_a_person_matched_is_counted_among_the_news_of_its_study(stores):
-    there = (ReportedStudy(study=OTHER_STUDY),)
-    for number in range(5):
-        await tell_report(stores, message_digest=f"m{number}", version=number, studies=there)
-    await tell_instance(stores)
-    matched = Act(kind=ActKind.MATCH, reason="told", by="operator", reported_as=OTHER_STUDY)
-    await act(stores, matched)
-
-    before = await stores.snapshot()
-    await tell_report(stores, message_digest="m5", version=5, studies=there)
-    after = await stores.snapshot()
-    await tell_report(stores, message_digest="m5", version=5, studies=there)
-    again = await stores.snapshot()
-
-    assert [snapshot.news for snapshot in (before, after, again)] == [2, 3, 4]
-    assert {one.news for one in before.reports} == {0}
-    assert {one.news for one in after.reports} == {3}
-    assert {one.news for one in again.reports} == {4}
-
-
-async def test_a_word_about_a_patient_reaches_the_study_of_a_report_whose_images_are_unknown(
-    stores,
-):
-    await tell_report(stores)
-
-    await tell_word(stores)
-
-    snapshot = await stores.snapshot()
-    assert (snapshot.news, snapshot.spoken_by, len(snapshot.words)) == (2, 1, 1)
-
-
-async def test_a_study_that_an_order_names_no_longer_is_looked_at_again(stores):
-    await tell_instance(stores)
-    await tell_order(stores, "m1", studies=(STUDY,))
-
-    await tell_order(stores, "m2", studies=(OTHER_STUDY,))
-
-    snapshot = await stores.snapshot()
-    assert (snapshot.news, snapshot.orders) == (3, ())
-
-
-async def test_one_report_is_news_of_each_study_that_it_names(stores):
-    told = tuple(ReportedStudy(study=study) for study in (STUDY, OTHER_STUDY))
-
-    await tell_report(stores, studies=told)
-
-    assert (await stores.snapshot(STUDY)).reports == (await stores.snapshot(OTHER_STUDY)).reports
 
 
 async def test_what_the_pacs_no_longer_tells_is_gone(stores):

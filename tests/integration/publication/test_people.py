@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 
 from gateway import http_errors
-from gateway.model.notification import OrderReceived, PersonActed
+from gateway.model.notification import PersonActed
 from gateway.model.report import ReportedStudy
 from gateway.publication.people import acting_routes
 from gateway.publication.routes import operator_routes
@@ -24,8 +24,8 @@ from tests.support.studies import (
     STUDY,
     a_patient,
     an_image,
-    an_order,
 )
+from tests.support.telling import tell_order
 
 SOMEBODY = replace(an_image().patient, local_id=Identifier(value="LOC901"))
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
@@ -128,10 +128,7 @@ async def test_without_a_report_the_orders_patient_is_shown_beside_that_of_the_i
 ):
     bench = Bench(stores, index, policy=ON_IMAGES)
     await bench.tell_instance(patient={"birth_date": "19550518"})
-    ordered = OrderReceived(message_digest="m1", order=an_order())
-    await stores.database.write(
-        lambda tx: stores.studies.order_received(tx, ordered, now_ms=stores.clock.now_ms)
-    )
+    await tell_order(stores)
     await bench.come_to_rest()
 
     shown = await web.get(f"/api/set-aside/{STUDY}")

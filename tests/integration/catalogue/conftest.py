@@ -1,0 +1,14 @@
+"""The gateway's stores, on a folder of the test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway_stores import Stores, stores_in
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path) as opened:
+        yield opened
