@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import Examination, make_examination
@@ -13,7 +14,7 @@ from simulators.synthetic.studies import save_study
 from tests.interop.instances import Instance
 from tests.interop.wire import asked
 from tests.support.program import Program
-from tests.support.programs import Gateway
+from tests.support.programs import Gateway, Index
 
 T = TypeVar("T")
 
@@ -111,3 +112,16 @@ def published(gateway: Gateway, study: Study) -> dict[str, Any]:
     ]
     assert isinstance(pointer, dict)
     return pointer
+
+
+def document_of(study: Study, index: Index) -> tuple[dict[str, Any], bytes]:
+    """The content of the study's one current entry, and its document: what the index gives to one
+    who knows the patient's INS (ITI-67, ITI-68)."""
+    patient = study.examination.patient
+    who = quote(f"urn:oid:{patient.ins_oid}|{patient.ins}", safe="")
+    found = asked(index.http, f"/fhir/DocumentReference?patient.identifier={who}&status=current")
+    [entry] = found.json["entry"]
+    [content] = entry["resource"]["content"]
+    document = asked(index.http, urlsplit(content["attachment"]["url"]).path)
+    assert document.status == 200
+    return content, document.body

@@ -1,19 +1,18 @@
 """The manifest of a real publication, as a viewer gets it from the index, judged by others."""
 
 import io
-import subprocess
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import highdicom
 import pydicom
 import pytest
 
 from tests.interop import dcmtk
+from tests.interop.dicom3tools import errors_of
 from tests.interop.instances import Instance
-from tests.interop.studies import Study, a_study, published
+from tests.interop.studies import Study, a_study, document_of, published
 from tests.interop.wire import AS_STORED, asked, segment, told
-from tests.support.peers import peer
 from tests.support.programs import Gateway, Index
 
 
@@ -34,26 +33,12 @@ def study(
 
 @pytest.fixture
 def manifest(study: Study, index: Index) -> bytes:
-    """What the index gives to one who knows the patient's INS (ITI-67, ITI-68)."""
-    patient = study.examination.patient
-    who = quote(f"urn:oid:{patient.ins_oid}|{patient.ins}", safe="")
-    found = asked(index.http, f"/fhir/DocumentReference?patient.identifier={who}&status=current")
-    [entry] = found.json["entry"]
-    url = urlsplit(entry["resource"]["content"][0]["attachment"]["url"])
-    document = asked(index.http, url.path, accept="application/dicom")
-    assert document.status == 200
-    return document.body
+    _, document = document_of(study, index)
+    return document
 
 
 def test_dciodvfy_finds_no_error(manifest: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "manifest.dcm"
-    path.write_bytes(manifest)
-
-    run = subprocess.run([peer("dciodvfy"), path], capture_output=True, text=True, check=False)
-
-    lines = (run.stdout + run.stderr).splitlines()
-    assert "KeyObjectSelectionDocument" in lines
-    assert [line for line in lines if line.startswith("Error")] == []
+    assert errors_of(manifest, tmp_path) == set()
 
 
 def test_highdicom_resolves_every_reference_to_what_was_made(study: Study, manifest: bytes) -> None:
