@@ -14,7 +14,7 @@ from gateway.errors import InvalidRequest, Unavailable
 from gateway.hl7.acknowledgement import AckCode, acknowledge
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import decode, read_header
-from gateway.intake.messages import News, read_news
+from gateway.intake.messages import News, read_news, without_times_ahead
 from gateway.model.notification import OrderReceived, PatientTold, ReportReceived
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class Hl7Door:
         return AckCode.ACCEPTED, None
 
     def _read(self, message: bytes) -> list[News]:
-        return read_news(decode(message), time_zone=self._time_zone)
+        now = at(self._clock())
+        told = read_news(decode(message), time_zone=self._time_zone)
+        return [without_times_ahead(news, now=now) for news in told]
 
     async def _receive(self, news: News) -> None:
         match news:

@@ -1,7 +1,8 @@
 """Tells messages apart by MSH-9, and has each read as the news that it brings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,14 @@ from gateway.intake.fields import missing, time_or_none
 from gateway.intake.mdm import PURPOSES, read_mdm
 from gateway.intake.order import read_orders
 from gateway.model.notification import OrderReceived, PatientTold, ReportReceived
+from gateway.model.order import Order
+from gateway.model.patient import PatientWord
 from gateway.model.report import Report
 
 News = ReportReceived | OrderReceived | PatientTold
+
+AHEAD_S_MAX: Final = 24 * 3600
+"""How far a sender's clock may be ahead of ours; its time zone, too, may be another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,24 @@ def read_news(message: Message, *, time_zone: ZoneInfo) -> list[News]:
         InvalidRequest: its type, version or content cannot be taken.
     """
     return _type_of(message.msh).read(message, time_zone)
+
+
+def without_times_ahead(news: News, *, now: datetime) -> News:
+    """The news without the time by which it is put in order, if that is yet to come: nothing that
+    is said later could ever come after it.
+
+    Args:
+        now: aware.
+    """
+    latest = now + timedelta(seconds=AHEAD_S_MAX)
+    match news:
+        case ReportReceived(said_at=datetime() as told) if told > latest:
+            return replace(news, said_at=None)
+        case OrderReceived(order=Order(said_at=datetime() as told)) if told > latest:
+            return replace(news, order=replace(news.order, said_at=None))
+        case PatientTold(word=PatientWord(told_at=datetime() as told)) if told > latest:
+            return replace(news, word=replace(news.word, told_at=None))
+    return news
 
 
 def _type_of(msh: Segment) -> MessageType:

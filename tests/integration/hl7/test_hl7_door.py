@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -112,6 +113,35 @@ async def test_each_type_of_message_is_taken_and_acknowledged_as_its_own(
     assert "^".join(ack.msh.text(9, part) for part in (1, 2, 3)) == answer
     assert ack.msh.text(12) == version
     assert assembler.kinds == told
+
+
+def time_of(news: ReportReceived | OrderReceived | PatientTold) -> datetime | None:
+    """By what it is put in order."""
+    match news:
+        case ReportReceived():
+            return news.said_at
+        case OrderReceived():
+            return news.order.said_at
+        case PatientTold():
+            return news.word.told_at
+
+
+@pytest.mark.parametrize(
+    "days_ahead, believed", [(-300, True), (0, True), (0.9, True), (1.1, False), (9999, False)]
+)
+@pytest.mark.parametrize("message", [a_report(), an_omi(), a_merge()], ids=["ORU", "OMI", "ADT"])
+async def test_a_time_that_is_yet_to_come_puts_nothing_in_order(
+    message: bytes, days_ahead: float, believed: bool
+) -> None:
+    """Nothing that is said later could ever come after it."""
+    said_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=PARIS)
+    now = said_at - timedelta(days=days_ahead)
+    assembler = Told()
+    door = Hl7Door(assembler, PARIS, clock=lambda: int(now.timestamp() * 1000))
+
+    await door.handle(message, "127.0.0.1")
+
+    assert {time_of(news) for news in assembler.news} == {said_at if believed else None}
 
 
 async def test_a_message_of_which_a_part_is_not_kept_is_not_told_as_success() -> None:
