@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final, Protocol, Self
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -35,10 +36,6 @@ RATIO_FREE_BYTES: Final = 2**30
 DIRECTORY_BYTES_MAX: Final = 32 * 2**20
 """Table of contents of an archive: some 100 bytes a file, five times that in memory."""
 
-_END_RECORD: Final = b"PK\x05\x06"
-_END_RECORD_64: Final = b"PK\x06\x06"
-_LOCATOR_64_BYTES: Final = 20
-_END_BYTES_MAX: Final = 22 + 65_535 + _LOCATOR_64_BYTES  # with the longest comment
 _ENCRYPTED: Final = 0x1
 _BREAKS: Final = (
     OSError, BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error,
@@ -177,13 +174,35 @@ class FolderTree:
                 yield _entry(entry, name)
 
 
+class _ArchiveFile(BufferedReader):
+    """An archive on the disk. Its table of contents is read at once, and nothing else as long is.
+
+    Where it lies, and how long it is, an archive tells in several places that need not agree; so
+    it is met where `ZipFile` asks for it.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `BufferedReader`; of the rest of the file, too, no more than such a table.
+
+        Raises:
+            InvalidRequest: more is asked for.
+        """
+        if size is None or size < 0:
+            size = DIRECTORY_BYTES_MAX
+        if size > DIRECTORY_BYTES_MAX:
+            raise InvalidRequest(
+                f"its table of contents is longer than {DIRECTORY_BYTES_MAX} bytes"
+            )
+        return super().read(size)
+
+
 class ZipTree:
     """A zip archive. Archives within it are not opened."""
 
-    def __init__(self, archive: ZipFile, archive_bytes: int) -> None:
+    def __init__(self, file: "_ArchiveFile") -> None:
         """For `open`."""
-        self._archive = archive
-        self._archive_bytes = archive_bytes
+        self._file = file
+        self._archive = ZipFile(file)
         self._members: dict[str, ZipInfo] = {}
 
     @classmethod
@@ -194,13 +213,12 @@ class ZipTree:
             InvalidRequest: it holds more than its own size can honestly hold, or too many files.
             OSError, BadZipFile: it is none.
         """
-        _check_directory(path)
-        archive = ZipFile(path)
-        tree = cls(archive, path.stat().st_size)
+        file = _ArchiveFile(path.open("rb", buffering=0))
         try:
+            tree = cls(file)
             tree._list()
-        except InvalidRequest:
-            archive.close()
+        except BaseException:
+            file.close()
             raise
         return tree
 
@@ -230,13 +248,15 @@ class ZipTree:
     def close(self) -> None:
         """See `MediaTree`."""
         self._archive.close()
+        self._file.close()
 
     def _list(self) -> None:
         members = self._archive.infolist()
         if len(members) > FILES_MAX:
             raise InvalidRequest(f"more than {FILES_MAX} files")
         total_bytes = sum(one.file_size for one in members)
-        if total_bytes > max(RATIO_FREE_BYTES, RATIO_MAX * self._archive_bytes):
+        archive_bytes = self._file.seek(0, os.SEEK_END)
+        if total_bytes > max(RATIO_FREE_BYTES, RATIO_MAX * archive_bytes):
             raise InvalidRequest(f"the archive holds more than {RATIO_MAX} times its own size")
         for one in members:
             if not one.is_dir() and not _unreadable(one):
@@ -287,32 +307,6 @@ def _unreadable(member: ZipInfo) -> str:
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         return "compressed by a method that is not read"
     return ""
-
-
-def _check_directory(path: Path) -> None:
-    """Refuse an archive whose table of contents alone would fill the memory.
-
-    Raises:
-        InvalidRequest: it is longer than DIRECTORY_BYTES_MAX.
-        OSError, BadZipFile: it is none.
-    """
-    with path.open("rb") as file:
-        size_bytes = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size_bytes - _END_BYTES_MAX))
-        end = file.read(_END_BYTES_MAX)
-        at = end.rfind(_END_RECORD)
-        if at < 0:
-            raise BadZipFile
-        directory_bytes = int.from_bytes(end[at + 12 : at + 16], "little")
-        locator = end[max(0, at - _LOCATOR_64_BYTES) : at]
-        if locator.startswith(b"PK\x06\x07"):
-            file.seek(int.from_bytes(locator[8:16], "little"))
-            record = file.read(56)
-            if not record.startswith(_END_RECORD_64):
-                raise BadZipFile
-            directory_bytes = int.from_bytes(record[40:48], "little")
-    if directory_bytes > DIRECTORY_BYTES_MAX:
-        raise InvalidRequest(f"its table of contents is longer than {DIRECTORY_BYTES_MAX} bytes")
 
 
 def _chunks(opened: IO[bytes], size_bytes: int) -> Iterator[bytes]:
