@@ -1,10 +1,9 @@
 """Opens a CDA document without trusting it, and takes plain values out of it.
 
-A report comes from outside and may hold anything. A document type declaration, with which XML
-brings entities, is refused; sizes are bounded before anything is built in memory.
+A report comes from outside and may hold anything; sizes are bounded before anything is built in
+memory.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -15,6 +14,8 @@ from lxml import etree
 from gateway.errors import InvalidRequest
 from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty, point_in_time
 from indexer.contract.document import Code, Identifier
+from indexer.contract.errors import InvalidValue
+from indexer.contract.markup import text_of_xml
 
 Element = etree._Element
 
@@ -26,10 +27,6 @@ CDA_BYTES_MAX = 24 * 1024 * 1024
 MARKUP_MAX = 500_000
 """Elements and attributes; each costs some hundred bytes in memory, whatever its own length."""
 
-_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_DECLARATION = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
-
 
 def open_document(xml: bytes) -> Element:
     """The root of the document.
@@ -37,13 +34,10 @@ def open_document(xml: bytes) -> Element:
     Raises:
         InvalidRequest: it is no XML, not a CDA, or not one that can be opened safely.
     """
-    if len(xml) > CDA_BYTES_MAX:
-        raise InvalidRequest(f"the CDA is longer than {CDA_BYTES_MAX} bytes")
-    text = _decoded(xml)
-    if "<!DOCTYPE" in text:
-        raise InvalidRequest("the CDA has a document type declaration")
-    if text.count("<") + text.count("=") > MARKUP_MAX:
-        raise InvalidRequest("the CDA has too many elements")
+    try:
+        text = text_of_xml(xml, name="the CDA", bytes_max=CDA_BYTES_MAX, markup_max=MARKUP_MAX)
+    except InvalidValue as error:
+        raise InvalidRequest(str(error)) from None
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the declaration says: the text was decoded here
         resolve_entities=False,
@@ -65,23 +59,6 @@ def open_document(xml: bytes) -> Element:
         return root
     # Raised out here so that nothing holds on to the parser's words, which quote the text.
     raise InvalidRequest(f"the CDA is not well-formed XML at line {line}")
-
-
-def _decoded(xml: bytes) -> str:
-    marked = (codec for mark, codec in _BYTE_ORDER_MARKS.items() if xml.startswith(mark))
-    codec = next(marked, None) or _declared_codec(xml)
-    if not codec:
-        raise InvalidRequest("the CDA declares an encoding that is not supported: send UTF-8")
-    try:
-        return xml.decode(codec).lstrip()
-    except UnicodeDecodeError:
-        raise InvalidRequest("the CDA is not written in the encoding that it declares") from None
-
-
-def _declared_codec(xml: bytes) -> str | None:
-    declared = _DECLARATION.match(xml.lstrip()[:400])
-    name = declared[1].decode("ascii").lower() if declared else "utf-8"
-    return name if name in _ENCODINGS else None
 
 
 def find_all(element: Element, path: str) -> Iterator[Element]:
