@@ -1,6 +1,7 @@
 """An index that answers as a test says, to see what a client makes of it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from indexer.contract.document import DocumentEntry
+from tests.support.indexes import served
 from tests.support.pointers import an_entry
 
 Answer = Callable[[Request], Response]
@@ -30,6 +32,15 @@ class ScriptedIndex:
     def entry(self) -> DocumentEntry:
         """An entry whose document lies here."""
         return replace(an_entry(), entry_id="1", document_url=f"{self.url}/fhir/Binary/1")
+
+
+@asynccontextmanager
+async def a_scripted_index() -> AsyncIterator[ScriptedIndex]:
+    """One that is served, and knows where."""
+    scripted = ScriptedIndex()
+    async with served(scripted) as url:
+        scripted.url = url
+        yield scripted
 
 
 def json(content: object, status: int = 200, **headers: str) -> Answer:

@@ -6,8 +6,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.indexes import a_served_index, served
-from tests.support.scripted_index import ScriptedIndex
+from tests.support.indexes import a_served_index
+from tests.support.scripted_index import ScriptedIndex, a_scripted_index
 
 
 @pytest.fixture
@@ -24,7 +24,5 @@ async def index_url(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedIndex]:
-    scripted = ScriptedIndex()
-    async with served(scripted) as url:
-        scripted.url = url
+    async with a_scripted_index() as scripted:
         yield scripted

@@ -1,0 +1,187 @@
+"""What the conformance statement says of the index is what its client and the mock do."""
+
+import ast
+from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.client.mhd import MhdIndex
+from indexer.contract.document import DocumentQuery, EntryStatus
+from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
+from indexer.server.capability import capability_statement
+from indexer.server.http_errors import REFUSAL_STATUS
+from indexer.wire.bundles import provide_bundle, transaction_response
+from indexer.wire.outcome import IssueCode, Refusal, operation_outcome
+from indexer.wire.search import read_search, searchset
+from tests.architecture.repository import files
+from tests.architecture.statement import table, words
+from tests.support.indexes import a_served_index
+from tests.support.pointers import ANNE, KOS, a_submission
+from tests.support.scripted_index import Answer, ScriptedIndex, a_scripted_index, json
+
+CLIENT, SERVER = "The gateway, as a client", "The mock index, as a server"
+OUTCOME = operation_outcome(IssueCode.INVALID, "no")
+EVERY_OTHER = "every other"
+STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
+"""All that a server may end a request with (RFC 9110 §15)."""
+
+GOOD = {
+    "Submission": transaction_response(provide_bundle(a_submission()), "1"),
+    "Search": searchset([], self_url="urn:uuid:1", next_url=""),
+    "Withdrawal": {"resourceType": "DocumentReference", "status": EntryStatus.WITHDRAWN.value},
+}
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedIndex]:
+    async with a_scripted_index() as index:
+        yield index
+
+
+async def ask(index: MhdIndex, scripted: ScriptedIndex, what: str) -> str:
+    """What comes of a request, in the statement's words."""
+    try:
+        match what:
+            case "Submission":
+                await index.submit(a_submission())
+            case "Search":
+                await index.find(DocumentQuery(patient=ANNE))
+            case "Document":
+                await index.retrieve(scripted.entry())
+            case _:
+                await index.withdraw("1")
+    except IndexUnavailable:
+        return "again"
+    except SubmissionRejected:
+        return "refused"
+    except DocumentNotFound:
+        return "gone"
+    return "done"
+
+
+@pytest.mark.parametrize("what", ["Submission", "Search", "Document", "Withdrawal"])
+async def test_each_status_is_taken_as_is_stated(scripted: ScriptedIndex, what: str) -> None:
+    stated = by_status(what)
+
+    taken = {}
+    async with ClientSession() as session:
+        index = MhdIndex(scripted.url, session)
+        for status in STATUSES:
+            answers = []
+            for body in (GOOD.get(what), OUTCOME) if status == HTTPStatus.OK else (None, OUTCOME):
+                scripted.answer = json(body, status) if body else with_document(status)
+                answers.append(await ask(index, scripted, what))
+            taken[status] = answers
+
+    assert {status: said(stated.get(status, "again")) for status in STATUSES} == taken
+
+
+def by_status(what: str) -> dict[int, str]:
+    stated = table(CLIENT, "Status")
+    assert stated.rows[-1] == (EVERY_OTHER, *["again"] * 4)
+    return {
+        int(status): cell
+        for statuses, cell in zip(stated.column("Status"), stated.column(what), strict=True)
+        if statuses != EVERY_OTHER
+        for status in statuses.split(", ")
+    }
+
+
+def said(cell: str) -> list[str]:
+    """What comes of an answer without, and with, an OperationOutcome; of 200 the good answer and
+    another."""
+    if cell in ("held", "read", "done, if it shows the new status"):
+        return ["done", "again"]
+    if cell.endswith(", with an OperationOutcome; else again"):
+        return ["again", cell.partition(",")[0]]
+    return [cell, cell]
+
+
+def with_document(status: int) -> Answer:
+    return lambda _request: Response(KOS, status)
+
+
+async def test_each_request_is_stated(scripted: ScriptedIndex) -> None:
+    asked = {}
+    async with ClientSession() as session:
+        index = MhdIndex(scripted.url, session)
+        for what in ("Submission", "Search", "Document", "Withdrawal"):
+
+            def answer(request: Request, what: str = what) -> Response:
+                asked[what] = f"{request.method} {request.url.path}"
+                return Response(status_code=500)
+
+            scripted.answer = answer
+            await ask(index, scripted, what)
+
+    stated = [
+        word for cell in table(CLIENT, "Transaction").column("Request") for word in words(cell)
+    ]
+    assert [asked["Submission"], asked["Search"], "GET", asked["Withdrawal"]] == [
+        one.replace("{id}", "1") for one in stated
+    ]
+    assert asked["Document"].startswith("GET ")
+
+
+async def test_each_address_of_the_mock_is_stated(tmp_path: Path) -> None:
+    async with (
+        a_served_index(tmp_path) as url,
+        ClientSession() as session,
+        session.get(f"{url}/openapi.json") as response,
+    ):
+        described = (await response.json())["paths"]
+
+    stated = table(SERVER, "Address")
+    addresses = [address for cell in stated.column("Address") for address in words(cell)]
+    assert sorted(zip(addresses, stated.column("Method"), strict=True)) == sorted(
+        (path, method.upper()) for path, methods in described.items() for method in methods
+    )
+
+
+def test_each_search_parameter_of_the_mock_is_stated() -> None:
+    stated = {
+        word for cell in table(SERVER, "Parameter").column("Parameter") for word in words(cell)
+    }
+
+    [rest] = capability_statement("http://127.0.0.1")["rest"]
+    [declared] = [
+        {one["name"] for one in resource["searchParam"]}
+        for resource in rest["resource"]
+        if "searchParam" in resource
+    ]
+    assert stated == declared | {"_count", "_after"}
+    for parameter in stated:
+        assert "is not searched by here" not in refusal_of(parameter)
+
+
+def refusal_of(parameter: str) -> str:
+    try:
+        read_search([(parameter, "")])
+    except Refusal as refusal:
+        return refusal.reason
+    return ""
+
+
+def test_each_status_of_the_mock_is_stated() -> None:
+    answered = {200, 400, 405, *REFUSAL_STATUS.values(), *told_in_the_code()}
+
+    assert set(table(SERVER, "Status").column("Status")) == {str(one) for one in answered}
+
+
+def told_in_the_code() -> Iterator[int]:
+    """Statuses that the mock's own modules name."""
+    for path in files(".py", under=("indexer/server",)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="HTTPException" | "_answer"),
+                    args=[ast.Constant(value=int(status)), *_],
+                ):
+                    yield status
+                case ast.keyword(arg="status_code", value=ast.Constant(value=int(status))):
+                    yield status
