@@ -12,7 +12,9 @@ from typing import Final
 from gateway.catalogue.listing import Texts
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import DimseRequestor
+from gateway.dimse.turns import Lane
 from gateway.errors import PacsAnswerUnreadable
+from gateway.model.resource import Resource
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
@@ -51,7 +53,8 @@ class ClassLearner:
 
     async def _sent(self, pacs: DimseRequestor, study: Uid, series: Uid) -> dict[str, str]:
         classes: dict[str, str] = {}
-        async with self._mediator.move(pacs, study=study, series=series) as arrivals:
+        wanted = Resource(study=study, series=series)
+        async with self._mediator.move(pacs, wanted, lane=Lane.LEARNER) as arrivals:
             async for arrival in arrivals:
                 classes[arrival.sop_instance] = arrival.sop_class
                 await asyncio.to_thread(arrival.spooled.unlink, missing_ok=True)

@@ -21,7 +21,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.scu import SOME_FAILED, DimseRequestor, MoveOutcome
 from gateway.dimse.statuses import StoreStatus
+from gateway.dimse.turns import Lane
 from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
@@ -112,9 +114,8 @@ class Arrivals:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Move:
     pacs_ae: str
-    study: Uid
-    series: Uid | None
-    instance: Uid | None
+    wanted: Resource
+    lane: Lane
     arrivals: Arrivals
     matched: set[Uid] = field(default_factory=set)
     """Instances that were matched without a message id: one per instance of the move."""
@@ -122,16 +123,18 @@ class _Move:
     """Set once its turn has come: until then nothing that arrives is for it."""
 
     def covers(self, study: Uid, series: Uid, instance: Uid) -> bool:
+        wanted = self.wanted
         return (
-            self.study == study
-            and self.series in (None, series)
-            and self.instance in (None, instance)
+            wanted.study == study
+            and wanted.series in (None, series)
+            and wanted.instance in (None, instance)
         )
 
     def overlaps(self, other: "_Move") -> bool:
         """Whether the same PACS may send one instance for both."""
-        pairs = ((self.series, other.series), (self.instance, other.instance))
-        return (self.pacs_ae, self.study) == (other.pacs_ae, other.study) and all(
+        mine, its = self.wanted, other.wanted
+        pairs = ((mine.series, its.series), (mine.instance, its.instance))
+        return (self.pacs_ae, mine.study) == (other.pacs_ae, its.study) and all(
             None in pair or len(set(pair)) == 1 for pair in pairs
         )
 
@@ -169,10 +172,9 @@ class MoveMediator:
     async def move(
         self,
         pacs: DimseRequestor,
+        wanted: Resource,
         *,
-        study: Uid,
-        series: Uid | None = None,
-        instance: Uid | None = None,
+        lane: Lane = Lane.VIEWER,
     ) -> AsyncIterator[Arrivals]:
         """Have the PACS send a study, a series or an instance, and iterate what arrives.
 
@@ -186,13 +188,7 @@ class MoveMediator:
             raise Unavailable("too many moves are in flight", retry_after_s=1.0)
         message_id = self._allot_message_id()
         arrivals = Arrivals(waiting_max=self._waiting_max)
-        move = _Move(
-            pacs_ae=pacs.called_ae,
-            study=study,
-            series=series,
-            instance=instance,
-            arrivals=arrivals,
-        )
+        move = _Move(pacs_ae=pacs.called_ae, wanted=wanted, lane=lane, arrivals=arrivals)
         self._moves[message_id] = move
         asking = asyncio.create_task(self._ask(pacs, message_id, move))
         try:
@@ -247,11 +243,10 @@ class MoveMediator:
         try:
             await self._take_turn(move)
             outcome = await pacs.move(
+                move.wanted,
                 destination_ae=self._ae_title,
                 message_id=message_id,
-                study=move.study,
-                series=move.series,
-                instance=move.instance,
+                lane=move.lane,
             )
         except PacsUnavailable as error:
             move.arrivals.finish(error)

@@ -24,6 +24,7 @@ from pynetdicom.association import Association
 from gateway.dimse.requestor import Call, RequestorAE
 from gateway.dimse.turns import Lane, PacsTurns
 from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable, PacsUnreachable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 
 T = TypeVar("T")
@@ -132,17 +133,17 @@ class DimseRequestor(Protocol):
 
     async def move(
         self,
+        wanted: Resource,
         *,
         destination_ae: str,
         message_id: int,
-        study: Uid,
-        series: Uid | None = None,
-        instance: Uid | None = None,
+        lane: Lane = Lane.VIEWER,
     ) -> MoveOutcome:
-        """Have it send what is named to an AE title that it knows (C-MOVE, PS3.4 §C.4.2).
+        """Have it send what is wanted to an AE title that it knows (C-MOVE, PS3.4 §C.4.2).
 
         Args:
             message_id: 1 to 65535; the PACS names it in each C-STORE, if it is able to.
+            lane: for whom.
         """
 
 
@@ -150,7 +151,7 @@ class PynetdicomRequestor:
     """Asks one PACS with pynetdicom (see `DimseRequestor`).
 
     Args:
-        turns: when a request may run; queries are background work, and moves are for viewers.
+        turns: when a request may run; queries are background work.
         tls: what the connection must come to terms with before the association; None for none.
     """
 
@@ -198,25 +199,24 @@ class PynetdicomRequestor:
 
     async def move(
         self,
+        wanted: Resource,
         *,
         destination_ae: str,
         message_id: int,
-        study: Uid,
-        series: Uid | None = None,
-        instance: Uid | None = None,
+        lane: Lane = Lane.VIEWER,
     ) -> MoveOutcome:
-        """Have it send what is named to an AE title (see `DimseRequestor`)."""
-        keys: dict[str, str] = {"StudyInstanceUID": study}
+        """Have it send what is wanted to an AE title (see `DimseRequestor`)."""
+        keys: dict[str, str] = {"StudyInstanceUID": wanted.study}
         level = QueryLevel.STUDY
-        if series is not None:
-            keys["SeriesInstanceUID"], level = series, QueryLevel.SERIES
-        if instance is not None:
-            keys["SOPInstanceUID"], level = instance, QueryLevel.IMAGE
+        if wanted.series is not None:
+            keys["SeriesInstanceUID"], level = wanted.series, QueryLevel.SERIES
+        if wanted.instance is not None:
+            keys["SOPInstanceUID"], level = wanted.instance, QueryLevel.IMAGE
 
         def ask(association: Association) -> MoveOutcome:
             model = _accepted(association, _MOVE)
             if model == _PATIENT_ROOT_MOVE:
-                patient_id = _Query(association).patient_of(study)
+                patient_id = _Query(association).patient_of(wanted.study)
                 if patient_id is None:
                     return MoveOutcome(status=SUCCESS, completed=0, failed=0, warning=0)
                 keys["PatientID"] = patient_id
@@ -224,7 +224,7 @@ class PynetdicomRequestor:
             return _move(association, identifier, model, destination_ae, message_id)
 
         sop_classes = (*_MOVE, _PATIENT_ROOT_FIND)
-        return await self._run(Lane.VIEWER, sop_classes, self._timeouts.move_answer_s, ask)
+        return await self._run(lane, sop_classes, self._timeouts.move_answer_s, ask)
 
     async def _run(
         self,

@@ -1,14 +1,15 @@
 """Who may ask a PACS now: few at a time, in turn, and no PACS at the cost of another.
 
-Viewers move, background work queries; each kind is a lane. Within one PACS the lanes take turns,
-and neither may hold every association, so a slow viewer stops no query, and a hundred queries delay
-a viewer by one of them at most. Over all PACS the threads are bounded. Each PACS has one that is
-its own, whatever the others do, and the rest goes to whoever has waited longest.
+Viewers move, background work queries, and moves what it cannot learn otherwise; each kind is a
+lane. Within one PACS the lanes take turns, and none may hold every association, so a slow viewer
+stops no query, and a hundred requests of another kind delay a viewer by one of them at most. Over
+all PACS the threads are bounded. Each PACS has one that is its own, whatever the others do, and the
+rest goes to whoever has waited longest.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
 from itertools import count
@@ -32,8 +33,14 @@ class Lane(Enum):
     """Who asks."""
 
     VIEWER = "viewer"
-    """Somebody waits for the answer at a screen."""
+    """Somebody waits at a screen for what is moved."""
     BACKGROUND = "background"
+    """Queries."""
+    LEARNER = "learner"
+    """Moves that nobody waits for."""
+
+
+_MOVES: Final = (Lane.VIEWER, Lane.LEARNER)
 
 
 class PacsThreads:
@@ -109,16 +116,22 @@ class PacsTurns:
     """Whose turn it is at one PACS; made by `PacsThreads.turns`. Used on one loop only."""
 
     def __init__(self, threads: PacsThreads, *, associations_max: int, moves_max: int) -> None:
-        # Neither lane may take all, but where the PACS takes no more than one association.
+        # No lane may take all, but where the PACS takes no more than one association, or move.
         all_but_one = max(associations_max - 1, 1)
         self._threads = threads
         self._associations_max = associations_max
-        self._lane_max = {Lane.VIEWER: min(moves_max, all_but_one), Lane.BACKGROUND: all_but_one}
+        self._moves_max = min(moves_max, all_but_one)
+        self._lane_max = {
+            Lane.VIEWER: self._moves_max,
+            Lane.BACKGROUND: all_but_one,
+            Lane.LEARNER: max(self._moves_max - 1, 1),
+        }
         self._held = dict.fromkeys(Lane, 0)
         self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[None]]]] = {
             lane: deque() for lane in Lane
         }
-        self._last = Lane.BACKGROUND
+        self._in_order = list(Lane)
+        """The lane whose last turn is longest ago comes first."""
 
     @property
     def held(self) -> int:
@@ -157,8 +170,7 @@ class PacsTurns:
         """The lane whose turn it is; None if nobody waits who may ask."""
         if self.held >= self._associations_max:
             return None
-        # The one that did not have the last turn goes first.
-        return next((lane for lane in self._in_order() if self._may_ask(lane)), None)
+        return next((lane for lane in self._in_order if self._may_ask(lane)), None)
 
     def first_ticket(self, lane: Lane) -> int:
         """The ticket of who has waited longest in the lane."""
@@ -168,13 +180,13 @@ class PacsTurns:
         """It is the turn of who has waited longest in the lane."""
         _, waiter = self._waiting[lane].popleft()
         self._held[lane] += 1
-        self._last = lane
+        self._in_order.remove(lane)
+        self._in_order.append(lane)
         waiter.set_result(None)
 
-    def _in_order(self) -> Iterator[Lane]:
-        return iter(sorted(Lane, key=lambda lane: lane is self._last))
-
     def _may_ask(self, lane: Lane) -> bool:
+        if lane in _MOVES and sum(self._held[one] for one in _MOVES) >= self._moves_max:
+            return False
         return bool(self._waiting[lane]) and self._held[lane] < self._lane_max[lane]
 
     async def _take(self, lane: Lane) -> None:

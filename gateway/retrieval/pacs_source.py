@@ -84,12 +84,7 @@ class PacsSource:
     ) -> AsyncGenerator[HeldInstance]:
         pull = _Pull(resource, known, self._catalogue)
         for title in titles:
-            async with self._mediator.move(
-                self._requestor(title),
-                study=resource.study,
-                series=resource.series,
-                instance=resource.instance,
-            ) as arrivals:
+            async with self._mediator.move(self._requestor(title), resource) as arrivals:
                 async for arrival in arrivals:
                     try:
                         header = await self._files.run(_header, arrival.spooled)

@@ -25,9 +25,11 @@ from gateway.catalogue.search import CatalogueSearch
 from gateway.dimse.commands import Peer, StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import Find, MoveOutcome
+from gateway.dimse.turns import Lane
 from gateway.errors import PacsUnavailable
 from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
+from gateway.model.resource import Resource
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.instances import Source
 from gateway.retrieval.pacs_source import PacsSource
@@ -114,28 +116,27 @@ class FakePacs:
 
     async def move(
         self,
+        wanted: Resource,
         *,
         destination_ae: str,
         message_id: int,
-        study: Uid,
-        series: Uid | None = None,
-        instance: Uid | None = None,
+        lane: Lane = Lane.VIEWER,
     ) -> MoveOutcome:
         try:
-            return await self._move(destination_ae, message_id, series, instance)
+            return await self._move(wanted, destination_ae, message_id)
         except asyncio.CancelledError:
             self.was_left.set()
             raise
 
-    async def _move(
-        self, destination_ae: str, message_id: int, series: Uid | None, instance: Uid | None
-    ) -> MoveOutcome:
+    async def _move(self, wanted: Resource, destination_ae: str, message_id: int) -> MoveOutcome:
         count = 0
         for path in self.files[: len(self.files) - self.leaves_out]:
             if count == self.dies_after:
                 raise PacsUnavailable("the association was aborted")
             image = read_header(path).image
-            if series not in (None, image.series) or instance not in (None, image.instance):
+            if wanted.series not in (None, image.series):
+                continue
+            if wanted.instance not in (None, image.instance):
                 continue
             await self._store(path, destination_ae, message_id)
             count += 1

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import Dataset
@@ -10,9 +11,10 @@ from pydicom import Dataset
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import PynetdicomRequestor
-from gateway.dimse.turns import PacsThreads
+from gateway.dimse.scu import MoveOutcome, PynetdicomRequestor
+from gateway.dimse.turns import Lane, PacsThreads
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse import pacs as peers
 from tests.integration.dimse.conftest import Receiver
@@ -21,11 +23,22 @@ STUDY = Uid("1.2.3")
 SERIES = "1.2.3.4"
 
 
+class NotingRequestor(PynetdicomRequestor):
+    """Notes in which lane it is asked to move."""
+
+    lanes: list[Lane]
+
+    async def move(self, wanted: Resource, **told: Any) -> MoveOutcome:
+        self.lanes = [*getattr(self, "lanes", []), told["lane"]]
+        return await super().move(wanted, **told)
+
+
 @dataclass
 class Centre:
     """A PACS that leaves classes out, its gateway, and what that knows."""
 
     pacs: peers.Pacs
+    requestor: NotingRequestor
     receiver: Receiver
     directory: PacsDirectory
     known: dict[str, str] = field(default_factory=dict)
@@ -79,12 +92,12 @@ async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
 
     with pacs.running(), PacsThreads(4) as threads:
         pacs.destination_port = await receiver.listen(store=store)
-        requestor = PynetdicomRequestor(
+        requestor = NotingRequestor(
             "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", turns=threads.turns()
         )
         learner = ClassLearner(mediator, known_classes)
         directory = PacsDirectory([Pacs(requestor=requestor, learner=learner)])
-        yield Centre(pacs, receiver, directory, known)
+        yield Centre(pacs, requestor, receiver, directory, known)
         for server in receiver.servers:
             await server.close(grace_s=0)
 
@@ -96,6 +109,12 @@ async def test_a_class_that_the_pacs_does_not_tell_is_that_of_what_it_sends(
 
     assert classes == {f"{SERIES}.1": peers.CT, f"{SERIES}.2": peers.CT}
     assert (centre.receiver.stored, centre.receiver.spooled()) == ([], [])
+
+
+async def test_viewers_are_let_before_what_is_learned(centre: Centre) -> None:
+    await centre.classes()
+
+    assert centre.requestor.lanes == [Lane.LEARNER]
 
 
 async def test_what_is_known_is_not_asked_for_again(centre: Centre) -> None:

@@ -17,6 +17,7 @@ from gateway.dimse.requestor import Messages
 from gateway.dimse.scu import Find, PacsAbilities, PacsTimeouts, PynetdicomRequestor, QueryLevel
 from gateway.dimse.turns import PacsThreads, PacsTurns
 from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse.pacs import ECHO, PATIENT_ROOT, STUDY_ROOT, Pacs, an_instance
 
@@ -24,6 +25,7 @@ SHORT = PacsTimeouts(connect_s=2, association_s=0.3, answer_s=0.3, move_answer_s
 if sys.platform == "linux":
     from socket import TCP_QUICKACK
 
+WHOLE = Resource(study=Uid("1.2.3"))
 STUDY: dict[str, str | Sequence[Dataset]] = {
     "StudyInstanceUID": "1.2.3",
     "PatientID": "",
@@ -127,11 +129,9 @@ async def test_a_conversation_that_takes_too_long_frees_its_thread(
 async def test_a_move_tells_how_it_ended(turns: PacsTurns) -> None:
     with Pacs(instances=[]).running() as pacs:
         outcome = await requestor(pacs.port, turns).move(
+            Resource(study=Uid("1.2.3"), series=Uid("1.2.3.4"), instance=Uid("1.2.3.4.5")),
             destination_ae="DRIMBOX",
             message_id=65535,
-            study=Uid("1.2.3"),
-            series=Uid("1.2.3.4"),
-            instance=Uid("1.2.3.4.5"),
         )
 
     [asked] = pacs.asked
@@ -149,7 +149,7 @@ async def test_a_pacs_of_patient_root_alone_moves_under_the_patient_id_that_it_t
     with Pacs(instances=[held], models=PATIENT_ROOT).running() as pacs:
         asked = requestor(pacs.port, turns)
         with pytest.raises(PacsRefused, match="A801"):  # it knows nowhere to send to
-            await asked.move(destination_ae="DRIMBOX", message_id=1, study=Uid("1.2.3"))
+            await asked.move(WHOLE, destination_ae="DRIMBOX", message_id=1)
 
     [query, move] = pacs.asked
     assert (query.QueryRetrieveLevel, query.PatientID) == ("STUDY", "")
@@ -162,7 +162,7 @@ async def test_a_study_that_a_pacs_of_patient_root_does_not_know_is_not_moved(
 ) -> None:
     with Pacs(models=PATIENT_ROOT).running() as pacs:
         asked = requestor(pacs.port, turns)
-        outcome = await asked.move(destination_ae="DRIMBOX", message_id=1, study=Uid("1.2.3"))
+        outcome = await asked.move(WHOLE, destination_ae="DRIMBOX", message_id=1)
 
     assert outcome.completed == 0
     assert len(pacs.asked) == 1

@@ -15,12 +15,14 @@ from gateway.dimse.move_mediator import Arrivals, MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.pacs import CT, Pacs, an_instance
 
 STUDY = Uid("1.2.3")
+WHOLE = Resource(study=STUDY)
 NAMES_US: dict[str, str | int | None] = {"originator_aet": "DRIMBOX"}
 NAMES_ITSELF: dict[str, str | int | None] = {"originator_aet": "PACS"}
 NAMES_NOBODY: dict[str, str | int | None] = {"originator_aet": None, "originator_id": None}
@@ -46,7 +48,7 @@ class Gateway:
 
     async def moved(self, **what: Uid) -> list[str]:
         """Instances of a move, in order; their files are checked and removed."""
-        async with self.mediator.move(self.requestor, study=STUDY, **what) as arrivals:
+        async with self.mediator.move(self.requestor, Resource(study=STUDY, **what)) as arrivals:
             return [taken(arrival) async for arrival in arrivals]
 
 
@@ -140,10 +142,9 @@ async def test_a_pacs_that_names_no_moves_sends_a_study_to_one_after_the_other(
 async def test_moves_that_share_no_instance_do_not_wait_for_each_other(gateway: Gateway) -> None:
     gateway.pacs.ae.says = NAMES_NOBODY
     series = Uid("1.2.3.4")
+    one = Resource(study=STUDY, series=series, instance=Uid("1.2.3.4.1"))
 
-    async with gateway.mediator.move(
-        gateway.requestor, study=STUDY, series=series, instance=Uid("1.2.3.4.1")
-    ) as arrivals:
+    async with gateway.mediator.move(gateway.requestor, one) as arrivals:
         other = await gateway.moved(series=series, instance=Uid("1.2.3.4.2"))
         first = [taken(arrival) async for arrival in arrivals]
 
@@ -155,8 +156,8 @@ async def test_two_moves_of_one_study_may_be_open_in_one_task(gateway: Gateway) 
     gateway.pacs.ae.says = NAMES_NOBODY
 
     async with (
-        gateway.mediator.move(gateway.requestor, study=STUDY) as first,
-        gateway.mediator.move(gateway.requestor, study=STUDY) as second,
+        gateway.mediator.move(gateway.requestor, WHOLE) as first,
+        gateway.mediator.move(gateway.requestor, WHOLE) as second,
     ):
         each = [[taken(arrival) async for arrival in arrivals] for arrivals in (first, second)]
 
@@ -167,9 +168,9 @@ async def test_a_move_whose_turn_does_not_come_is_told_to_come_again(gateway: Ga
     gateway.pacs.waits = Event()
     mediator = MoveMediator(ae_title="DRIMBOX", turn_s_max=0.05)
 
-    async with mediator.move(gateway.requestor, study=STUDY):
+    async with mediator.move(gateway.requestor, WHOLE):
         with pytest.raises(PacsBusy) as caught:
-            async with mediator.move(gateway.requestor, study=STUDY) as arrivals:
+            async with mediator.move(gateway.requestor, WHOLE) as arrivals:
                 await anext(arrivals)
 
     assert caught.value.retry_after_s is not None
@@ -179,7 +180,7 @@ async def test_a_turn_that_its_move_left_early_is_the_next_ones(gateway: Gateway
     gateway.pacs.ae.says = NAMES_US
     gateway.pacs.waits = Event()
 
-    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+    async with gateway.mediator.move(gateway.requestor, WHOLE):
         following = asyncio.create_task(gateway.moved())
         await asyncio.to_thread(gateway.pacs.is_asked.wait, 10)
     gateway.pacs.waits.set()
@@ -188,7 +189,7 @@ async def test_a_turn_that_its_move_left_early_is_the_next_ones(gateway: Gateway
 
 
 async def test_an_instance_is_there_before_the_move_is_over(gateway: Gateway) -> None:
-    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+    async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
         first = await anext(arrivals)
         answered = len(gateway.answered)
         rest = [taken(arrival) async for arrival in arrivals]
@@ -198,7 +199,7 @@ async def test_an_instance_is_there_before_the_move_is_over(gateway: Gateway) ->
 
 
 async def test_a_slow_consumer_holds_the_pacs_back(gateway: Gateway) -> None:
-    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+    async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
         for expected in range(1, 6):
             taken(await anext(arrivals))
             # One is in hand, two wait, and one more is not answered.
@@ -211,7 +212,7 @@ async def test_what_came_is_given_before_the_pacs_is_blamed_for_the_rest(gateway
     arrived: list[str] = []
 
     with pytest.raises(PacsUnavailable, match="could not send 1"):
-        async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
             await take_all(arrivals, arrived)
 
     assert arrived == instances(1, 2, 3, 4, 5)
@@ -222,7 +223,7 @@ async def test_a_pacs_that_dies_half_way_is_unavailable(gateway: Gateway) -> Non
     arrived: list[str] = []
 
     with pytest.raises(PacsUnavailable):
-        async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+        async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
             await take_all(arrivals, arrived)
 
     assert arrived == instances(1, 2, 3)
@@ -245,7 +246,7 @@ async def take_all(arrivals: Arrivals, arrived: list[str]) -> None:
 
 
 async def test_leaving_early_ends_the_move_and_keeps_nothing(gateway: Gateway) -> None:
-    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+    async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
         taken(await anext(arrivals))
 
     async with asyncio.timeout(10):
@@ -257,7 +258,7 @@ async def test_leaving_early_ends_the_move_and_keeps_nothing(gateway: Gateway) -
 
 async def test_an_error_of_the_consumer_leaves_as_it_is(gateway: Gateway) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with gateway.mediator.move(gateway.requestor, study=STUDY):
+        async with gateway.mediator.move(gateway.requestor, WHOLE):
             raise ZeroDivisionError
 
 
@@ -285,7 +286,7 @@ async def test_an_instance_that_nobody_moves_for_us_is_intakes(
 ) -> None:
     gateway.pacs.waits = Event()
 
-    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+    async with gateway.mediator.move(gateway.requestor, WHOLE):
         pushed = an_instance(1, study="1.2.4")
         status = await asyncio.to_thread(push, gateway.pacs.destination_port, pushed, **originator)
 
@@ -302,7 +303,7 @@ async def test_an_instance_moved_for_another_under_our_message_id_is_intakes(
 ) -> None:
     gateway.pacs.waits = Event()
 
-    async with gateway.mediator.move(gateway.requestor, study=STUDY):
+    async with gateway.mediator.move(gateway.requestor, WHOLE):
         [message_id] = gateway.mediator._moves
         named = {"originator_aet": originator, "originator_id": message_id}
         pushed = an_instance(1, study=study)
@@ -315,7 +316,7 @@ async def test_an_instance_moved_for_another_under_our_message_id_is_intakes(
 async def test_news_of_a_study_that_is_pulled_is_intakes_once_the_pacs_names_its_moves(
     gateway: Gateway,
 ) -> None:
-    async with gateway.mediator.move(gateway.requestor, study=STUDY) as arrivals:
+    async with gateway.mediator.move(gateway.requestor, WHOLE) as arrivals:
         first = taken(await anext(arrivals))
         status = await asyncio.to_thread(push, gateway.pacs.destination_port, an_instance(9))
         rest = [taken(arrival) async for arrival in arrivals]
@@ -339,9 +340,9 @@ async def test_a_pacs_whose_moves_are_told_by_their_study_alone_is_logged(
 async def test_one_move_too_many_is_refused(gateway: Gateway) -> None:
     with pytest.raises(Unavailable) as caught:
         async with (
-            gateway.mediator.move(gateway.requestor, study=STUDY),
-            gateway.mediator.move(gateway.requestor, study=STUDY),
-            gateway.mediator.move(gateway.requestor, study=STUDY),
+            gateway.mediator.move(gateway.requestor, WHOLE),
+            gateway.mediator.move(gateway.requestor, WHOLE),
+            gateway.mediator.move(gateway.requestor, WHOLE),
         ):
             pass
 

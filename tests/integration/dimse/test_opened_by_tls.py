@@ -13,6 +13,7 @@ from gateway.dimse.event_reports import Listener, try_listener
 from gateway.dimse.scu import PacsTimeouts, PynetdicomRequestor, QueryLevel
 from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsUnreachable, Unavailable
+from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 from simulators.imaging_centre.commitment import PUSH_MODEL, CommitmentAsker
 from tests.integration.dimse.pacs import Pacs, an_instance
@@ -64,7 +65,7 @@ async def test_a_pacs_is_asked_to_move_by_tls(centre: Centre) -> None:
     pacs = Pacs()
 
     with asking(pacs, centre) as asked:
-        outcome = await asked.move(destination_ae="DRIMBOX", message_id=1, study=STUDY)
+        outcome = await asked.move(Resource(study=STUDY), destination_ae="DRIMBOX", message_id=1)
 
     assert (outcome.status, len(pacs.asked)) == (0, 1)
 

@@ -97,6 +97,47 @@ async def test_of_a_pacs_that_takes_one_association_the_lanes_take_turns() -> No
         assert requests.started == ["query 0", "move 0", "query 1", "move 1", "query 2"]
 
 
+async def test_a_viewer_waits_for_one_move_that_learns_at_most() -> None:
+    with threads_of(8) as (threads, requests):
+        of_one, of_two = threads.turns(moves_max=1), threads.turns(moves_max=2)
+        for number in range(3):
+            await requests.ask(of_one, Lane.LEARNER, f"learns {number}")
+            await requests.ask(of_two, Lane.LEARNER, f"learns at leisure {number}")
+        await requests.ask(of_two, Lane.VIEWER, "a viewer at once")
+        await requests.ask(of_one, Lane.VIEWER, "a viewer")
+        await requests.end("learns 0")
+
+        assert requests.started == [
+            "learns 0", "learns at leisure 0", "a viewer at once", "a viewer",
+        ]  # fmt: skip
+
+
+async def test_moves_for_viewers_and_moves_that_learn_share_their_bound() -> None:
+    with threads_of(8) as (threads, requests):
+        turns = threads.turns(associations_max=4, moves_max=2)
+        for number in range(3):
+            await requests.ask(turns, Lane.LEARNER, f"learns {number}")
+            await requests.ask(turns, Lane.VIEWER, f"move {number}")
+        await requests.ask(turns, Lane.BACKGROUND, "a query")
+
+        assert requests.started == ["learns 0", "move 0", "a query"]
+
+
+@pytest.mark.parametrize("waiting", [1, 20])
+async def test_a_viewer_waits_for_one_of_each_kind_however_many_wait(waiting: int) -> None:
+    with threads_of(1) as (threads, requests):
+        turns = threads.turns(associations_max=1)
+        await requests.ask(turns, Lane.VIEWER, "another viewer")
+        for number in range(waiting):
+            await requests.ask(turns, Lane.BACKGROUND, f"query {number}")
+            await requests.ask(turns, Lane.LEARNER, f"learns {number}")
+        await requests.ask(turns, Lane.VIEWER, "a viewer")
+        for name in ("another viewer", "query 0", "learns 0"):
+            await requests.end(name)
+
+        assert requests.started == ["another viewer", "query 0", "learns 0", "a viewer"]
+
+
 async def test_slow_pacs_leave_a_thread_to_each_of_the_others() -> None:
     with threads_of(4) as (threads, requests):
         slow, slower, quick = (threads.turns() for _ in range(3))
