@@ -224,24 +224,23 @@ async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status
 
 
 @pytest.mark.parametrize(
-    "act, told, status, detail",
+    "act, told, told_why",
     [
-        ("1.2.3/retry", WHY, 404, "nothing is known of this study"),
-        (f"{STUDY}/match", {**WHY, "study_uid": STUDY}, 400, "a study is not matched to itself"),
+        ("1.2.3/retry", WHY, (404, "nothing is known of this study")),
+        (f"{STUDY}/match", {**WHY, "study_uid": STUDY}, (400, "a study is not matched to itself")),
         (
             f"{STUDY}/confirm-patient",
             {**WHY, "patient": {"local_id": "LOC1"}},
-            409,
-            "the images do not name this patient: look again",
+            (409, "the images do not name this patient: look again"),
         ),
     ],
 )
-async def test_who_is_refused_is_told_why(bench, web, act, told, status, detail):
+async def test_who_is_refused_is_told_why(bench, web, act, told, told_why):
     await bench.tell_instance()
 
     refusal = await web.refused(f"/api/set-aside/{act}", told)
 
-    assert (refusal["status"], refusal["detail"]) == (status, detail)
+    assert (refusal["status"], refusal["detail"]) == told_why
 
 
 async def shown(bench: Bench) -> object:
