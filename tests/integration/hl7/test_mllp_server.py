@@ -99,6 +99,19 @@ async def test_messages_of_one_connection_are_answered_in_their_order() -> None:
     assert answers == [b"got %d" % number for number in range(50)]
 
 
+@pytest.mark.parametrize("bytes_each", [1, 2, 3, 7, 100])
+async def test_messages_are_read_the_same_wherever_their_bytes_are_cut(bytes_each: int) -> None:
+    stream = b"".join(framed(b"%d" % number) + b"\r\n" for number in range(20))
+
+    async with a_server(echo) as server, a_sender(server) as sender:
+        for start in range(0, len(stream), bytes_each):
+            await sender.send(stream[start : start + bytes_each])
+            await asyncio.sleep(0)  # the server reads before the next piece is on its way
+        answers = [await sender.answer() for _ in range(20)]
+
+    assert answers == [b"got %d" % number for number in range(20)]
+
+
 async def test_the_handler_is_told_who_sends() -> None:
     async def tell(message: bytes, peer: str) -> bytes:
         return peer.encode()
