@@ -2,10 +2,12 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tests.scenarios.conftest import Doors
+from tests.scenarios.proxy import Hold
 from tests.support.program import Program
 from tests.support.world import Study, World, until
 
@@ -70,3 +72,32 @@ def nothing_written(folder: Path) -> Iterator[None]:
     with closing(sqlite3.connect(folder / "gateway.sqlite", isolation_level=None)) as backup:
         backup.execute("BEGIN IMMEDIATE")
         yield
+
+
+Continues = Callable[[Doors, Hold, Study], Awaitable[None]]
+
+
+async def lost(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission never reaches the index; the next one does."""
+    await doors.index.drop()
+    sent.go()
+    await again(doors.world.gateway)
+
+
+async def late(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission reaches the index before the next."""
+    known = await doors.world.entries(study.examination.patient)
+    sent.go()
+
+    async def is_told() -> bool:
+        return await doors.world.entries(study.examination.patient) != known
+
+    await until(is_told)
+    await again(doors.world.gateway)
+
+
+async def beside(doors: Doors, sent: Hold, study: Study) -> None:
+    """The dead gateway's submission reaches the index at the same time as the next."""
+    await again(doors.world.gateway)
+    await sent.begun(connections=2)
+    sent.go()

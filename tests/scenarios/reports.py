@@ -49,3 +49,8 @@ def flagged(code: str, answer: str, *, before: str = "N") -> tuple[str, str]:
     }[code]
     asked = f"{code}^{label}^MetaDMPMSS||"
     return f"{asked}{before}", f"{asked}{answer}"
+
+
+def with_status(status: str, *, before: str = "F") -> tuple[str, str]:
+    """The change that gives the document another result status (OBX-11) than final."""
+    return f"||||||{before}|\rPRT", f"||||||{status}|\rPRT"

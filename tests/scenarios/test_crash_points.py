@@ -6,7 +6,6 @@ unique id for each of its revisions.
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
@@ -17,19 +16,27 @@ from simulators.imaging_centre.mllp import NotAcknowledged
 from simulators.imaging_centre.ris import build_message
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import (
+    Continues,
     a_minute_passes,
     again,
+    beside,
     is_an_answer,
     is_published_once,
+    late,
     left_behind,
+    lost,
     nothing_written,
     says,
     seen,
 )
 from tests.scenarios.proxy import Hold, Way, open_proxy
+from tests.scenarios.reports import a_report, flagged, with_status
 from tests.support.program import HOST
 from tests.support.programs import free_port
-from tests.support.world import Study, until
+from tests.support.world import Study
+
+HIDDEN = flagged("MASQUE_PS", "Y")
+PRELIMINARY = with_status("P", before="C")
 
 
 async def test_the_gateway_dies_once_it_has_acknowledged_an_instance(doors: Doors) -> None:
@@ -108,30 +115,6 @@ async def test_the_gateway_dies_with_a_revision_that_it_could_not_send(doors: Do
     await is_published_once(world, study)
 
 
-Continues = Callable[[Doors, Hold, Study], Awaitable[None]]
-
-
-async def lost(doors: Doors, sent: Hold, study: Study) -> None:
-    """The dead gateway's submission never reaches the index; the next one does."""
-    await doors.index.drop()
-    sent.go()
-    await again(doors.world.gateway)
-
-
-async def late(doors: Doors, sent: Hold, study: Study) -> None:
-    """The dead gateway's submission reaches the index before the next."""
-    sent.go()
-    await until(lambda: doors.world.entries(study.examination.patient))
-    await again(doors.world.gateway)
-
-
-async def beside(doors: Doors, sent: Hold, study: Study) -> None:
-    """The dead gateway's submission reaches the index at the same time as the next."""
-    await again(doors.world.gateway)
-    await sent.begun(connections=2)
-    sent.go()
-
-
 @pytest.mark.parametrize("arrives", [lost, late, beside])
 async def test_the_gateway_dies_with_a_submission_on_its_way(
     doors: Doors, arrives: Continues
@@ -205,12 +188,13 @@ async def test_the_gateway_dies_once_it_knows_and_before_it_writes_that_down(doo
 
 async def test_the_gateway_dies_before_it_knows_that_a_pointer_was_replaced(doors: Doors) -> None:
     world, study = doors.world, doors.world.a_study("MR")
-    await world.push(study, study.files[:1])
+    *most, last = study.files
+    await world.push(study, most)
     await world.report(study)
     await world.published(study)
 
     answered = doors.index.hold(Way.ANSWER)
-    await world.push(study, study.files[1:])
+    await world.push(study, [last])
     await answered.begun()
     world.gateway.kill()
     left = left_behind(world, study)
@@ -222,39 +206,52 @@ async def test_the_gateway_dies_before_it_knows_that_a_pointer_was_replaced(door
     await is_published_once(world, study, revisions=2)
 
 
-async def test_a_revision_replaces_one_whose_answer_was_lost(doors: Doors) -> None:
-    world, study = doors.world, doors.world.a_study("MR")
-    await world.push(study, study.files[:1])
+async def overtaken(doors: Doors, held: Hold, study: Study, *, is_stopped: bool) -> list[object]:
+    """Break off what is held of the study's first revision and have it followed by a second; what
+    the gateway leaves behind.
 
-    answered = doors.index.hold(Way.ANSWER)
-    await world.report(study)
-    await answered.begun()
+    Args:
+        is_stopped: meanwhile there was a time in which nothing could be published.
+    """
+    world = doors.world
+    await held.begun()
     await doors.index.refuse()
-    answered.go()
-    await world.push(study, study.files[1:])
+    held.go()
+    if is_stopped:
+        await world.report(a_report(study, version=2, message=[PRELIMINARY]))
+        await world.stands(study, "waiting", "report_validation")
+        await world.report(a_report(study, version=3, message=[HIDDEN]))
+    else:
+        await world.report(a_report(study, version=2, message=[HIDDEN]))
     await world.is_at(study, 2)
     world.gateway.kill()
-    left = left_behind(world, study)
+    return [*left_behind(world, study)]
+
+
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["asked for", "sent again"])
+async def test_a_revision_replaces_one_whose_answer_was_lost(
+    doors: Doors, is_stopped: bool
+) -> None:
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    answered = doors.index.hold(Way.ANSWER)
+    await world.report(a_report(study))
+    left = await overtaken(doors, answered, study, is_stopped=is_stopped)
     await doors.index.listen()
     await again(world.gateway)
 
-    assert left == [(1, "stopping"), (2, "waiting")]
+    assert left == [(1, "stopping" if is_stopped else "waiting"), (2, "waiting")]
     await is_published_once(world, study, revisions=2)
 
 
 async def test_a_revision_follows_one_that_never_reached_the_index(doors: Doors) -> None:
-    world, study = doors.world, doors.world.a_study("MR")
-    await world.push(study, study.files[:1])
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
 
     sent = doors.index.hold(Way.REQUEST)
-    await world.report(study)
-    await sent.begun()
-    await doors.index.refuse()
-    sent.go()
-    await world.push(study, study.files[1:])
-    await world.is_at(study, 2)
-    world.gateway.kill()
-    left = left_behind(world, study)
+    await world.report(a_report(study))
+    left = await overtaken(doors, sent, study, is_stopped=True)
     a_minute_passes(world)
     await doors.index.listen()
     await again(world.gateway)

@@ -7,15 +7,10 @@ from simulators.imaging_centre.document import first_version
 from simulators.imaging_centre.hl7 import Header
 from simulators.imaging_centre.ris import build_oru
 from simulators.synthetic.identity import ACCESSION_ISSUER
-from tests.scenarios.reports import a_report, flagged
+from tests.scenarios.reports import a_report, flagged, with_status
 from tests.support.world import Study, World, a_world
 
 NOT_FOR_DMP = flagged("DESTDMP", "N", before="Y")
-
-
-def with_status(status: str) -> tuple[str, str]:
-    """The change that gives the document another result status than final (OBX-11)."""
-    return "||||||F|\rPRT", f"||||||{status}|\rPRT"
 
 
 def with_a_second_act(study_uid: str) -> tuple[str, str]:

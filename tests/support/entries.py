@@ -22,11 +22,13 @@ class Entry:
     """National numbers of who wrote the report, who signed it, and of the structure."""
 
 
-async def find_entries(index_url: str, patient: Patient, *, within_s: float) -> list[Entry]:
-    """All of the patient's entries, current and superseded."""
+async def find_entries(
+    index_url: str, patient: Patient, *, within_s: float, status: str = "current,superseded"
+) -> list[Entry]:
+    """The patient's entries of these statuses."""
     search = {
         "patient.identifier": f"urn:oid:{patient.ins_oid}|{patient.ins}",
-        "status": "current,superseded",
+        "status": status,
     }
     async with (
         ClientSession(timeout=ClientTimeout(total=within_s)) as session,

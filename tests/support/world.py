@@ -34,6 +34,7 @@ from tests.support.program import HOST, POLL_EVERY_S, Program
 from tests.support.programs import AT_NO_NIGHT, free_port, serving
 
 T = TypeVar("T")
+Row = dict[str, Any]
 
 WITHIN_S = 30.0
 """How long anything that must come may take; two busy cores are no failure."""
@@ -247,36 +248,40 @@ class World:
 
     async def get(self, path: str) -> Any:
         """What the gateway answers in JSON."""
-        timeout = ClientTimeout(total=WITHIN_S)
-        async with (
-            ClientSession(timeout=timeout) as session,
-            session.get(f"{self.url}{path}") as response,
-        ):
+        async with self._session() as session, session.get(path) as response:
             assert response.status == 200, f"{path} was answered {response.status}"
             return await response.json()
 
-    async def standing(self, study: Study) -> dict[str, Any]:
+    async def status(self, path: str) -> int:
+        """The status by which the gateway answers a GET."""
+        async with self._session() as session, session.get(path) as response:
+            return response.status
+
+    async def decide(self, path: str) -> None:
+        """A person does what this path is for, and says why."""
+        told = {"reason": "images of another patient"}
+        async with self._session() as session, session.post(path, json=told) as response:
+            assert response.status == 200, f"{path} was answered {response.status}"
+
+    def _session(self) -> ClientSession:
+        return ClientSession(self.url, timeout=ClientTimeout(total=WITHIN_S))
+
+    async def standing(self, study: Study) -> Row:
         """Where the gateway says that the study stands; empty if it does not know it."""
         listed = (await self.get("/api/studies?limit=1000"))["studies"]
         return next((row for row in listed if row["study_uid"] == study.uid), {})
 
-    async def stands(self, study: Study, state: str, code: str = "") -> dict[str, Any]:
+    async def stands(self, study: Study, state: str, code: str = "") -> Row:
         """Wait until the study stands so, and give all that is told of it."""
-
-        async def ask() -> dict[str, Any] | None:
-            row = await self.standing(study)
-            return row if (row.get("state"), row.get("code")) == (state, code) else None
-
-        return await until(ask, told=lambda: self.standing(study))
+        return await self._comes_to(
+            study, lambda row: (row.get("state"), row.get("code")) == (state, code)
+        )
 
     async def published(self, study: Study, revision: int = 1) -> None:
         """Wait until the gateway has published this revision, and nothing more is to be sent."""
-
-        async def ask() -> bool:
-            row = await self.standing(study)
-            return (row.get("state"), row.get("revision")) == ("published", revision)
-
-        await until(ask, told=lambda: self.standing(study))
+        await self._comes_to(
+            study, lambda row: (row.get("state"), row.get("revision")) == ("published", revision)
+        )
 
     async def pointer(self, study: Study, patient: Patient | None = None) -> Entry | None:
         """The current entry for the study under its patient, or under another; None if none is."""
@@ -285,14 +290,14 @@ class World:
         assert len(mine) < 2, "the index has two current entries for one study"
         return mine[0] if mine else None
 
-    async def withdrawn(self, study: Study, patient: Patient | None = None) -> dict[str, Any]:
+    async def withdrawn(self, study: Study, patient: Patient | None = None) -> Row:
         """Wait until the index gives no entry for the study and the gateway knows it; its row.
 
         Args:
             patient: under whom it was published, if that is not the study's.
         """
 
-        async def ask() -> dict[str, Any] | None:
+        async def ask() -> Row | None:
             row = await self.standing(study)
             if row.get("pointer") != "none" or await self.pointer(study, patient) is not None:
                 return None
@@ -302,11 +307,14 @@ class World:
 
     async def is_at(self, study: Study, revision: int) -> None:
         """Wait until the gateway has decided on this revision, whatever becomes of it."""
+        await self._comes_to(study, lambda row: row.get("revision") == revision)
 
-        async def ask() -> bool:
-            return bool((await self.standing(study)).get("revision") == revision)
+    async def _comes_to(self, study: Study, holds: Callable[[Row], bool]) -> Row:
+        async def ask() -> Row | None:
+            row = await self.standing(study)
+            return row if holds(row) else None
 
-        await until(ask, told=lambda: self.standing(study))
+        return await until(ask, told=lambda: self.standing(study))
 
     async def settled(self) -> None:
         """Wait until what was told before has been looked at: a study told later is published."""
@@ -315,14 +323,14 @@ class World:
         await self.report(later)
         await self.published(later)
 
-    async def submissions(self, study: Study) -> list[dict[str, Any]]:
+    async def submissions(self, study: Study) -> list[Row]:
         """What the gateway has, or had, to tell the index of the study; oldest revision first."""
         listed = (await self.get("/api/submissions?limit=1000"))["submissions"]
         mine = [row for row in listed if row["study_uid"] == study.uid]
         return sorted(mine, key=lambda row: int(row["revision"]))
 
     async def entries(self, patient: Patient) -> list[Entry]:
-        """All of the patient's entries in the index, whatever their status."""
+        """All of the patient's entries in the index that were not withdrawn."""
         return await find_entries(self.index_url, patient, within_s=WITHIN_S)
 
     async def fetch(self, study: Study) -> dict[str, str]:
