@@ -159,6 +159,15 @@ def code_value(item: Dataset, keyword: str) -> str:
     return "" if found is None else text(found, "CodeValue") or text(found, "LongCodeValue")
 
 
+def content_tree(document: Dataset) -> list[Dataset]:
+    """The items below the root; a converter of IHE's samples writes the root in them once more."""
+    found = items(document, "ContentSequence")
+    name = "ConceptNameCodeSequence"
+    if len(found) == 1 and code_value(found[0], name) == code_value(document, name):
+        return items(found[0], "ContentSequence")
+    return found
+
+
 def fhir_system(scheme: str) -> str:
     """The URI of a code system or of an authority, of which the OID is known."""
     return _SYSTEMS.get(scheme) or (f"urn:oid:{scheme}" if scheme[:1].isdigit() else scheme)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pydicom.dataset import Dataset
 
 from gateway.manifest import concepts
-from gateway.manifest.concepts import code_value, read_code
+from gateway.manifest.concepts import code_value, content_tree, read_code
 from gateway.manifest.elements import first, items, text
 from gateway.manifest.model import Selection
 from gateway.manifest.values import code_string
@@ -58,7 +58,7 @@ class Library:
 
 def read_library(document: Dataset, schemes: dict[str, str]) -> Library:
     """The regions and series that the document's libraries describe."""
-    libraries = [one for one in items(document, "ContentSequence") if _is(one, concepts.LIBRARY)]
+    libraries = [one for one in content_tree(document) if _is(one, concepts.LIBRARY)]
     described = [one for library in libraries for one in items(library, "ContentSequence")]
     regions = (
         read_code(one, "ConceptCodeSequence", schemes)

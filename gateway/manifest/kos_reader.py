@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from gateway.errors import InvalidRequest
 from gateway.manifest import concepts, values
-from gateway.manifest.concepts import read_code, read_schemes
+from gateway.manifest.concepts import content_tree, read_code, read_schemes
 from gateway.manifest.elements import first, items, text, texts
 from gateway.manifest.image_library import read_library
 from gateway.manifest.kos_series import read_series
@@ -76,7 +76,7 @@ def read_kos(data: bytes) -> Manifest:
     if text(title, "CodeValue") in _OTHER_TITLES:
         raise InvalidRequest("no manifest: its title is that of a selection or a rejection note")
     # It comes after the evidence, so that its absence also tells of one that is cut off.
-    if not items(document, "ContentSequence"):
+    if not content_tree(document):
         raise InvalidRequest("no manifest: it has no content")
     schemes = read_schemes(document)
     library = read_library(document, schemes)
@@ -171,7 +171,7 @@ def _accession(item: Dataset) -> Identifier:
 
 
 def _acts(document: Dataset, schemes: dict[str, str]) -> Iterator[Code]:
-    for one in items(document, "ContentSequence"):
+    for one in content_tree(document):
         if concepts.code_value(one, "ConceptNameCodeSequence") == concepts.PROCEDURE:
             act = read_code(one, "ConceptCodeSequence", schemes)
             if act is not None:

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from gateway.errors import InvalidRequest
 from gateway.manifest import values
-from gateway.manifest.concepts import read_code
+from gateway.manifest.concepts import content_tree, read_code
 from gateway.manifest.description import SeriesWords, read_description
 from gateway.manifest.elements import first, items, text
 from gateway.manifest.image_library import InstanceWords, Library, SeriesEntry
@@ -86,7 +86,7 @@ def _instance(item: Dataset, told: dict[str, InstanceWords]) -> ManifestInstance
 
 def _words(document: Dataset) -> dict[str, SeriesWords]:
     """What the description tells; early manifests have it at the root, outside the tree."""
-    tree = [text(one, "TextValue") for one in items(document, "ContentSequence")]
+    tree = [text(one, "TextValue") for one in content_tree(document)]
     return read_description("\n".join([*tree, text(document, "TextValue")]))
 
 

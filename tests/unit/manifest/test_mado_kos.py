@@ -197,6 +197,18 @@ def without_images(one: ManifestInstance) -> ManifestInstance:
     return replace(one, selection=one.selection and replace(one.selection, instances=()))
 
 
+def test_a_tree_that_has_its_root_twice_is_read() -> None:
+    """A converter of IHE's European projects writes it so."""
+    manifest = mado()
+    again = Dataset()
+    again.RelationshipType, again.ValueType = "CONTAINS", "CONTAINER"
+    again.ConceptNameCodeSequence = manifest.ConceptNameCodeSequence
+    again.ContentSequence = manifest.ContentSequence
+    manifest.ContentSequence = Sequence([again])
+
+    assert rewritten(manifest) == rewritten(mado())
+
+
 def test_counts_that_are_texts_are_passed_over() -> None:
     """IHE's samples write `(20, UCUM, "instances")`."""
     manifest = mado()
