@@ -8,8 +8,9 @@ from gateway.model.report import ReportedPatient
 from indexer.contract.document import Code, Identifier, Person
 from indexer.contract.identifiers import Uid
 
-CANCELLED: Final = frozenset({"CA", "OC", "DC"})
-"""ORC-1: the order is cancelled, or discontinued (HL7 table 0119)."""
+CANCELLED: Final = frozenset({"CA", "CR", "OC", "DC", "DR", "OD"})
+"""ORC-1: the order is cancelled or discontinued, by who placed it or by who fills it, asked or not
+(HL7 table 0119)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

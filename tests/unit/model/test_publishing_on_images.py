@@ -101,7 +101,7 @@ def test_only_a_qualified_ins_is_published(told, code):
         assert decision.code == code
 
 
-@pytest.mark.parametrize("control", ["CA", "OC", "DC"])
+@pytest.mark.parametrize("control", ["CA", "CR", "OC", "DC", "DR", "OD"])
 def test_a_cancelled_order_publishes_nothing(control):
     decision = decide(orders=(an_order(control=control),))
 
