@@ -17,6 +17,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
 )
+from pydicom.valuerep import VR
 
 from gateway.catalogue.key_objects import read_selected
 from gateway.catalogue.metered import MeteredFile
@@ -214,6 +215,20 @@ def text(ds: Dataset, keyword: str) -> str:
         return ""
     values = value if isinstance(value, MultiValue | list) else [value]
     return "\\".join(str(one).strip(" \0") for one in values)[:TEXT_LENGTH_MAX]
+
+
+def items(ds: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where it is absent.
+
+    Raises:
+        InvalidValue: something else stands there; says where.
+    """
+    if keyword not in ds:
+        return []
+    element = ds[keyword]
+    if element.VR != VR.SQ:
+        raise InvalidValue(f"{keyword} is no sequence")
+    return list(element.value)
 
 
 def _uid(keyword: str, value: str) -> Uid:

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydicom import Dataset
 
-from gateway.catalogue.header import uid
+from gateway.catalogue.header import items, uid
 from gateway.dimse.commands import NRequest
 from gateway.dimse.event_reports import EventReport
 from gateway.dimse.negotiation import STORAGE_COMMITMENT
@@ -57,10 +57,9 @@ def read_commitment(request: NRequest) -> CommitmentRequest:
     ds = request.data_set()
     try:
         transaction = uid(ds, "TransactionUID")
-        references = tuple(map(_reference, ds.get("ReferencedSOPSequence") or ()))
-    except (InvalidValue, TypeError, AttributeError) as error:
-        why = str(error) if isinstance(error, InvalidValue) else "ReferencedSOPSequence is none"
-        raise Refused(why, Status.INVALID_ARGUMENT_VALUE) from None
+        references = tuple(map(_reference, items(ds, "ReferencedSOPSequence")))
+    except InvalidValue as error:
+        raise Refused(str(error), Status.INVALID_ARGUMENT_VALUE) from None
     if not references:
         raise Refused("ReferencedSOPSequence is empty", Status.INVALID_ARGUMENT_VALUE)
     if len(references) > COMMITTED_MAX:

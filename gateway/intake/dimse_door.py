@@ -6,7 +6,7 @@ from typing import Final
 
 from pydicom import Dataset
 
-from gateway.catalogue.header import text, uid
+from gateway.catalogue.header import items, text, uid
 from gateway.dimse.commands import NRequest, StoreRequest
 from gateway.dimse.negotiation import PROCEDURE_STEP
 from gateway.dimse.statuses import Status, StoreStatus
@@ -89,9 +89,9 @@ def _read_notification(request: NRequest) -> Uid:
     try:
         study = uid(ds, "StudyInstanceUID")
         instances = 0
-        for series in ds.get("ReferencedSeriesSequence") or []:
+        for series in items(ds, "ReferencedSeriesSequence"):
             uid(series, "SeriesInstanceUID")
-            for instance in series.get("ReferencedSOPSequence") or []:
+            for instance in items(series, "ReferencedSOPSequence"):
                 _check(instance)
                 instances += 1
     except InvalidValue as error:

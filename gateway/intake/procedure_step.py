@@ -10,7 +10,7 @@ from typing import Final
 
 from pydicom import Dataset
 
-from gateway.catalogue.header import text, uid
+from gateway.catalogue.header import items, text, uid
 from gateway.dimse.commands import NRequest
 from gateway.dimse.statuses import Refused, Status
 from gateway.errors import InvalidRequest
@@ -67,6 +67,8 @@ def read_created(request: NRequest) -> StepWord:
     for keyword in _CREATED:
         _check(keyword, _required(ds, keyword))
     scheduled = _items(ds, _SCHEDULED)
+    if not scheduled:
+        raise _missing(ds, _SCHEDULED)
     if len(scheduled) > SCHEDULED_MAX:
         raise InvalidRequest(f"{_SCHEDULED} has over {SCHEDULED_MAX} items")
     studies = [_named(item, "StudyInstanceUID") for item in scheduled]
@@ -106,7 +108,7 @@ def _told_of_end(ds: Dataset) -> frozenset[str]:
         if value := text(ds, keyword):
             _check(keyword, value)
             told.add(keyword)
-    for series in ds.get(_SERIES) or ():
+    for series in _items(ds, _SERIES):
         _named(series, "SeriesInstanceUID")
         _required(series, "ProtocolName")
         told.add(_SERIES)
@@ -114,21 +116,22 @@ def _told_of_end(ds: Dataset) -> frozenset[str]:
 
 
 def _required(ds: Dataset, keyword: str) -> str:
-    if keyword not in ds:
-        raise Refused(f"{keyword} is absent", Status.MISSING_ATTRIBUTE)
-    value = text(ds, keyword)
-    if not value:
-        raise Refused(f"{keyword} is empty", Status.MISSING_ATTRIBUTE_VALUE)
-    return value
+    if value := text(ds, keyword):
+        return value
+    raise _missing(ds, keyword)
+
+
+def _missing(ds: Dataset, keyword: str) -> Refused:
+    if keyword in ds:
+        return Refused(f"{keyword} is empty", Status.MISSING_ATTRIBUTE_VALUE)
+    return Refused(f"{keyword} is absent", Status.MISSING_ATTRIBUTE)
 
 
 def _items(ds: Dataset, keyword: str) -> list[Dataset]:
-    if keyword not in ds:
-        raise Refused(f"{keyword} is absent", Status.MISSING_ATTRIBUTE)
-    items = list(ds.get(keyword) or ())
-    if not items:
-        raise Refused(f"{keyword} is empty", Status.MISSING_ATTRIBUTE_VALUE)
-    return items
+    try:
+        return items(ds, keyword)
+    except InvalidValue as error:
+        raise Refused(str(error), Status.INVALID_ATTRIBUTE_VALUE) from None
 
 
 def _named(ds: Dataset, keyword: str) -> Uid:

@@ -11,7 +11,7 @@ from typing import Final
 from pydicom import Dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from gateway.catalogue.header import Header, text, uid
+from gateway.catalogue.header import Header, items, text, uid
 from gateway.dimse.commands import decode_data_set
 from gateway.errors import InvalidRequest
 from gateway.model.notification import InstancesRejected
@@ -54,13 +54,12 @@ def read_rejection(
         encoded, syntax = _inflated(encoded), ExplicitVRLittleEndian
     ds = decode_data_set(encoded, syntax)
     try:
-        if text(ds.ConceptNameCodeSequence[0], "CodingSchemeDesignator") != "DCM":
+        titles = items(ds, "ConceptNameCodeSequence")[:1]
+        if [text(one, "CodingSchemeDesignator") for one in titles] != ["DCM"]:
             return ()
         rejected = _by_study(ds)
     except InvalidValue as error:
         raise InvalidRequest(f"the rejection note's {error}") from None
-    except (AttributeError, TypeError, IndexError, KeyError):  # no sequence where one should be
-        raise InvalidRequest("the rejection note cannot be read") from None
     return tuple(
         InstancesRejected(
             study=study,
@@ -73,7 +72,7 @@ def read_rejection(
 
 
 def _by_study(ds: Dataset) -> dict[Uid, list[Uid]]:
-    studies = ds.get(_EVIDENCE) or []
+    studies = items(ds, _EVIDENCE)
     if not studies or len(studies) > STUDIES_MAX:
         raise InvalidValue(f"{_EVIDENCE} has no item, or over {STUDIES_MAX}")
     found: dict[Uid, list[Uid]] = {}
@@ -88,9 +87,9 @@ def _by_study(ds: Dataset) -> dict[Uid, list[Uid]]:
 
 def _instances(study: Dataset) -> list[Uid]:
     instances = []
-    for series in study.get("ReferencedSeriesSequence") or ():
+    for series in items(study, "ReferencedSeriesSequence"):
         uid(series, "SeriesInstanceUID")
-        for instance in series.get("ReferencedSOPSequence") or ():
+        for instance in items(series, "ReferencedSOPSequence"):
             uid(instance, "ReferencedSOPClassUID")
             instances.append(uid(instance, "ReferencedSOPInstanceUID"))
     return instances
