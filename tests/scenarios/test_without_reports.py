@@ -12,8 +12,8 @@ from simulators.imaging_centre.hl7 import Header
 from simulators.imaging_centre.mllp import Message
 from simulators.imaging_centre.orders import build_omi, build_orm
 from simulators.synthetic.examination import TIME_ZONE
-from simulators.synthetic.identity import RADIOLOGIST
-from tests.support.world import World, a_world
+from simulators.synthetic.identity import RADIOLOGIST, make_patient
+from tests.support.world import SEED, World, a_world, until
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=TIME_ZONE)
 HEADER = Header(sent_at=NOON)
@@ -83,6 +83,46 @@ async def test_an_identity_is_published_once_it_is_validated(world: World) -> No
     await world.published(study)
 
     assert await world.fetch(study) == study.digests
+
+
+@pytest.mark.parametrize("event", ["A08", "A31"])
+async def test_an_identity_that_is_corrected_takes_the_pointer_along(
+    world: World, event: str
+) -> None:
+    study = world.a_study()
+    patient = study.examination.patient
+    right = replace(patient, ins=make_patient(SEED, int(event[1:])).ins)
+    noon, one, two = (NOON + timedelta(hours=hours) for hours in range(3))
+    await world.push(study)
+    await world.tell(build_orm(study.examination, header=HEADER))
+    await world.published(study)
+
+    doubted = build_adt(event, patient, header=LATER, happened_at=one, status="PROV")
+    await world.tell(doubted)
+    row = await world.withdrawn(study)
+    await world.tell(build_adt(event, patient, header=LATER, happened_at=noon))  # late
+    await world.settled()
+    still = await world.standing(study)
+    await world.tell(build_adt(event, right, header=LATER, happened_at=two))
+    await until(lambda: world.pointer(study, right), told=lambda: world.standing(study))
+
+    assert (row["state"], row["code"]) == ("set_aside", "identity_not_validated")
+    assert (still["state"], still["pointer"]) == ("set_aside", "none")
+    assert await world.pointer(study) is None
+
+
+@pytest.mark.parametrize("status", ["PROV", "RECUP", "DOUTE", ""])
+async def test_an_ins_that_is_not_qualified_is_never_published(world: World, status: str) -> None:
+    study = world.a_study()
+    patient = study.examination.patient
+    await world.push(study)
+
+    await world.tell(build_orm(study.examination, header=HEADER, status=status))
+    await world.tell(build_adt("A04", patient, header=LATER, happened_at=NOON, status=status))
+    await world.stands(study, "set_aside", "identity_not_validated")
+    await world.settled()
+
+    assert await world.entries(patient) == []
 
 
 async def test_a_cancelled_order_takes_its_pointer_back(world: World) -> None:
