@@ -201,25 +201,12 @@ def report(
     from simulators.imaging_centre import reporting
 
     options = reporting.ReportOptions(
-        study_uid=study,
-        accession=accession,
-        ins=ins,
-        ins_oid=ins_oid,
-        local_id=local_id,
-        local_id_issuer=local_id_issuer,
-        name=name,
-        birth_date=born,
-        sex=sex,
-        birth_place=birth_place,
-        modality=modality,
-        kind=kind,
-        document_id=document,
-        replaces=replace,
-        deletes=delete,
-        version=version,
-        flags=tuple(flag or ()),
+        study_uid=study, accession=accession, ins=ins, ins_oid=ins_oid, local_id=local_id,
+        local_id_issuer=local_id_issuer, name=name, birth_date=born, sex=sex,
+        birth_place=birth_place, modality=modality, kind=kind, document_id=document,
+        replaces=replace, deletes=delete, version=version, flags=tuple(flag or ()),
         charset=charset,
-    )
+    )  # fmt: skip
     place = reporting.Place(mllp=mllp, ca=tls_ca, certificate=tls_certificate, key=tls_key)
     with _told():
         reporting.tell(options, place, say=typer.echo)

@@ -5,7 +5,15 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.interop.studies import assert_names_nobody
-from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_index
+from tests.support.programs import (
+    Gateway,
+    Index,
+    Orthanc,
+    a_gateway,
+    an_index,
+    an_orthanc,
+    free_port,
+)
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +30,20 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iter
     with a_gateway(tmp_path_factory.mktemp("gateway"), settings=settings) as running:
         yield running
         assert_names_nobody(running.program)
+
+
+@pytest.fixture(scope="module")
+def dicom_port() -> int:
+    """Where the gateway of a module will listen, which its PACS must know before."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def orthanc(dicom_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """A PACS that knows the gateway and a modality."""
+    modalities = {"gateway": ("DRIMBOX", dicom_port), "modality": ("STORESCU", free_port())}
+    with an_orthanc(tmp_path_factory.mktemp("orthanc"), modalities=modalities) as running:
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

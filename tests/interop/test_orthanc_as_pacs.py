@@ -20,21 +20,9 @@ from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import AS_STORED, INSTANCES, asked, segment, told
 from tests.support.program import HOST
-from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway
 
 INSTANCE_AVAILABILITY = UID("1.2.840.10008.5.1.4.33")
-
-
-@pytest.fixture(scope="module")
-def dicom_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def orthanc(dicom_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    modalities = {"gateway": ("DRIMBOX", dicom_port), "modality": ("STORESCU", free_port())}
-    with an_orthanc(tmp_path_factory.mktemp("orthanc"), modalities=modalities) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

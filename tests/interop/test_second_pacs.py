@@ -23,7 +23,6 @@ from tests.support.programs import (
     Index,
     Orthanc,
     a_gateway,
-    an_orthanc,
     free_port,
     serving,
 )
@@ -69,18 +68,6 @@ def an_archive(folder: Path, title: str, *options: str, gateway: int) -> Iterato
         yield port
     finally:
         program.close()
-
-
-@pytest.fixture(scope="module")
-def dicom_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def orthanc(dicom_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    modalities = {"gateway": ("DRIMBOX", dicom_port), "modality": ("STORESCU", free_port())}
-    with an_orthanc(tmp_path_factory.mktemp("orthanc"), modalities=modalities) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
