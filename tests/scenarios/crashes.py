@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.scenarios.conftest import Doors
-from tests.scenarios.proxy import Hold
+from tests.scenarios.proxy import Hold, Way
 from tests.support.program import Program
 from tests.support.world import Study, World, until
 
@@ -64,6 +64,34 @@ def a_minute_passes(world: World) -> None:
     """Have a gateway that is dead find, when it starts, that what it sent was sent a minute ago."""
     with closing(sqlite3.connect(world.data_dir / "gateway.sqlite")) as database, database:
         database.execute("UPDATE submissions SET sent_at_ms = sent_at_ms - 60000")
+
+
+async def die_unaware(doors: Doors, told: Awaitable[None], *programs: Program) -> None:
+    """Kill programs once the index has done what the gateway is told to have done, and before the
+    gateway hears of it; start them again.
+    """
+    answered = doors.index.hold(Way.ANSWER)
+    await told
+    await answered.begun()
+    for program in programs:
+        program.kill()
+    await doors.index.drop()
+    answered.go()
+    await again(*programs)
+
+
+async def die_before_writing(doors: Doors, told: Awaitable[None]) -> None:
+    """Kill the gateway once it has heard that the index did what it was told to have done, and
+    before it writes that down.
+    """
+    answered = doors.index.hold(Way.ANSWER)
+    await told
+    await answered.begun()
+    with nothing_written(doors.world.data_dir):
+        answered.go()
+        await answered.passed()
+        await doors.world.get("/health/live")  # its loop has gone round since
+        doors.world.gateway.kill()
 
 
 @contextmanager

@@ -20,12 +20,13 @@ from tests.scenarios.crashes import (
     a_minute_passes,
     again,
     beside,
+    die_before_writing,
+    die_unaware,
     is_an_answer,
     is_published_once,
     late,
     left_behind,
     lost,
-    nothing_written,
     says,
     seen,
 )
@@ -155,14 +156,7 @@ async def test_programs_die_once_the_index_holds_the_pointer_and_before_the_gate
     programs = [{"index": world.index, "gateway": world.gateway}[name] for name in killed]
     await world.push(study)
 
-    answered = doors.index.hold(Way.ANSWER)
-    await world.report(study)
-    await answered.begun()
-    for program in programs:
-        program.kill()
-    await doors.index.drop()
-    answered.go()
-    await again(*programs)
+    await die_unaware(doors, world.report(study), *programs)
 
     await is_published_once(world, study)
 
@@ -171,14 +165,7 @@ async def test_the_gateway_dies_once_it_knows_and_before_it_writes_that_down(doo
     world, study = doors.world, doors.world.a_study()
     await world.push(study)
 
-    answered = doors.index.hold(Way.ANSWER)
-    await world.report(study)
-    await answered.begun()
-    with nothing_written(world.data_dir):
-        answered.go()
-        await answered.passed()
-        await world.get("/health/live")  # its loop has gone round since
-        world.gateway.kill()
+    await die_before_writing(doors, world.report(study))
     left = left_behind(world, study)
     await again(world.gateway)
 

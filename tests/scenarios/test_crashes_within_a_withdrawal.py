@@ -16,10 +16,11 @@ from tests.scenarios.crashes import (
     Continues,
     again,
     beside,
+    die_before_writing,
+    die_unaware,
     late,
     left_behind,
     lost,
-    nothing_written,
 )
 from tests.scenarios.proxy import Way
 from tests.support.entries import Entry, find_entries
@@ -116,14 +117,7 @@ async def test_programs_die_once_the_index_has_withdrawn_and_before_the_gateway_
     study, world = await has_published(doors), doors.world
     programs = [{"index": world.index, "gateway": world.gateway}[name] for name in killed]
 
-    answered = doors.index.hold(Way.ANSWER)
-    await by_report(world, study)
-    await answered.begun()
-    for program in programs:
-        program.kill()
-    await doors.index.drop()
-    answered.go()
-    await again(*programs)
+    await die_unaware(doors, by_report(world, study), *programs)
 
     await is_withdrawn_once(world, study)
 
@@ -133,14 +127,7 @@ async def test_the_gateway_dies_once_it_knows_of_a_withdrawal_and_before_it_writ
 ) -> None:
     study, world = await has_published(doors), doors.world
 
-    answered = doors.index.hold(Way.ANSWER)
-    await by_report(world, study)
-    await answered.begun()
-    with nothing_written(world.data_dir):
-        answered.go()
-        await answered.passed()
-        await world.get("/health/live")  # its loop has gone round since
-        world.gateway.kill()
+    await die_before_writing(doors, by_report(world, study))
     left = left_behind(world, study)
     await again(world.gateway)
 
