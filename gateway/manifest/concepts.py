@@ -162,9 +162,9 @@ def code_value(item: Dataset, keyword: str) -> str:
 def content_tree(document: Dataset) -> list[Dataset]:
     """The items below the root; a converter of IHE's samples writes the root in them once more."""
     found = items(document, "ContentSequence")
-    name = "ConceptNameCodeSequence"
-    if len(found) == 1 and code_value(found[0], name) == code_value(document, name):
-        return items(found[0], "ContentSequence")
+    title = code_value(document, "ConceptNameCodeSequence")
+    if title and {code_value(one, "ConceptNameCodeSequence") for one in found} == {title}:
+        return [below for one in found for below in items(one, "ContentSequence")]
     return found
 
 

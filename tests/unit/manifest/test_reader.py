@@ -218,6 +218,14 @@ def test_a_structure_is_read_with_its_number_if_it_has_one(
     assert read_manifest(changed(named)).organisation == organisation
 
 
+def test_a_manifest_of_one_image_and_without_a_title_is_read() -> None:
+    def bare(manifest: Dataset) -> None:
+        del manifest.ConceptNameCodeSequence
+        manifest.ContentSequence = manifest.ContentSequence[:1]
+
+    assert len(read_manifest(changed(bare)).series) == 2
+
+
 def test_a_manifest_without_addresses_still_names_its_gateway() -> None:
     """As NIST's are: an AE title and a location UID, no URL, no issuers, one accession number."""
 
