@@ -1,4 +1,7 @@
-"""Which published studies are to be compared with what the PACS hold, and what they told before."""
+"""Which studies are to be compared with what the PACS hold, and what they told before.
+
+Those are the published ones, and those that were withdrawn because the PACS had lost their images.
+"""
 
 from typing import cast
 
@@ -17,12 +20,12 @@ class Checks:
         self._sql = load_queries("gateway.catalogue", "checks.sql", dialect)
 
     async def unchecked(self, tx: Transaction, *, before_ms: int, count_max: int) -> list[Uid]:
-        """Published studies that were not compared since then, the longest ago first."""
+        """Studies that were not compared since then, the longest ago first."""
         rows = await tx.fetch(self._sql["unchecked"], before_ms=before_ms, count_max=count_max)
         return [Uid(cast(str, row["study_uid"])) for row in rows]
 
     async def count_checked(self, tx: Transaction, *, since_ms: int) -> int:
-        """How many published studies were compared since then."""
+        """How many studies were compared since then."""
         [row] = await tx.fetch(self._sql["count_checked"], since_ms=since_ms)
         return cast(int, row["studies"])
 

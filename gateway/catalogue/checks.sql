@@ -1,10 +1,13 @@
 -- query: unchecked
+-- A PACS that has its images back tells nobody: what was withdrawn for want of them is asked for,
+-- too. In the words of the index, for it is used only then.
 SELECT study_uid FROM studies
-WHERE state = 'published' AND checked_at_ms < :before_ms
+WHERE (state = 'published' OR code = 'images_gone') AND checked_at_ms < :before_ms
 ORDER BY checked_at_ms, study_uid LIMIT :count_max;
 
 -- query: count_checked
-SELECT count(*) AS studies FROM studies WHERE state = 'published' AND checked_at_ms >= :since_ms;
+SELECT count(*) AS studies FROM studies
+WHERE (state = 'published' OR code = 'images_gone') AND checked_at_ms >= :since_ms;
 
 -- query: count_due
 SELECT count(*) AS studies FROM studies WHERE due_at_ms <= :now_ms;

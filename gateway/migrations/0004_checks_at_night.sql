@@ -3,7 +3,9 @@
 
 ALTER TABLE studies ADD COLUMN checked_at_ms BIGINT NOT NULL DEFAULT 0;
 
-CREATE INDEX studies_by_check ON studies (checked_at_ms, study_uid) WHERE state = 'published';
+-- Of studies whose pointer follows what the PACS hold: it is out, or would be if they had images.
+CREATE INDEX studies_by_check ON studies (checked_at_ms, study_uid)
+WHERE state = 'published' OR code = 'images_gone';
 
 -- One row, written to find out whether a row can be written.
 CREATE TABLE readiness (

@@ -3,8 +3,10 @@
 A PACS that is corrected by hand tells nobody. `lifecycle` runs one sweep per gateway: it asks for
 one published study after the other, the one longest unchecked first, and where patient, accession
 number, instances or anything else that was told differs, the study is announced as a notification
-would. A study that is as it was leaves no trace but the time of its check, so the next start, or
-the next night, goes on where the last one ended.
+would. Those that were withdrawn because the PACS had lost their images go with them, for a PACS
+that finds them again tells nobody, either. What waits asks by itself, and what is set aside leaves
+the list by a message or a person alone. A study that is as it was leaves no trace but the time of
+its check, so the next start, or the next night, goes on where the last one ended.
 
 It is gentle: one study at a time, so many a second and a night, as background work, and it rests
 while the gateway has news to look at or a PACS does not answer.

@@ -82,8 +82,24 @@ class Bench:
         database, studies = self.stores.database, self.stores.studies
         await self.announce(study)
         await database.write(lambda tx: studies.pacs_answered(tx, answer))
-        settle = "UPDATE studies SET state = 'published', due_at_ms = NULL WHERE study_uid = :study"
-        await database.write(lambda tx: tx.fetch(settle, study=study))
+        await self.settle(study, state="published")
+
+    async def lose(self, study: Uid) -> None:
+        """Have the study withdrawn, as no PACS told of an image of it any more."""
+        answer = PacsAnswered(study=study, held=(), asked_after=1_000)
+        studies = self.stores.studies
+        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer))
+        await self.settle(study, state="withheld", code="images_gone")
+
+    async def settle(self, study: Uid, *, state: str, code: str = "") -> None:
+        """Have the study stand like this, with nothing left to look at."""
+        settle = (
+            "UPDATE studies SET state = :state, code = :code, due_at_ms = NULL"
+            " WHERE study_uid = :study"
+        )
+        await self.stores.database.write(
+            lambda tx: tx.fetch(settle, study=study, state=state, code=code)
+        )
 
     async def announced(self) -> list[str]:
         """Studies that are due to be looked at."""
@@ -135,6 +151,29 @@ async def test_a_study_that_was_corrected_in_the_pacs_is_looked_at_again(
     await steps(bench.sweep(), 2)
 
     assert (await bench.announced(), bench.told) == ([ONE], 1)
+
+
+async def test_a_study_whose_images_came_back_is_looked_at_again(bench: Bench) -> None:
+    await bench.publish(ONE, TWO)
+    for study in (ONE, TWO):
+        await bench.lose(study)
+    bench.pacs.images[TWO] = []
+
+    await steps(bench.sweep(), 3)
+
+    assert (await bench.announced(), bench.told) == ([ONE], 1)
+
+
+@pytest.mark.parametrize("state, code", [("set_aside", "images_missing"), ("withheld", "dropped")])
+async def test_what_a_person_or_a_message_is_to_decide_is_not_compared(
+    bench: Bench, state: str, code: str
+) -> None:
+    await bench.publish(ONE)
+    await bench.settle(ONE, state=state, code=code)
+
+    await bench.sweep().step()
+
+    assert bench.pacs.asked == []
 
 
 async def test_the_study_longest_unchecked_comes_first(bench: Bench) -> None:
