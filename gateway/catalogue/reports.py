@@ -85,9 +85,14 @@ class Reports:
     async def _speak(
         self, tx: Transaction, study: Uid, event: Event, *, now_ms: int, document_id: str = ""
     ) -> int:
-        """The number of the news; those to which a person matched the study's reports are told."""
-        number = await self._news.speak(tx, study, event, now_ms=now_ms, document_id=document_id)
-        for row in await tx.fetch(self._sql["matched"], study=study):
+        """The number of the news. It speaks of the study, or of those to which a person matched the
+        reports on it, which are told.
+        """
+        matched = await tx.fetch(self._sql["matched"], study=study)
+        number = await self._news.speak(
+            tx, study, event, now_ms=now_ms, names_it=not matched, document_id=document_id
+        )
+        for row in matched:
             other = Uid(cast(str, row["study_uid"]))
             by = await self._news.speak(tx, other, event, now_ms=now_ms, document_id=document_id)
             await tx.fetch(self._sql["matched_by"], study=other, reported_as=study, news=by)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from gateway import http_errors
 from gateway.model.notification import PersonActed
-from gateway.model.report import ReportedStudy
+from gateway.model.report import ReportedStudy, Visibility
 from gateway.publication.people import acting_routes
 from gateway.publication.routes import operator_routes
 from indexer.contract.document import Identifier
@@ -157,9 +157,12 @@ async def test_only_a_patient_whom_the_images_name_can_be_confirmed(bench, web):
     assert answer == 409
 
 
-async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_about(bench, web):
+async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_about(
+    bench, web, index
+):
+    there = (ReportedStudy(study=OTHER_STUDY),)
     await bench.tell_instance()
-    await bench.tell_report(studies=(ReportedStudy(study=OTHER_STUDY),))
+    await bench.tell_report(studies=there)
     bench.stores.clock.now_ms += POLICY.images_wait_ms
     await bench.come_to_rest()
     bench.stores.clock.now_ms += POLICY.images_wait_ms
@@ -173,6 +176,13 @@ async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_a
     assert await states(bench) == ("published", "")
     assert (await bench.stores.standing(OTHER_STUDY))["code"] == "dropped"
     assert (await web.get("/api/set-aside"))["set_aside"] == []
+
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    await bench.tell_report(message_digest="m2", version=2, studies=there, visibility=hidden)
+    await bench.come_to_rest()
+
+    assert [len(submission.entry.confidentiality) for submission in index.held] == [1, 2]
+    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "dropped"
 
 
 async def test_a_dropped_study_leaves_the_list_until_a_message_speaks_of_it(bench, web):
