@@ -109,13 +109,17 @@ async def test_exam_f_publishes_both_studies_of_its_one_report(world: World) -> 
         assert await world.fetch(study) == study.digests
 
 
-async def test_exam_g_is_replaced_and_shown_to_its_patient(world: World) -> None:
-    first, update = the_exam("G1"), the_exam("G1_MAJ")
+@pytest.mark.parametrize("speaker", SPEAKERS)
+async def test_exam_g_is_replaced_and_shown_to_its_patient(world: World, speaker: str) -> None:
+    """Of the update's two messages, the ORU names what it replaces in its CDA alone."""
+    number = f"{4 + SPEAKERS.index(speaker)}"
+    first, update = an_exam_like("G1", number), an_exam_like("G1_MAJ", number)
     study = await is_published(world, first)
     before = await entry_of(world, study)
 
-    await world.report(update.mdm())
+    await world.report(told_by(update, speaker))
     await world.published(study, revision=2)
+    await world.report(update.mdm())
     await world.report(update.oru())
     await world.report(first.oru())  # late: its successor is known
     await world.settled()
@@ -240,9 +244,11 @@ def an_exam_like(letter: str, number: str) -> Exam:
         accession=f"{examination.accession}-{number}",
         study_id=f"{examination.study_id}-{number}",
     )
+    told = exam.document
     document = replace(
-        exam.document,
-        document_id=f"{exam.document.document_id}.{number}",
+        told,
+        document_id=f"{told.document_id}.{number}",
+        replaces=told.replaces and f"{told.replaces}.{number}",
         examinations=(mine,),
     )
     return replace(exam, document=document)
