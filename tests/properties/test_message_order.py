@@ -54,8 +54,9 @@ def reports(draw: st.DrawFn, root: str) -> list[Told]:
     """A chain: each replaces the one before, under its id as a next version or under an id of its
     own, and may be about another study; any may be withdrawn, in whichever version.
     """
-    told: list[ReportReceived] = []
-    name, parents = f"{root}.0", ()
+    told: list[Told] = []
+    name = f"{root}.0"
+    parents: tuple[str, ...] = ()
     for number in range(draw(st.integers(1, 4))):
         if number and draw(st.booleans()):
             name, parents = f"{root}.{number}", (name,)
@@ -71,8 +72,8 @@ def reports(draw: st.DrawFn, root: str) -> list[Told]:
         )
         said_at = WRITTEN_AT + timedelta(hours=number)
         news = ReportReceived(message_digest=f"{root} {number}", report=report, said_at=said_at)
-        told.append(news)
-    return [Told(one) for one in told]
+        told.append(Told(news))
+    return told
 
 
 @st.composite

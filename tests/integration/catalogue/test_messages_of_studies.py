@@ -1,5 +1,7 @@
 """What messages say reaches every study that it bears on, in whatever order they come."""
 
+from typing import Any
+
 import pytest
 
 from gateway.model.act import ActKind
@@ -54,7 +56,7 @@ async def test_every_later_word_on_a_report_reaches_the_study_that_the_first_was
     stores, turned
 ):
     here, there = ReportedStudy(study=STUDY), ReportedStudy(study=OTHER_STUDY)
-    told = [
+    told: list[dict[str, Any]] = [
         {"message_digest": "m1", "document_id": "d1", "studies": (here,)},
         {"message_digest": "m2", "document_id": "d1", "studies": (there,), "version": 2},
         {"message_digest": "m3", "document_id": "d2", "studies": (there,), "replaces": ("d1",)},
