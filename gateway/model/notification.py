@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from gateway.model.act import Act
 from gateway.model.image import ImageDescription, StoredObject
@@ -25,8 +26,8 @@ class StudyAnnounced:
     """Something about what the PACS holds of a study is new: it has to be asked (IAN, MPPS…)."""
 
     study: Uid
-    by: str = "ian"
-    """What told it, for the study's history: `ian`, `mpps`, `webhook` or `sweep`."""
+    by: Literal["ian", "import", "mpps", "sweep", "webhook"] = "ian"
+    """What told it, for the study's history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
