@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import Message, Segments
-from gateway.intake.fields import missing, time_or_none
-from gateway.intake.pid import identity_status, patient_ids, read_patient, the_pid
+from gateway.intake.fields import missing, only, time_or_none
+from gateway.intake.pid import identity_status, patient_ids, read_patient
 from gateway.intake.values import ENTRIES_MAX
 from gateway.model.patient import PatientWord
 from gateway.model.report import ReportedPatient
@@ -30,7 +30,7 @@ def read_patient_words(message: Message, *, time_zone: ZoneInfo) -> list[Patient
     event = message.msh.text(9, 2)
     told_at = next((time_or_none(evn, 2, time_zone) for evn in message.segments("EVN")), None)
     if event != MERGE:
-        the_pid(message)
+        only(message, "PID")
     groups = message.groups("PID")
     if not 0 < len(groups) <= ENTRIES_MAX:
         raise RefusedMessage(

@@ -14,9 +14,9 @@ from gateway.errors import InvalidRequest
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import Message, Segment
 from gateway.intake.cda import CdaReport, read_cda
-from gateway.intake.fields import missing, value
+from gateway.intake.fields import missing, only, value
 from gateway.intake.flags import read_flags
-from gateway.intake.pid import identity_status, read_patient, the_pid
+from gateway.intake.pid import identity_status, read_patient
 from gateway.model.report import WITHDRAWN, Report
 
 RESULT_STATUSES: Final = frozenset("CDFINOPRSUWX")  # OBX-11, HL7 table 0085
@@ -59,7 +59,7 @@ def read_document(
     Raises:
         InvalidRequest: its content cannot be taken, or contradicts itself.
     """
-    pid = the_pid(message)
+    pid = only(message, "PID")
     announced = read_patient(pid)
     document = the_document(message)
     status = _status(message, document, purposes)

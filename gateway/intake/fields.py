@@ -4,9 +4,25 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.hl7.faults import ErrorCode, RefusedMessage
-from gateway.hl7.message import Segment
+from gateway.hl7.message import Segment, Segments
 from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty, point_in_time
 from indexer.contract.document import Identifier
+
+
+def only(message: Segments, name: str) -> Segment:
+    """The one segment of this name: a message about two people is about none for certain.
+
+    Raises:
+        RefusedMessage: there is none, or more than one.
+    """
+    segments = message.segments(name)
+    if len(segments) != 1:
+        raise RefusedMessage(
+            f"the message must have one {name} segment",
+            code=ErrorCode.SEGMENT_SEQUENCE,
+            location=segments[1].at() if segments else f"{name}^1",
+        )
+    return segments[0]
 
 
 def value(

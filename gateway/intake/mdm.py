@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import Message, Segment
 from gateway.intake.document import Purpose, read_document
-from gateway.intake.fields import missing, value
+from gateway.intake.fields import missing, only, value
 from gateway.intake.values import distinct
 from gateway.model.report import Report
 
@@ -31,23 +31,12 @@ def read_mdm(message: Message, *, time_zone: ZoneInfo) -> Report:
     """
     purpose = PURPOSES[message.msh.text(9, 2)]
     report = read_document(message, purposes=frozenset({purpose}), time_zone=time_zone)
-    txa = _txa(message)
+    txa = only(message, "TXA")
     _check_document_id(txa, report)
     _check_completion(txa, report)
     told = _document_ids(txa, 13)
     parents = [*report.replaces, *(one for one in told if one != report.document_id)]
     return replace(report, replaces=tuple(distinct(parents, "documents that are replaced")))
-
-
-def _txa(message: Message) -> Segment:
-    segments = message.segments("TXA")
-    if len(segments) != 1:
-        raise RefusedMessage(
-            "the message must have one TXA segment",
-            code=ErrorCode.SEGMENT_SEQUENCE,
-            location="TXA^1" if not segments else "TXA^2",
-        )
-    return segments[0]
 
 
 def _check_document_id(txa: Segment, report: Report) -> None:

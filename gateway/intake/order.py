@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.message import Message, Segment, Segments
 from gateway.intake.cda import DICOM_CODES, PROFESSIONALS, REGIONS, SNOMED_CT
-from gateway.intake.fields import entity, missing, time_or_none, value
-from gateway.intake.pid import identity_status, read_patient, the_pid
+from gateway.intake.fields import entity, missing, only, time_or_none, value
+from gateway.intake.pid import identity_status, read_patient
 from gateway.intake.values import distinct, oid_or_empty
 from gateway.model.order import Order
 from indexer.contract.document import Code, Identifier, Person
@@ -51,7 +51,7 @@ def read_orders(message: Message, *, time_zone: ZoneInfo) -> list[Order]:
     Raises:
         InvalidRequest: its content cannot be taken.
     """
-    pid = the_pid(message)
+    pid = only(message, "PID")
     groups = message.groups("ORC")
     if not groups:
         raise RefusedMessage(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.hl7.faults import ErrorCode, RefusedMessage
-from gateway.hl7.message import Segment, Segments
+from gateway.hl7.message import Segment
 from gateway.intake.fields import value
 from gateway.intake.values import (
     INS_OIDS,
@@ -19,22 +19,6 @@ from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins
 
 _LOCAL_ID_TYPES: Final = frozenset({"PI", "MR", ""})  # HL7 table 0203
-
-
-def the_pid(message: Segments) -> Segment:
-    """The one PID segment: a message about two people is about none for certain.
-
-    Raises:
-        RefusedMessage: there is none, or more than one.
-    """
-    segments = message.segments("PID")
-    if len(segments) != 1:
-        raise RefusedMessage(
-            "the message must have one PID segment",
-            code=ErrorCode.SEGMENT_SEQUENCE,
-            location="PID^1" if not segments else "PID^2",
-        )
-    return segments[0]
 
 
 def read_patient(pid: Segment) -> ReportedPatient:
