@@ -29,6 +29,7 @@ class Standing:
 
     state: str
     code: str
+    reason: str
     revision: int
     fingerprint: str
     looks: int
@@ -72,6 +73,7 @@ class Standings:
         return Standing(
             state=cast(str, row["state"]),
             code=cast(str, row["code"]),
+            reason=cast(str, row["reason"]),
             revision=cast(int, row["revision"]),
             fingerprint=cast(str, row["fingerprint"]),
             looks=cast(int, row["looks"]),

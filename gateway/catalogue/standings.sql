@@ -1,5 +1,5 @@
 -- query: standing
-SELECT state, code, revision, fingerprint, looks FROM studies WHERE study_uid = :study;
+SELECT state, code, reason, revision, fingerprint, looks FROM studies WHERE study_uid = :study;
 
 -- query: claim_due
 -- A claim is a lease: a study whose worker died may be claimed again after :lease_end_ms.

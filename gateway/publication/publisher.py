@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 LEASE_MS: Final = 120_000
 """How long a look that died keeps its study from the next."""
 
+UNDECIDED: Final = frozenset({WaitFor.PACS, WaitFor.SETTLING})
+"""What is waited for tells nothing of the study yet."""
+
 TOGETHER: Final = 8
 """Studies looked at side by side; each may wait for the PACS."""
 
@@ -192,8 +195,11 @@ class Publisher:
             due_at_ms = again_at_ms if due_at_ms is None else min(due_at_ms, again_at_ms)
         if wait.code is WaitFor.IMAGES and since_ms is None:
             since_ms = now_ms
-        told = {"code": wait.code, "reason": wait.reason}
-        waiting = _conclusion(snapshot, standing, state="waiting", **told)
+        state, code, reason = "waiting", str(wait.code), wait.reason
+        if standing.state == "set_aside" and wait.code in UNDECIDED:
+            # Nobody has resolved anything: it stays on the list of whoever must look.
+            state, code, reason = standing.state, standing.code, standing.reason
+        waiting = _conclusion(snapshot, standing, state=state, code=code, reason=reason)
         return replace(waiting, due_at_ms=due_at_ms, waiting_since_ms=since_ms, ask_again=asks)
 
     async def _publish(

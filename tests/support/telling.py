@@ -7,8 +7,10 @@ from gateway.model.notification import (
     PacsAnswered,
     PatientTold,
     PersonActed,
+    StudyAnnounced,
 )
 from gateway.model.patient import PatientWord
+from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores
 from tests.support.studies import (
     POLICY,
@@ -36,6 +38,13 @@ async def tell_report(stores: Stores, **told) -> None:
     news = report_news(**told)
     await stores.database.write(
         lambda tx: stores.studies.report_received(tx, news, now_ms=stores.clock.now_ms)
+    )
+
+
+async def tell_announcement(stores: Stores, study: Uid = STUDY) -> None:
+    news = StudyAnnounced(study=study)
+    await stores.database.write(
+        lambda tx: stores.studies.study_announced(tx, news, now_ms=stores.clock.now_ms)
     )
 
 

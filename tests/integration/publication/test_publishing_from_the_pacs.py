@@ -4,6 +4,7 @@ from gateway.model.report import Visibility
 from gateway.publication.publisher import LEASE_MS
 from tests.support.publishing import states
 from tests.support.studies import WITH_PACS, an_image
+from tests.support.telling import tell_announcement
 
 HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 
@@ -157,3 +158,21 @@ async def test_news_that_comes_while_the_pacs_is_asked_is_looked_at_next(pacs_be
 
     assert await states(pacs_bench) == ("published", "")
     assert [code.code for code in index.held[-1].entry.confidentiality][1:] == ["INVISIBLE_PATIENT"]
+
+
+async def test_a_revision_for_its_images_keeps_what_the_report_told(pacs_bench, index):
+    pacs_bench.pacs.images = (an_image(1), an_image(2))
+    await pacs_bench.tell_report()
+    await pacs_bench.come_to_rest()
+
+    pacs_bench.pacs.images = (an_image(1),)
+    await tell_announcement(pacs_bench.stores)
+    await pacs_bench.come_to_rest()
+
+    first, second = index.held
+    assert second.entry.unique_id != first.entry.unique_id
+    assert second.submission_id != first.submission_id
+    for one in ("patient", "author", "author_organisation", "legal_authenticator", "facility"):
+        assert getattr(second.entry, one) == getattr(first.entry, one)
+    assert second.entry.reference_ids == first.entry.reference_ids
+    assert (second.source_id, second.content_type) == (first.source_id, first.content_type)

@@ -313,6 +313,19 @@ def test_a_study_that_the_report_no_longer_names_is_withheld():
     assert decision.code == "report_gone"
 
 
+def test_a_study_that_one_report_no_longer_names_stays_by_another_with_its_visibility_alone():
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    masked = frozenset({Visibility.HIDDEN_FROM_PROFESSIONALS})
+    old = a_report(document_id="d1", visibility=hidden)
+    new = a_report(document_id="d2", visibility=hidden, replaces=("d1",), studies=())
+    other = a_report(document_id="d3", visibility=masked)
+
+    decision = decide(a_snapshot(reports=with_reports(old, other, new)))
+
+    assert isinstance(decision, Publish)
+    assert decision.content.visibility == masked
+
+
 def test_what_the_pacs_tells_does_not_hide_what_the_header_tells():
     someone = replace(an_image(), patient=replace(an_image().patient, local_id=SOMEONE))
     image = replace(a_known_image(), header=someone, answer=an_image(), pacs="PACS")
