@@ -19,7 +19,7 @@ IDLE_S_MAX = 30
 HEAD_BYTES_MAX = 64 * 1024
 """Of a request's first line and headers; a piece of the socket's own buffer comes on top."""
 HEAD_S_MAX = 30
-"""From the connection, or a request's first byte, to the end of its head."""
+"""From the connection, a request's first byte, or the answer before, to the end of its head."""
 STOP_S_MAX = 4
 """Seconds that answers under way have to finish once the program is told to stop. With those that
 messages under way have after them, less than the 10 s after which container runtimes kill."""
@@ -33,10 +33,11 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's own, with the limits that it lacks: it would hold whatever comes before the blank
-    line of anyone, for ever, and the application could not refuse it."""
+    """uvicorn's own, with the limits that it lacks: it would take whatever comes before the blank
+    line of anyone, or after their answer, for ever, and the application could not refuse it."""
 
     _head_bytes = 0
+    _is_in_body = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,23 +50,35 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_timer is None:
-            self._await_head()
+        self._await_head()
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        self._is_in_body = True
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Of the body that is answered nothing more is read, and what comes before the next head
+        # has no reader at all: the next one has to come.
+        if self._head_timer is None and not self.transport.is_closing():
+            self._await_head()
+
     def data_received(self, data: bytes) -> None:
-        timer = self._head_timer
+        timer, was_in_body = self._head_timer, self._is_in_body
         super().data_received(data)
-        if timer is None or self._head_timer is not timer:
-            return  # this piece holds the end of a head, or the start of the next
+        if timer is None or self._head_timer is not timer or was_in_body:
+            return  # this piece holds the end of a head, the start of the next, or none of one
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self.transport.abort()
 
     def _await_head(self) -> None:
+        self._end_head()
         self._head_bytes = 0
         self._head_timer = self.loop.call_later(HEAD_S_MAX, self._head_is_late)
 

@@ -102,3 +102,44 @@ async def test_requests_one_after_the_other_have_each_their_own_time_and_room(
         writer.close()
 
     assert len(answers) == 20
+
+
+LONG_BYTES = 8 * 2**20
+WITH_A_BODY = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % LONG_BYTES
+
+
+@pytest.mark.parametrize(
+    "said, more",
+    [(WITH_A_BODY, b"a"), (REQUEST, b"\r\n")],
+    ids=["a body that nobody reads", "blank lines"],
+)
+async def test_what_comes_after_an_answer_does_not_hold_the_connection(
+    said: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who is answered 401 could keep others out for as long as they like."""
+    monkeypatch.setattr(serving, "HEAD_S_MAX", 0.3)
+
+    async with a_server() as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        await reader.readuntil(b"here")
+        while not reader.at_eof():  # told nothing, it goes on for ever
+            writer.write(more)
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(0.05):
+                    await reader.read(1)
+            if reader.exception() is not None:
+                break
+        writer.close()
+
+
+async def test_a_body_that_is_longer_than_its_answer_may_be_sent_to_its_end() -> None:
+    async with a_server() as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(WITH_A_BODY + bytes(LONG_BYTES))
+        await writer.drain()
+        await reader.readuntil(b"here")
+        writer.write(REQUEST)
+
+        assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
