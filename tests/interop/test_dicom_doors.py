@@ -12,6 +12,7 @@ from simulators.imaging_centre.dimse import DicomAddress
 from simulators.imaging_centre.modality import look_at
 from simulators.imaging_centre.steps import begin_step, end_step
 from tests.interop import dcmtk
+from tests.interop.checking import checked
 from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, standing, until
 from tests.interop.wire import AS_STORED, asked
@@ -51,6 +52,8 @@ def orthanc(
             "gateway": {**gateway, "Port": ports["dicom"]},
             "secured": {**gateway, "Port": ports["tls"], "UseDicomTls": True},
         },
+        "DicomTlsEnabled": True,
+        "DicomTlsRemoteCertificateRequired": True,
         "DicomTlsCertificate": str(modality.certificate),
         "DicomTlsPrivateKey": str(modality.key),
         "DicomTlsTrustedCertificates": str(authority.ca),
@@ -62,16 +65,12 @@ def orthanc(
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    authority: Authority,
-    ports: dict[str, int],
-    orthanc: Orthanc,
-    index: Index,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Gateway]:
+def settings(
+    authority: Authority, ports: dict[str, int], orthanc: Orthanc, index: Index
+) -> dict[str, str]:
     own = authority.certify("gateway")
-    listens = {"ae_title": "ORTHANC", "host": HOST, "port": orthanc.dicom}
-    settings = {
+    listens = {"ae_title": "ORTHANC", "host": HOST, "port": orthanc.dicom, "tls": True}
+    return {
         "GATEWAY_INDEX_URL": index.url,
         "GATEWAY_DICOM_TLS_PORT": str(ports["tls"]),
         "GATEWAY_TLS_CERTIFICATE": str(own.certificate),
@@ -79,6 +78,12 @@ def gateway(
         "GATEWAY_TLS_CA": str(authority.ca),
         "GATEWAY_COMMITMENT_PEERS": json.dumps([listens]),
     }
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    settings: dict[str, str], ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway-tls")
     with a_gateway(folder, settings=settings, dicom=ports["dicom"]) as running:
         yield running
@@ -123,6 +128,22 @@ def test_dcmtk_is_refused_without_a_certificate_of_the_centre(
 
     assert 0 not in (anonymous.returncode, foreign.returncode, plain.returncode)
     assert still.returncode == 0
+
+
+def test_a_pacs_that_speaks_tls_alone_is_called_by_tls(
+    gateway: Gateway, settings: dict[str, str]
+) -> None:
+    [listens] = json.loads(settings["GATEWAY_COMMITMENT_PEERS"])
+    as_pacs = {"GATEWAY_PACS": json.dumps([listens])}
+    without_tls = {"GATEWAY_PACS": json.dumps([listens | {"tls": False}])}
+
+    found = checked(gateway, settings | as_pacs)
+    of_other = checked(gateway, settings | without_tls)
+
+    of_pacs = {what: state for what, state in found.items() if what.startswith("PACS")}
+    assert [*of_pacs.values()] == ["ok"] * 5  # connection, association, C-ECHO, C-FIND, C-MOVE
+    assert (found["commitment peer ORTHANC"], found["certificate chain"]) == ("ok", "ok")
+    assert of_other["PACS ORTHANC, association"] == "fail"
 
 
 def post(port: int, path: str, body: object) -> Any:

@@ -1,7 +1,6 @@
 """DCMTK's archive as second and third PACS beside Orthanc; the third knows Patient Root alone."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import pytest
 
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
+from tests.interop.checking import checked
 from tests.interop.instances import Instance
 from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import AS_STORED, asked, segment, told
@@ -24,7 +24,6 @@ from tests.support.programs import (
     Orthanc,
     a_gateway,
     free_port,
-    serving,
 )
 
 PACS_PORTS = dict[str, int]
@@ -173,20 +172,3 @@ def test_check_names_the_pacs_that_does_not_know_its_title(
 
     assert found["PACS ORTHANK, association"] == "fail"
     assert found["PACS SECONT, association"] == "fail"
-
-
-def checked(gateway: Gateway, settings: dict[str, str]) -> dict[str, str]:
-    """State of each thing that `drim-gateway check` looks at, beside a gateway that runs."""
-    command = [*serving("gateway", open_access=False)[:-1], "check", "--json", "--open-access"]
-    environment = {
-        "GATEWAY_DATA_DIR": str(gateway.data_dir),
-        "GATEWAY_HTTP_PORT": str(gateway.http),
-        "GATEWAY_DICOM_PORT": str(gateway.dicom),
-        "GATEWAY_MLLP_PORT": str(gateway.mllp),
-        **settings,
-    }
-    run = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert run.returncode in (1, 2), run.stderr  # a gateway of the tests numbers no structure
-    return {one["what"]: one["state"] for one in json.loads(run.stdout)["findings"]}
