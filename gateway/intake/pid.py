@@ -25,12 +25,18 @@ def read_patient(pid: Segment) -> ReportedPatient:
     """The patient as the segment names them.
 
     Raises:
-        RefusedMessage: a value is too long, or the date of birth is none.
+        RefusedMessage: a value is too long, the date of birth is none, or there are two INS.
     """
     birth = _name_of_type(pid, "L") or _name_of_type(pid, "B") or _name_of_type(pid, "")
     used = _name_of_type(pid, "D")
     first_given = value(pid, 5, 2, repetition=birth) if birth else ""
-    ins, local_ids = patient_ids(pid, 3)
+    nationals, local_ids = patient_ids(pid, 3)
+    if len({one.oid for one in nationals}) < len(nationals):
+        raise RefusedMessage(
+            "PID-3 has two INS of one authority: which is the patient's?",
+            code=ErrorCode.DATA_TYPE,
+            location=pid.at(3),
+        )
     try:
         born = birth_date(value(pid, 7))
     except ValueError:
@@ -38,7 +44,7 @@ def read_patient(pid: Segment) -> ReportedPatient:
             "the birth date is no date", code=ErrorCode.DATA_TYPE, location=pid.at(7)
         ) from None
     return ReportedPatient(
-        ins=ins,
+        ins=nationals[0] if nationals else None,
         local_ids=local_ids,
         birth_name=value(pid, 5, repetition=birth) if birth else "",
         first_given_name=first_given,
@@ -57,23 +63,25 @@ def identity_status(pid: Segment) -> str:
     return "VALI" if "VALI" in statuses else next(iter(statuses), "")
 
 
-def patient_ids(segment: Segment, field: int) -> tuple[Ins | None, tuple[Identifier, ...]]:
-    """The INS and the local ids of a field of CX, known by their authority, else by their type.
+def patient_ids(segment: Segment, field: int) -> tuple[list[Ins], tuple[Identifier, ...]]:
+    """The well-formed INS and the local ids of a field of CX, known by their authority, else by
+    their type.
 
     Raises:
         InvalidRequest: there are too many, or one is too long.
     """
-    national: Ins | None = None
+    national: list[Ins | None] = []
     local: list[Identifier] = []
     for repetition in range(1, segment.repetitions(field) + 1):
         number = value(segment, field, repetition=repetition)
         authority = _authority(segment, field, repetition)
         type_code = value(segment, field, 5, repetition=repetition)
         if authority in INS_OIDS or type_code == "INS":
-            national = national or ins_or_none(number, authority)
+            national.append(ins_or_none(number, authority))
         elif number and type_code in _LOCAL_ID_TYPES:
             local.append(Identifier(value=number, authority=authority))
-    return national, tuple(distinct(local, "local patient ids"))
+    well_formed = distinct(filter(None, national), "INS")
+    return well_formed, tuple(distinct(local, "local patient ids"))
 
 
 def _authority(segment: Segment, field: int, repetition: int) -> str:

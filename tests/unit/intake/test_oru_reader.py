@@ -135,6 +135,8 @@ def test_a_flag_that_is_neither_yes_nor_no_is_refused(code, answer) -> None:
     [
         (f"{INS}^^^X&{INS_OID}&ISO^NH", INS, []),
         (f"{INS}^^^{INS_OID}^INS", INS, []),
+        (f"{PID_3}~{PID_3}", INS, []),
+        (f"{PID_3}~279035121518989^^^X&1.2.250.1.213.1.4.9&ISO^INS", INS, []),
         ("155059999900197^^^X&1.2.250.1.213.1.4.10&ISO^INS", None, []),
         (f"{INS}^^^ASIP-SANTE-INS-NIR^INS", None, []),
         ("L1^^^HOSP&1.2.3&ISO^PI~V1^^^HOSP&1.2.3&ISO^VN", None, [("L1", "1.2.3")]),
@@ -237,6 +239,11 @@ def test_a_report_in_2_5_1_is_read() -> None:
         ([("|19550517|", "|long ago|")], ErrorCode.DATA_TYPE, "PID^1^7"),
         ([("LOC900", "L" * 1025)], ErrorCode.DATA_TYPE, "PID^1^3"),
         ([("ORC|NW|\r", "ORC|NW|\rORC|\\Q\\|\r")], ErrorCode.DATA_TYPE, "ORC^2^1"),
+        (
+            [(PID_3, f"{PID_3}~279035121518989^^^X&{INS_OID}&ISO^INS")],
+            ErrorCode.DATA_TYPE,
+            "PID^1^3",
+        ),
         ([("OBX|1|ED", "OBX|1|TX")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5"),
         ([("OBX|1|ED", "OBX|1|ED\rOBX|1|ED")], ErrorCode.SEGMENT_SEQUENCE, "OBX^2"),
         ([("{document}", "")], ErrorCode.REQUIRED_FIELD_MISSING, "OBX^1^5^1^5"),
