@@ -142,7 +142,7 @@ def acting_routes(
         """The reports on this study are about another one, which is known."""
         if told.study_uid == study_uid:
             raise InvalidRequest("a study is not matched to itself")
-        await desk.known(study_uid)
+        await desk.listed(Uid(study_uid))
         return await desk.act(
             told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
         )
@@ -159,12 +159,11 @@ def acting_routes(
         snapshot = await desk.known(study_uid)
         if patient not in {image.patient for image in snapshot.told}:
             raise Conflict("the images do not name this patient: look again")
+        reported = desk.reported(snapshot)
+        if not reported:
+            raise Conflict("no report or order names a patient: look again")
         return await desk.act(
-            study_uid,
-            ActKind.CONFIRM_PATIENT,
-            told.reason,
-            patient=patient,
-            reported=desk.reported(snapshot),
+            study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient, reported=reported
         )
 
     return router

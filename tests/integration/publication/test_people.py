@@ -18,6 +18,7 @@ from indexer.contract.identifiers import Uid
 from tests.support.publishing import Bench, published, states
 from tests.support.retrieval import serving
 from tests.support.studies import (
+    LOCAL_ID,
     ON_IMAGES,
     OTHER_INS,
     POLICY,
@@ -25,11 +26,18 @@ from tests.support.studies import (
     a_patient,
     an_image,
 )
-from tests.support.telling import tell_order
+from tests.support.telling import tell_announcement, tell_order
 
 SOMEBODY = replace(an_image().patient, local_id=Identifier(value="LOC901"))
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
 WHY = {"reason": "seen with the patient"}
+AS_TOLD = {
+    "local_id": LOCAL_ID.value,
+    "authority": LOCAL_ID.authority,
+    "name": an_image().patient.name,
+    "birth_date": an_image().patient.birth_date,
+    "sex": an_image().patient.sex,
+}
 
 
 class Web:
@@ -138,12 +146,18 @@ async def test_without_a_report_the_orders_patient_is_shown_beside_that_of_the_i
     assert [one["birth_date"] for one in told] == ["19550518", "19550517"]
 
 
-async def test_only_what_is_set_aside_can_be_dropped(bench, web):
+async def test_what_is_not_set_aside_is_neither_dropped_nor_matched(bench, web):
     await published(bench)
+    await tell_announcement(bench.stores, OTHER_STUDY)
 
-    assert await web.post(f"/api/set-aside/{STUDY}/drop", WHY) == 404
-
+    told = {"study_uid": OTHER_STUDY, **WHY}
+    answers = [
+        await web.post(f"/api/set-aside/{STUDY}/drop", WHY),
+        await web.post(f"/api/set-aside/{STUDY}/match", told),
+    ]
     await bench.come_to_rest()
+
+    assert answers == [404, 404]
     assert await states(bench) == ("published", "")
 
 
@@ -242,6 +256,11 @@ async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status
             f"{STUDY}/confirm-patient",
             {**WHY, "patient": {"local_id": "LOC1"}},
             (409, "the images do not name this patient: look again"),
+        ),
+        (
+            f"{STUDY}/confirm-patient",
+            {**WHY, "patient": AS_TOLD},
+            (409, "no report or order names a patient: look again"),
         ),
     ],
 )
