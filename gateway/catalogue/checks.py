@@ -44,6 +44,11 @@ class Checks:
             for row in await tx.fetch(self._sql["told"], study=study)
         )
 
+    async def witness(self, tx: Transaction, study: Uid) -> Uid | None:
+        """The study published last of which a PACS told that told of this one, too."""
+        rows = await tx.fetch(self._sql["witness"], study=study)
+        return Uid(cast(str, rows[0]["study_uid"])) if rows else None
+
     async def classes(self, tx: Transaction, study: Uid) -> dict[str, str]:
         """SOP class of each instance that was ever told of the study, by its UID."""
         return {

@@ -15,6 +15,14 @@ SELECT count(*) AS studies FROM studies WHERE due_at_ms <= :now_ms;
 -- query: told
 SELECT answer, pacs FROM instances WHERE study_uid = :study AND answer IS NOT NULL AND gone = 0;
 
+-- query: witness
+SELECT study_uid FROM studies
+WHERE state = 'published' AND study_uid <> :study AND EXISTS (
+    SELECT 1 FROM instances AS told
+    WHERE told.study_uid = studies.study_uid AND told.pacs IN (
+        SELECT pacs FROM instances WHERE study_uid = :study AND pacs <> ''))
+ORDER BY since_ms DESC LIMIT 1;
+
 -- query: mark_checked
 UPDATE studies SET checked_at_ms = :now_ms WHERE study_uid = :study;
 

@@ -8,6 +8,8 @@ that finds them again tells nobody, either. What waits asks by itself, and what 
 the list by a message or a person alone. A study that is as it was leaves no trace but the time of
 its check, so the next start, or the next night, goes on where the last one ended.
 
+A study that is gone is believed to be so only if the PACS tells of another.
+
 It is gentle: one study at a time, so many a second and a night, as background work, and it rests
 while the gateway has news to look at or a PACS does not answer.
 """
@@ -133,6 +135,10 @@ class Sweep:
     async def _check(self, study: Uid) -> float:
         try:
             answer = await self._pacs.describe(study, asked_after=0)
+            if not answer.held and await self._is_all_gone(study):
+                log.error("sweep_doubts_pacs")
+                self._end()
+                return 0.0
         except PacsBusy:
             return PAUSE_S
         except PacsUnavailable as error:
@@ -151,6 +157,17 @@ class Sweep:
             self._differed += 1
             self._on_news()
         return self._rest_s
+
+    async def _is_all_gone(self, study: Uid) -> bool:
+        """Whether the PACS that told of a study, and tells of it no longer, tells of nothing.
+
+        Then it has lost its database, or lets us see nothing, and will mend: to believe it would
+        withdraw all that is out.
+        """
+        witness = await self._database.read(lambda tx: self._checks.witness(tx, study))
+        if witness is None:
+            return False
+        return not (await self._pacs.describe(witness, asked_after=0)).held
 
     async def _compare(
         self, tx: Transaction, study: Uid, held: frozenset[HeldByPacs] | None

@@ -176,6 +176,21 @@ async def test_what_a_person_or_a_message_is_to_decide_is_not_compared(
     assert bench.pacs.asked == []
 
 
+async def test_a_pacs_that_tells_of_nothing_any_more_is_not_believed(bench: Bench) -> None:
+    await bench.publish(ONE, TWO, THREE)
+    bench.pacs.images = {study: [] for study in (ONE, TWO, THREE)}
+    sweep = bench.sweep()
+
+    await steps(sweep, 3)
+    asked = list(bench.pacs.asked)
+    bench.stores.clock.now_ms += 24 * HOUR_MS
+    bench.pacs.images |= {study: [an_image(1), an_image(2)] for study in (TWO, THREE)}
+    await sweep.step()
+
+    assert len(asked) == 2  # the first, and another to see whether all are gone
+    assert await bench.announced() == [ONE]  # in the next night, when the others were there
+
+
 async def test_the_study_longest_unchecked_comes_first(bench: Bench) -> None:
     await bench.publish(ONE, TWO)
     await steps(bench.sweep(), 2)
