@@ -1,5 +1,7 @@
 """What is on a person's list stays there until a message, or they, resolve it."""
 
+from typing import Any
+
 import pytest
 
 from gateway.model.act import ActKind
@@ -12,7 +14,7 @@ from tests.support.telling import tell_announcement
 
 SOMEBODY = {"local_id": Identifier(value="LOC901")}
 DAY_MS = 24 * 3_600_000
-ACTS = [
+ACTS: list[tuple[ActKind, dict[str, Any]]] = [
     (ActKind.RETRY, {}),
     (ActKind.CONFIRM_PATIENT, {"patient": an_image(patient=SOMEBODY).patient}),
     (ActKind.DROP, {}),
