@@ -13,6 +13,7 @@ from pynetdicom.presentation import build_context
 
 from gateway.dimse.event_reports import Listener
 from gateway.intake import commitments
+from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
 from simulators.imaging_centre.commitment import PUSH_MODEL, CommitmentAsker, build_request
 from simulators.imaging_centre.dimse import associate
 from simulators.imaging_centre.modality import MadeInstance, look_at, send_study
@@ -20,6 +21,7 @@ from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
 from tests.support.certificates import Centre
 from tests.support.dicom_doors import HOST, RETRY_S, DicomDoors, dicom_doors
+from tests.support.studies import STUDY, an_image
 from tests.support.world import until
 
 WITHIN_S = 20
@@ -121,6 +123,24 @@ async def test_what_is_not_here_or_of_another_class_is_not_promised(
     assert outcome.event_type == 2
     assert outcome.kept == {held.uid}
     assert outcome.failed == {held.uid: ANOTHER_CLASS, unknown.uid: NO_SUCH_INSTANCE}
+
+
+async def test_what_a_pacs_alone_holds_is_not_promised(
+    tmp_path: Path, asker: CommitmentAsker
+) -> None:
+    image = an_image(1)
+    announced = StudyAnnounced(study=STUDY)
+    answer = PacsAnswered(study=STUDY, held=(HeldByPacs(pacs="PACS", image=image),), asked_after=1)
+    async with dicom_doors(tmp_path / "gateway") as doors:
+        write, studies = doors.stores.database.write, doors.stores.studies
+        await write(lambda tx: studies.study_announced(tx, announced, now_ms=0))
+        await write(lambda tx: studies.pacs_answered(tx, answer))
+        known = MadeInstance(image.instance, image.sop_class, "", image.series)
+
+        await asyncio.to_thread(asker.ask, [known], doors.address, stay_s=WITHIN_S)
+        outcome = asker.outcome(within_s=0)
+
+    assert outcome.failed == {image.instance: NO_SUCH_INSTANCE}
 
 
 async def lose(doors: DicomDoors, instance: str) -> None:
