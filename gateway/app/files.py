@@ -157,9 +157,9 @@ class _Import:
             return [Outcome(name=name, fate=fate, reason=entry.reason)]
         if is_metadata(name):
             return await self._take_over(entry)
-        if is_part(name, self._survey.archives):
-            return []
-        return [await self._door.take(entry)]
+        in_archive = is_part(name, self._survey.archives)
+        outcome = await self._door.take(entry, in_archive=in_archive)
+        return [] if outcome is None else [outcome]
 
     async def _take_over(self, metadata: MediaFile) -> list[Outcome]:
         outcomes = []

@@ -22,6 +22,7 @@ from gateway.intake.part10 import FileHead, FileMeta
 from gateway.media.journal import ImportJournal
 from gateway.media.tally import Fate, Outcome
 from gateway.media.tree import MediaFile, MediaTree
+from gateway.model.sop_classes import KEY_OBJECTS
 from gateway.storage.objects import ObjectStore
 
 _PREFIX: Final = slice(128, 132)  # PS3.10 §7.1
@@ -51,22 +52,29 @@ class MediaDoor:
         self._journal = journal
         self._instance_bytes_max = instance_bytes_max
 
-    async def take(self, file: MediaFile) -> Outcome:
+    async def take(self, file: MediaFile, *, in_archive: bool) -> Outcome | None:
         """Take in one file, if it is a DICOM instance that is not in yet.
+
+        Args:
+            in_archive: it lies in an XDM archive, whose manifests and texts are nothing to take
+                for themselves: of these there is no outcome.
 
         Raises:
             StorageUnavailable: the disk or the database takes nothing more.
         """
         try:
-            return await self._take(file)
+            return await self._take(file, in_archive=in_archive)
         except InvalidRequest as error:
             return Outcome(name=file.name, fate=Fate.FAILED, reason=str(error))
 
-    async def _take(self, file: MediaFile) -> Outcome:
+    async def _take(self, file: MediaFile, *, in_archive: bool) -> Outcome | None:
         head = await asyncio.to_thread(self._head, file)
         if head[_PREFIX] != b"DICM":
-            return Outcome(name=file.name, fate=Fate.SKIPPED, reason="not a DICOM file")
+            skipped = Outcome(name=file.name, fate=Fate.SKIPPED, reason="not a DICOM file")
+            return None if in_archive else skipped
         meta, _ = _begin(head)
+        if in_archive and meta.sop_class == KEY_OBJECTS:
+            return None
         if meta.sop_class == _DIRECTORY:
             return Outcome(name=file.name, fate=Fate.SKIPPED, reason="a DICOMDIR")
         if file.size_bytes > self._instance_bytes_max:

@@ -6,7 +6,7 @@ from gateway.errors import InvalidRequest
 from gateway.media.dicomdir import SIZE_BYTES_MAX, listed_files
 from gateway.media.tally import Fate, Outcome
 from gateway.media.tree import DICOMDIR, MediaFile, MediaTree, read_whole
-from gateway.media.xdm import archive_of, is_metadata
+from gateway.media.xdm import METADATA, archive_of, is_metadata, set_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,8 @@ class Survey:
     archives: frozenset[str]
     """Folders, in upper case, that hold an XDM archive."""
     outcomes: tuple[Outcome, ...]
-    """What its DICOMDIRs list and is not there, and those that cannot be read."""
+    """What its DICOMDIRs list and is not there, those that cannot be read, and submission sets that
+    nothing describes."""
 
 
 def look_over(tree: MediaTree) -> Survey:
@@ -29,17 +30,28 @@ def look_over(tree: MediaTree) -> Survey:
     """
     entries, archives, names = 0, set(), set()
     directories: list[MediaFile] = []
+    sets: dict[str, str] = {}
+    described: set[str] = set()
     for one in tree.walk():
         entries += 1
         if not isinstance(one, MediaFile):
             continue
+        folder = set_of(one.name)
+        sets.setdefault(folder.upper(), folder)
         if is_metadata(one.name):
             archives.add(archive_of(one.name))
+            described.add(folder.upper())
         if one.name.upper().rpartition("/")[2] == DICOMDIR:
             directories.append(one)
     if directories:
         names = {one.name.upper() for one in tree.walk()}
     outcomes = [outcome for one in directories for outcome in _missing(tree, one, names)]
+    reason = f"a submission set without its {METADATA}"
+    outcomes += [
+        Outcome(name=folder, fate=Fate.FAILED, reason=reason)
+        for name, folder in sets.items()
+        if name and name not in described
+    ]
     return Survey(entries=entries, archives=frozenset(archives), outcomes=tuple(outcomes))
 
 

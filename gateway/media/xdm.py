@@ -75,6 +75,14 @@ def is_part(name: str, archives: frozenset[str]) -> bool:
     return _ARCHIVE in parts[:-1] or (parts[-1] in _BESIDE and "/".join(parts[:-1]) in archives)
 
 
+def set_of(name: str) -> str:
+    """The folder of the submission set that a file lies in; empty where it lies in none."""
+    parts = name.split("/")
+    above = (place for place, one in enumerate(parts[:-2]) if one.upper() == _ARCHIVE)
+    place = next(above, None)
+    return "" if place is None else "/".join(parts[: place + 2])
+
+
 def archive_of(metadata_name: str) -> str:
     """The folder that holds the IHE_XDM of this metadata, in upper case."""
     return "/".join(metadata_name.upper().split("/")[:-3])

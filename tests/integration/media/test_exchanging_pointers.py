@@ -33,7 +33,9 @@ from tests.support.manifests import STUDY as LISTED
 from tests.support.media import CENTRE_OID, REPORT_ID, a_folder, a_pointer, an_archive
 from tests.support.pointers import PAUL
 from tests.support.publishing import Bench
+from tests.support.retrieval import a_slice
 from tests.support.studies import POLICY, STUDY
+from tests.support.web_doors import file_of
 
 LATER_MS = 4_000_000_000_000  # after any import
 
@@ -86,6 +88,35 @@ async def test_a_pointer_is_taken_over_as_it_was_published(settings, onlooker, t
         )
     [detail] = [row["detail"] for row in rows if row["event"] == "taken_over"]
     assert cast("dict[str, str]", detail)["document_id"] == REPORT_ID
+
+
+async def test_a_submission_set_that_is_not_whole_is_told(settings, onlooker, tmp_path):
+    """A copy that was broken off may lack any file; without its metadata nothing tells of a set."""
+    half = {"KA202601/IHE_XDM/SS000002/KOS_2_1.DCM": a_pointer().document}
+    archive = a_folder(tmp_path / "usb", {**an_archive(a_pointer()), **half})
+
+    await import_medium(settings, archive, onlooker)
+
+    assert onlooker.of(Fate.FAILED) == {
+        "KA202601/IHE_XDM/SS000002": "a submission set without its METADATA.XML"
+    }
+    assert len(onlooker.of(Fate.TAKEN)) == 1
+
+
+async def test_images_that_lie_within_an_archive_are_taken(settings, onlooker, tmp_path):
+    image = {"KA202601/IHE_XDM/SS000001/IMAGE": file_of(a_slice())}
+    archive = a_folder(tmp_path / "usb", {**an_archive(a_pointer()), **image})
+
+    await import_medium(settings, archive, onlooker)
+
+    assert len(onlooker.outcomes) == len(onlooker.of(Fate.TAKEN)) == 2
+    assert await held(settings) == [a_slice().SOPInstanceUID]
+
+
+async def held(settings: Settings) -> list[Uid]:
+    """The instances that are held of the slices' study."""
+    async with stores_in(settings.data_dir) as stores:
+        return [one.description.instance for one in (await stores.snapshot()).images]
 
 
 async def test_its_images_are_served_from_the_pacs_as_the_manifest_lists_them(tmp_path, onlooker):
