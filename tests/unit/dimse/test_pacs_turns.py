@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 
+from gateway.dimse import turns as limits
 from gateway.dimse.turns import Lane, PacsThreads, PacsTurns
 from gateway.errors import PacsBusy
 
@@ -171,6 +172,23 @@ async def test_a_turn_that_does_not_come_is_told_as_busy() -> None:
             await turns.run(Lane.VIEWER, lambda: None, on_cancel=lambda: None)
 
     assert caught.value.retry_after_s is not None
+
+
+async def test_who_comes_when_too_many_wait_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "WAITING_MAX", 2)
+    with threads_of(1) as (threads, requests):
+        turns = threads.turns(associations_max=1)
+        for number in range(3):
+            await requests.ask(turns, Lane.BACKGROUND, f"query {number}")
+
+        with pytest.raises(PacsBusy, match="too many wait"):
+            await turns.run(Lane.BACKGROUND, lambda: None, on_cancel=lambda: None)
+        await requests.ask(turns, Lane.VIEWER, "a viewer")  # each kind waits in its own line
+        await requests.end("query 0")
+
+        assert requests.started == ["query 0", "a viewer"]
 
 
 async def test_a_caller_that_leaves_gives_its_turn_on_when_its_work_has_ended() -> None:
