@@ -18,6 +18,11 @@ from gateway.model.report import ReportedPatient
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins
 
+DOUBTS: Final = frozenset("ANOM COLP COLV DESA DOUT FICT INVA PROV USUR VIDE".split())
+"""Words of PID-32 by which nobody is known for certain (HL7 table 0445, IHE PAM for France): not
+qualified, provisional, invalid, deactivated, anonymous, of two people, usurped, doubtful, made
+up."""
+
 _LOCAL_ID_TYPES: Final = frozenset({"PI", "MR", ""})  # HL7 table 0203
 
 
@@ -57,10 +62,13 @@ def read_patient(pid: Segment) -> ReportedPatient:
 
 
 def identity_status(pid: Segment) -> str:
-    """PID-32 (HL7 table 0445 with its French codes). Other words, such as that of a homonym, may
-    stand beside the one that counts."""
+    """PID-32: `VALI`, if nothing beside it speaks against the identity as a homonym, say, does not;
+    else the first word that does, or the first."""
     statuses = [value(pid, 32, repetition=one) for one in range(1, pid.repetitions(32) + 1)]
-    return "VALI" if "VALI" in statuses else next(iter(statuses), "")
+    against = [one for one in statuses if one in DOUBTS]
+    if "VALI" in statuses and not against:
+        return "VALI"
+    return next(iter(against or statuses), "")
 
 
 def patient_ids(segment: Segment, field: int) -> tuple[list[Ins], tuple[Identifier, ...]]:

@@ -13,6 +13,7 @@ from gateway.intake.flags import (
 )
 from gateway.intake.mdm import PURPOSES
 from gateway.intake.messages import MESSAGE_TYPES
+from gateway.intake.pid import DOUBTS
 from gateway.model.order import CANCELLED
 from tests.architecture.statement import codes, table, words
 
@@ -80,6 +81,12 @@ def test_each_flag_is_stated() -> None:
         DMP_FLAG,
         f"{HARMLESS_PREFIX}…",
     }
+
+
+def test_each_word_that_speaks_against_an_identity_is_stated() -> None:
+    [read] = [read for field, read in table(DOOR, "Field").rows if field == "PID-32"]
+
+    assert {*words(read)} == {"VALI", *DOUBTS}
 
 
 def test_each_action_that_cancels_an_order_is_stated() -> None:

@@ -111,7 +111,7 @@ async def test_an_identity_that_is_corrected_takes_the_pointer_along(
     assert await world.pointer(study) is None
 
 
-@pytest.mark.parametrize("status", ["PROV", "RECUP", "DOUTE", ""])
+@pytest.mark.parametrize("status", ["PROV", "VIDE", "VALI~DOUT", ""])
 async def test_an_ins_that_is_not_qualified_is_never_published(world: World, status: str) -> None:
     study = world.a_study()
     patient = study.examination.patient

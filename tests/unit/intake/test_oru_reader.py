@@ -153,8 +153,19 @@ def test_patient_ids_are_told_apart_by_authority_and_type(pid_3, ins, local_ids)
     assert [(one.value, one.authority) for one in announced.local_ids] == local_ids
 
 
-@pytest.mark.parametrize("statuses, read_as", [("VALI~HOMD", "VALI"), ("PROV", "PROV"), ("", "")])
-def test_the_identity_status_is_kept_as_told(statuses, read_as) -> None:
+@pytest.mark.parametrize(
+    "statuses, read_as",
+    [
+        ("VALI~HOMD", "VALI"),
+        ("IDVER~VALI~DPOT", "VALI"),
+        ("PROV", "PROV"),
+        ("HOMA~RECD", "HOMA"),
+        ("", ""),
+        *[(f"VALI~{one}", one) for one in ("DOUT", "FICT", "USUR", "INVA", "COLV", "PROV")],
+        ("DOUT~VALI", "DOUT"),
+    ],
+)
+def test_an_identity_is_validated_unless_another_word_speaks_against_it(statuses, read_as) -> None:
     assert read(a_report(("|VALI\r", f"|{statuses}\r"))).identity_status == read_as
 
 
