@@ -271,9 +271,15 @@ class Publisher:
 
     async def _conclude(self, tx: Transaction, conclusion: Conclusion, withdraws: bool) -> bool:
         """Write down what holds nothing out; True if something is to be withdrawn for it."""
-        now_ms = self._clock()
+        now_ms, study = self._clock(), conclusion.study
+        if (
+            conclusion.code == WaitFor.REPORT
+            and await self._outbox.latest_state(tx, study) == "sent"
+        ):
+            # Published by another gateway, or by another rule: so it stays, and the sweep sees it.
+            conclusion = replace(conclusion, state="published", code="")
         # First, for what was never sent need not be taken back.
-        out_for = await self._outbox.out_for(tx, conclusion.study) if withdraws else None
+        out_for = await self._outbox.out_for(tx, study) if withdraws else None
         if withdraws:
             conclusion = replace(conclusion, fingerprint="")
         if out_for is not None:
@@ -281,9 +287,9 @@ class Publisher:
         if not await self._standings.conclude(tx, conclusion, now_ms=now_ms):
             return False
         if out_for is None:
-            await self._outbox.stop(tx, conclusion.study, now_ms=now_ms)
+            await self._outbox.stop(tx, study, now_ms=now_ms)
             return False
-        await self._withdraw(tx, conclusion.study, conclusion.revision, out_for)
+        await self._withdraw(tx, study, conclusion.revision, out_for)
         return True
 
     async def _fail(self, tx: Transaction, due: DueStudy) -> None:

@@ -4,8 +4,9 @@ from gateway.errors import StorageUnavailable
 from gateway.model.report import Visibility
 from gateway.publication.publisher import LEASE_MS
 from tests.support.failing_index import Fault
-from tests.support.publishing import published, states
-from tests.support.studies import POLICY
+from tests.support.publishing import Bench, published, states
+from tests.support.studies import ON_IMAGES, POLICY
+from tests.support.telling import tell_announcement, tell_order
 
 HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 
@@ -277,3 +278,18 @@ async def test_what_was_sent_and_stopped_may_still_arrive_and_is_then_replaced(b
 
     assert [submission.replaces is None for submission in index.held] == [True, False]
     assert await states(bench) == ("published", "")
+
+
+async def test_what_was_published_by_another_rule_stays_so_without_a_report(stores, index):
+    before = Bench(stores, index, policy=ON_IMAGES)
+    await before.tell_instance()
+    await tell_order(stores)
+    await before.come_to_rest()
+    assert await states(before) == ("published", "")
+
+    now = Bench(stores, index)
+    await tell_announcement(stores)
+    await now.come_to_rest()
+
+    assert await states(now) == ("published", "")
+    assert [index.is_current(submission) for submission in index.held] == [True]
