@@ -87,6 +87,20 @@ async def test_a_pacs_that_does_not_know_us_fails_at_its_association(tmp_path: P
     assert "DRIMBOX" in found["association"].mend
 
 
+async def test_a_pacs_that_does_not_speak_tls_is_told_where_it_should(
+    tmp_path: Path, authority: Authority
+) -> None:
+    with Pacs().running() as pacs:
+        peer = {"ae_title": "PACS", "host": "127.0.0.1", "port": pacs.port, "tls": True}
+        given = with_tls(tmp_path, authority, days=1, pacs=[peer])
+        async with AsyncExitStack() as stack:
+            [found] = await examine(pacs_probes(given, open_requestors(stack, given)))
+
+    assert (found.what, found.state) == ("PACS PACS, connection", State.FAIL)
+    assert "TLS" in found.told
+    assert "certificates of both sides" in found.mend
+
+
 async def test_each_service_that_a_pacs_refuses_is_named(tmp_path: Path) -> None:
     with Pacs(models=(*ECHO, STUDY_ROOT[0]), refuses={"STUDY": 0x0124}).running() as pacs:
         refusing = await looked_at(pacs, tmp_path)
@@ -168,10 +182,10 @@ async def test_an_index_that_is_not_there_fails_at_its_connection_and_no_secret_
     assert "secret" not in one.told + one.mend
 
 
-def with_tls(folder: Path, authority: Authority, *, days: int) -> Settings:
+def with_tls(folder: Path, authority: Authority, *, days: int, **told: object) -> Settings:
     own = authority.certify("gateway", days=days)
     files = {"tls_certificate": own.certificate, "tls_key": own.key, "tls_ca": authority.ca}
-    return settings(folder, **files)
+    return settings(folder, **files, **told)
 
 
 async def machine_found(given: Settings, *, later_ms: int = 0) -> dict[str, Finding]:
