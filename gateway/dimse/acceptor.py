@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, create_server, socket
+from socket import socket
 from ssl import SSLContext, SSLError
-from typing import Final, Self
+from typing import Self
 
+from gateway.connections import arrivals, listen, open_streams
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import negotiate
@@ -28,9 +29,6 @@ log = logging.getLogger(__name__)
 Admits = Callable[[Peer], RejectReason | None]
 """Why a peer may not associate, or None if it may."""
 
-BACKLOG_MAX: Final = 128
-ACCEPT_AGAIN_S: Final = 1.0
-"""After a connection could not be accepted, as when no descriptor is left."""
 REFUSALS_MAX = 32  # connections over the limit that are told so at one time; more are just closed
 SPOOL_THREADS = 4
 
@@ -105,9 +103,7 @@ class DimseServer:
         Raises:
             OSError: the address cannot be listened on.
         """
-        family = AF_INET6 if ":" in host else AF_INET
-        listening = create_server((host, port), family=family, backlog=BACKLOG_MAX)
-        listening.setblocking(False)
+        listening = listen(host, port)
         self._listeners.append(self._tasks.create_task(self._accept(listening, tls)))
         return int(listening.getsockname()[1])
 
@@ -133,23 +129,13 @@ class DimseServer:
             self._executor.shutdown(cancel_futures=True)  # at most one write is under way
 
     async def _accept(self, listening: socket, tls: SSLContext | None) -> None:
-        loop = asyncio.get_running_loop()
-        with listening:
-            while True:
-                try:
-                    connection, address = await loop.sock_accept(listening)
-                except OSError as error:
-                    log.warning("connection_not_accepted", extra={"errno": error.errno})
-                    await asyncio.sleep(ACCEPT_AGAIN_S)
-                else:
-                    self._accepted(connection, str(address[0]), tls)
+        async for connection, address in arrivals(listening):
+            self._accepted(connection, address, tls)
 
     def _accepted(self, connection: socket, address: str, tls: SSLContext | None) -> None:
         if self._is_closing.is_set() or self._refusals >= REFUSALS_MAX:
             connection.close()
             return
-        connection.setblocking(False)
-        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         if len(self._providers) >= self._limits.associations_max and not self._make_room():
             self._refusals += 1
             self._tasks.create_task(self._refuse(connection, tls))
@@ -160,18 +146,13 @@ class DimseServer:
         task.add_done_callback(self._forget)
 
     async def _open(self, connection: socket, tls: SSLContext | None) -> UpperLayer:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=self._limits.pdu_bytes_announced, loop=loop)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        # In the connection's own task: a listener would shake hands with any number at once.
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol,
+        reader, writer = await open_streams(
             connection,
-            ssl=tls,
-            ssl_handshake_timeout=self._limits.handshake_s if tls else None,
-            ssl_shutdown_timeout=self._limits.artim_s if tls else None,
+            tls,
+            buffered_bytes=self._limits.pdu_bytes_announced,
+            handshake_s=self._limits.handshake_s,
+            shutdown_s=self._limits.artim_s,
         )
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         return UpperLayer(reader, writer, self._limits)
 
     def _make_room(self) -> bool:

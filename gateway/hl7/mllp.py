@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.clock import Clock, at, system_clock
+from gateway.connections import arrivals, listen, open_streams
 from gateway.hl7.acknowledgement import AckCode, acknowledge
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.frames import END, START, BrokenFrame, FrameReader
@@ -63,8 +64,8 @@ class MllpServer:
         self._limits = limits
         self._clock = clock
         self._connections: set[asyncio.Task[None]] = set()
-        self._closing = False
-        self._listener: asyncio.Server | None = None
+        self._port = 0
+        self._listener: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -92,7 +93,9 @@ class MllpServer:
         server = cls(
             handle=handle, admits=admits, limits=limits or MllpLimits(), clock=clock, tls=tls
         )
-        server._listener = await asyncio.start_server(server._accept, host, port, limit=READ_BYTES)
+        listening = listen(host, port)
+        server._port = listening.getsockname()[1]
+        server._listener = asyncio.create_task(server._accept(listening), name="mllp-server")
         return server
 
     @property
@@ -102,44 +105,46 @@ class MllpServer:
         Raises:
             RuntimeError: it listens no more.
         """
-        if self._listener is None or not self._listener.sockets:
+        if self._listener is None or self._listener.done():
             raise RuntimeError("the MLLP server does not listen")
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        return self._port
 
     async def close(self) -> None:
         """Stop listening and cut off every sender; a message not yet answered comes again."""
-        self._closing = True
-        if self._listener is not None:
-            self._listener.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        tasks = [*self._connections, *([self._listener] if self._listener else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = _address(writer)
-        if self._closing:
-            writer.transport.abort()  # it was accepted while the server closed
-        elif not self._admits(peer):
-            log.warning("mllp_peer_refused", extra={"peer": peer})
-            writer.transport.abort()
-        elif len(self._connections) >= self._limits.connections_max:
-            log.warning("mllp_connections_exhausted", extra={"peer": peer})
-            writer.transport.abort()
+    async def _accept(self, listening: socket.socket) -> None:
+        async for connection, peer in arrivals(listening):
+            if not self._admits(peer):
+                log.warning("mllp_peer_refused", extra={"peer": peer})
+                connection.close()
+            elif len(self._connections) >= self._limits.connections_max:
+                log.warning("mllp_connections_exhausted", extra={"peer": peer})
+                connection.close()
+            else:
+                # A sender that is switched off says nothing; the system finds out.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                task = asyncio.create_task(self._serve(connection, peer))
+                self._connections.add(task)
+                task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: socket.socket, peer: str) -> None:
+        try:
+            reader, writer = await open_streams(
+                connection,
+                self._tls,
+                buffered_bytes=READ_BYTES,
+                handshake_s=self._limits.handshake_s,
+                shutdown_s=self._limits.answer_s,
+            )
+        except OSError as error:  # those of `ssl` are such
+            fields = {"peer": peer, "error": type(error).__name__}
+            log.warning("mllp_handshake_failed", extra=fields)
         else:
-            connection = asyncio.create_task(self._serve(reader, writer, peer))
-            self._connections.add(connection)
-            connection.add_done_callback(self._connections.discard)
-
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
-    ) -> None:
-        _keep_alive(writer)
-        if self._tls is None:
             await self._serve_stream(reader, writer, peer)
-        # The stream without TLS stays ours meanwhile: dropped, it would close the socket.
-        elif (secured := await self._secured(writer, self._tls, peer)) is not None:
-            await self._serve_stream(*secured, peer)
 
     async def _serve_stream(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
@@ -160,37 +165,6 @@ class MllpServer:
                     await writer.wait_closed()
             except (TimeoutError, OSError):
                 writer.transport.abort()
-
-    async def _secured(
-        self, plain: asyncio.StreamWriter, tls: ssl.SSLContext, peer: str
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """The connection with TLS spoken on it, or None once it is cut off: the sender does not
-        speak it, shows no certificate that is trusted, or takes too long.
-
-        Here, and not by the listener, so that a sender counts before its handshake.
-        """
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=READ_BYTES)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        try:
-            transport = await loop.start_tls(
-                plain.transport,
-                protocol,
-                tls,
-                server_side=True,
-                ssl_handshake_timeout=self._limits.handshake_s,
-                ssl_shutdown_timeout=self._limits.answer_s,
-            )
-        except OSError as error:  # those of `ssl` are such
-            log.warning(
-                "mllp_handshake_failed", extra={"peer": peer, "error": type(error).__name__}
-            )
-            transport = None
-        if transport is None:
-            plain.transport.abort()
-            return None
-        protocol.connection_made(transport)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
@@ -262,16 +236,3 @@ class MllpServer:
             async with asyncio.timeout(self._limits.answer_s):
                 while left > 0 and (data := await reader.read(READ_BYTES)):
                     left -= len(data)
-
-
-def _address(writer: asyncio.StreamWriter) -> str:
-    # A sender that hung up already has no address any more.
-    name = writer.get_extra_info("peername")
-    return str(name[0]) if name else ""
-
-
-def _keep_alive(writer: asyncio.StreamWriter) -> None:
-    """A sender that is switched off says nothing; the system finds out."""
-    connected = writer.get_extra_info("socket")
-    if isinstance(connected, socket.socket) or hasattr(connected, "setsockopt"):
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

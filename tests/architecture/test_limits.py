@@ -18,6 +18,7 @@ from tests.architecture.statement import tables, words
 
 DOORS = (
     "gateway/catalogue/listing.py",
+    "gateway/connections.py",
     "gateway/dicomweb",
     "gateway/dimse",
     "gateway/hl7",
@@ -43,7 +44,7 @@ OF_THE_FORMAT = {
 """Set by a standard, so that nobody meets them here alone."""
 
 OF_OUR_OWN = {
-    "gateway.dimse.acceptor.BACKLOG_MAX",
+    "gateway.connections.BACKLOG_MAX",
     "gateway.dimse.move_mediator.HEADER_BYTES_MAX",
     "gateway.intake.procedure_steps.FORGOTTEN_AT_ONCE_MAX",
     "gateway.serving.BACKLOG_MAX",

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from gateway.hl7.frames import END, START
 from gateway.hl7.mllp import MllpLimits, MllpServer
 from gateway.security.tls import server_context
+from gateway.serving import loop_factory
 from tests.support.certificates import Authority, client_context
 
 WITHIN_S = 10.0
@@ -87,6 +89,33 @@ async def test_a_sender_of_the_centre_is_answered(keys) -> None:
         assert await answer(server, keys.sender, START + long + END) == (
             START + b"5000000 127.0.0.1" + END
         )
+
+
+def test_senders_that_speak_before_they_are_looked_at_are_answered(keys) -> None:
+    """The loop of the program reads a connection as soon as it is there."""
+
+    async def told_by_many() -> list[bytes]:
+        async with a_server(keys) as server:
+            exchanges = (asyncio.to_thread(say_hello, server.port, keys.sender) for _ in range(8))
+            return await asyncio.gather(*exchanges)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        answers = runner.run(told_by_many())
+
+    assert answers == [START + b"5 127.0.0.1" + END] * 8
+
+
+def say_hello(port: int, tls: ssl.SSLContext) -> bytes:
+    """What is answered to a sender that waits for nothing."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S) as plain,
+        tls.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        secured.sendall(START + b"hello" + END)
+        answered = b""
+        while not answered.endswith(END):
+            answered += secured.recv(1024)
+        return answered
 
 
 async def test_a_connection_outlives_what_python_tidies_away(keys) -> None:
