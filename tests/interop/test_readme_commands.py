@@ -4,7 +4,6 @@ Only ports and the dots that a reader fills in are replaced.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,19 +14,12 @@ import pytest
 
 from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
+from tests.interop.documented import ROOT, block, run
 from tests.interop.wire import asked
 from tests.support.peers import peer
 from tests.support.programs import Gateway, a_gateway, an_index, free_port
 
-ROOT = Path(__file__).parents[2]
 EXAMINATION = make_examination(77, 1, "CR")
-
-
-def block(containing: str) -> str:
-    """The one fenced block of the README that holds this text."""
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
-    [found] = [one for one in blocks if containing in one]
-    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -47,34 +39,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
-def run(commands: str, gateway: Gateway, folder: Path) -> str:
-    """What the commands told; each of them must succeed."""
-    ports = {"8080": gateway.http, "11112": gateway.dicom, "2575": gateway.mllp}
-    for default, port in ports.items():
-        commands = re.sub(rf"\b{default}\b", str(port), commands)
-    done = subprocess.run(
-        ["bash", "-euc", commands],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def ports(gateway: Gateway) -> dict[int, int]:
+    return {8080: gateway.http, 11112: gateway.dicom, 2575: gateway.mllp}
 
 
 def test_a_pacs_checks_the_line_and_sends_an_image(gateway: Gateway, folder: Path) -> None:
     peer("echoscu")
 
-    run(block("echoscu"), gateway, folder)
+    run(block("echoscu"), folder, ports=ports(gateway))
 
     [study] = asked(gateway.http, "/api/studies").json["studies"]
     assert (study["study_uid"], study["instances"]) == (EXAMINATION.study_uid, 1)
 
 
 def test_a_ris_is_told_why_its_message_is_refused(gateway: Gateway, folder: Path) -> None:
-    told = run(block("/dev/tcp"), gateway, folder)
+    told = run(block("/dev/tcp"), folder, ports=ports(gateway))
 
     assert "MSA|AE|1|the message must have one PID segment" in told
 
@@ -87,13 +66,13 @@ def test_a_made_up_report_is_taken_and_taken_back(gateway: Gateway, folder: Path
         "--accession": EXAMINATION.accession,
         "--local-id": EXAMINATION.patient.local_id,
     }
-    command = block("drim-sim report").replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    command = block("drim-sim report")
     for option, number in numbers.items():
         command = command.replace(f"{option} …", f"{option} {number}")
 
-    document, accepted = run(command, gateway, folder).splitlines()
+    document, accepted = run(command, folder, ports=ports(gateway)).splitlines()
     deletion = f"{command.rstrip()} --delete {document.split()[1]}"
-    again, _ = run(deletion, gateway, folder).splitlines()
+    again, _ = run(deletion, folder, ports=ports(gateway)).splitlines()
 
     assert accepted.startswith("accepted ")
     assert again == document
@@ -111,7 +90,7 @@ def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
     [series] = asked(gateway.http, f"/dicom-web/studies/{EXAMINATION.study_uid}/series").json
     filled = filled.replace("series/…", f"series/{series['0020000E']['Value'][0]}")
 
-    told = run(filled, gateway, folder)
+    told = run(filled, folder, ports=ports(gateway))
 
     assert told == '{"pointers":[]}'
     assert b"DICM" in (folder / "series.multipart").read_bytes()[:4096]
@@ -135,7 +114,7 @@ def test_the_programs_start_as_written(tmp_path: Path) -> None:
     settings = {f"GATEWAY_{name}": port for name, port in ports.items()}
     settings |= {"INDEX_HTTP_PORT": str(free_port()), "INDEX_DATA_DIR": str(tmp_path / "index")}
     settings["GATEWAY_DATA_DIR"] = str(tmp_path / "gateway")
-    commands = block("drim-index serve").replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    commands = block("drim-index serve")
     program = subprocess.Popen(
         ["bash", "-c", f"trap 'kill 0' TERM; {{ {commands} }} 2>&1 & wait"],
         env=os.environ | settings,
@@ -169,4 +148,4 @@ def test_the_settings_for_a_pacs_are_settings() -> None:
 
 def send_image(gateway: Gateway, folder: Path) -> None:
     """As the PACS test does, for a test that runs alone."""
-    run(block("echoscu"), gateway, folder)
+    run(block("echoscu"), folder, ports=ports(gateway))
