@@ -60,7 +60,7 @@ def reports(draw: st.DrawFn, root: str) -> list[Told]:
     for number in range(draw(st.integers(1, 4))):
         if number and draw(st.booleans()):
             name, parents = f"{root}.{number}", (name,)
-        status = draw(st.sampled_from(["F", "F", "D"]))
+        status = draw(st.sampled_from([*"FFCC", "P", "D"]))
         report = a_report(
             document_id=name,
             version=1 if status == "D" else number + 1,
