@@ -49,6 +49,7 @@ class DimseServer:
         self._spool = spool
         self._limits = limits
         self._executor = ThreadPoolExecutor(SPOOL_THREADS, thread_name_prefix="dimse-spool")
+        self._long_one = asyncio.Lock()
         self._ids = count(1)
         self._providers: dict[asyncio.Task[None], Provider | None] = {}
         self._handshakes: dict[asyncio.Task[None], float] = {}
@@ -230,6 +231,7 @@ class DimseServer:
             handlers=self._handlers,
             spool=self._spool,
             executor=self._executor,
+            long_one=self._long_one,
             limits=self._limits,
         )
         await layer.accept(agreement)

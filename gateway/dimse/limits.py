@@ -31,6 +31,9 @@ class DimseLimits:
     notification_bytes_max: int = 16 * 1024**2
     """Longest data set of an N-CREATE, which is held in memory."""
 
+    notification_bytes_short: int = 256 * 1024
+    """Longer ones are taken apart one at a time, for each item of theirs takes a kilobyte."""
+
     drained_bytes_max: int = 64 * 1024**2
     """How much of a refused data set is read to its end, so that the refusal can be told; after
     that the association is aborted."""

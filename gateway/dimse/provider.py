@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,7 +94,11 @@ _NO_ROOM = "the data set is too long, or there is no room for it"
 
 
 class Provider:
-    """Serves one association. `is_busy` tells whether a message is under way."""
+    """Serves one association. `is_busy` tells whether a message is under way.
+
+    Args:
+        long_one: held while a long notification is handled, on whichever association.
+    """
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class Provider:
         handlers: Handlers,
         spool: Callable[[], Path],
         executor: Executor,
+        long_one: asyncio.Lock,
         limits: DimseLimits,
     ) -> None:
         self.is_busy = False
@@ -111,6 +117,7 @@ class Provider:
         self._handlers = handlers
         self._spool = spool
         self._executor = executor
+        self._long_one = long_one
         self._limits = limits
         self._reports = EventReports(layer)
 
@@ -202,17 +209,18 @@ class Provider:
             encoded=received.data,
             action_type=command.number(Element.ACTION_TYPE),
         )
-        outcome: Awaitable[int]
-        match command.field:
-            case CommandField.N_ACTION_RQ:
-                outcome = self._act(request, context_id, context)
-            case CommandField.N_SET_RQ:
-                outcome = self._handlers.n_set(request)
-            case _:
-                outcome = self._handlers.n_create(request)
-        return replace(await self._ask(outcome, _N_STATUS), instance=instance)
+        is_short = len(request.encoded) <= self._limits.notification_bytes_short
+        async with nullcontext() if is_short else self._long_one:
+            outcome = self._handle(command.field, request, context_id, context)
+            return replace(await self._ask(outcome, _N_STATUS), instance=instance)
 
-    async def _act(self, request: NRequest, context_id: int, context: Context) -> int:
+    async def _handle(
+        self, field: int, request: NRequest, context_id: int, context: Context
+    ) -> int:
+        if field == CommandField.N_SET_RQ:
+            return await self._handlers.n_set(request)
+        if field == CommandField.N_CREATE_RQ:
+            return await self._handlers.n_create(request)
         result = await self._handlers.n_action(request)
         self._reports.add(result, context_id, context)
         return Status.SUCCESS

@@ -7,11 +7,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from gateway.dimse.commands import NRequest
 from gateway.dimse.limits import FRAGMENTS_MAX, DimseLimits
+from gateway.dimse.negotiation import INSTANCE_AVAILABILITY
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.raw_peer import (
     ABORT,
     DATA,
+    EXPLICIT,
     MR,
     RELEASE_RP,
     RELEASE_RQ,
@@ -248,6 +251,35 @@ async def test_a_peer_that_does_not_close_is_closed(receiver: Receiver) -> None:
         await peer.read_pdu()
 
         assert await peer.is_closed()
+
+
+async def test_long_notifications_are_taken_apart_one_at_a_time_and_keep_no_short_one_waiting(
+    receiver: Receiver,
+) -> None:
+    long, ends = 1000, asyncio.Event()
+    under_way = 0
+
+    async def take(request: NRequest) -> int:
+        nonlocal under_way
+        if len(request.encoded) >= long:
+            under_way += 1
+            await ends.wait()
+        return 0
+
+    port = await receiver.listen(
+        n_create=take, limits=DimseLimits(notification_bytes_short=long - 1)
+    )
+    async with connect(port) as first, connect(port) as second, connect(port) as other:
+        for peer, size_bytes in ((first, long), (second, long), (other, 10)):
+            await peer.associate(associate_rq([(INSTANCE_AVAILABILITY, (EXPLICIT,))]))
+            command = store_rq(sop_class=INSTANCE_AVAILABILITY, field=0x0140)
+            await peer.send(command_pdu(command) + data_pdu(bytes(size_bytes)))
+        assert await other.read_status() == 0
+        at_once = under_way
+        ends.set()
+
+        assert (await first.read_status(), await second.read_status()) == (0, 0)
+    assert (at_once, under_way) == (1, 2)
 
 
 async def test_misbehaviour_of_one_peer_does_not_disturb_another(receiver: Receiver) -> None:
