@@ -6,10 +6,10 @@ part's own headers; all of that is read.
 """
 
 from dataclasses import dataclass
-from email.message import Message
 from enum import Enum, auto
 from typing import Final
 
+from gateway.dicomweb.media_types import read_media_type
 from gateway.errors import InvalidRequest
 
 BOUNDARY_LENGTH_MAX: Final = 200
@@ -37,16 +37,13 @@ class ContentType:
 
     @classmethod
     def parse(cls, text: str) -> "ContentType":
-        """Read a header; what cannot be read is `text/plain`, as mail has it."""
-        if not text:
-            return cls("")
-        message = Message()
-        message["Content-Type"] = text.replace("\r", " ").replace("\n", " ")
-        part_type = message.get_param("type", "")
+        """Read a header, whatever it holds."""
+        kind, parameters = read_media_type(text)
+        part_type, _, _ = parameters.get("type", "").partition(";")
         return cls(
-            kind=message.get_content_type(),
-            part_type=str(part_type).partition(";")[0].strip().lower(),
-            boundary=message.get_boundary("") or "",
+            kind=kind,
+            part_type=part_type.strip().lower(),
+            boundary=parameters.get("boundary", ""),
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.dicomweb.media_types import read_media_type
 from gateway.errors import InvalidRequest, NotAcceptable
 from indexer.contract.identifiers import Uid
 
@@ -34,7 +35,6 @@ RANGES_MAX: Final = 64
 """Media ranges that are looked at in one."""
 
 _COMMA_PARTED: Final = re.compile(r'(?:[^,"]|"[^"]*")+')
-_SEMICOLON_PARTED: Final = re.compile(r'(?:[^;"]|"[^"]*")+')
 _TYPE: Final = re.compile(r"[!#$&^_.+a-z0-9*-]+/[!#$&^_.+a-z0-9*-]+")
 _QUALITY: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
@@ -79,12 +79,7 @@ def parse_accept(text: str) -> list[MediaRange]:
 
 
 def _parse_range(text: str) -> MediaRange | None:
-    kind, *rest = [part.strip() for part in _SEMICOLON_PARTED.findall(text)] or [""]
-    kind = kind.lower()
-    parameters = {}
-    for parameter in rest:
-        name, _, value = parameter.partition("=")
-        parameters[name.strip().lower()] = value.strip().strip('"').strip()
+    kind, parameters = read_media_type(text)
     quality = parameters.pop("q", "1")
     if not _TYPE.fullmatch(kind) or not _QUALITY.fullmatch(quality) or not float(quality):
         return None
