@@ -67,7 +67,8 @@ def without_times_ahead(news: News, *, now: datetime) -> News:
 
 
 def _type_of(msh: Segment) -> MessageType:
-    taken = MESSAGE_TYPES.get(msh.text(9))
+    kind = msh.text(9)
+    taken = MESSAGE_TYPES.get(kind)
     if taken is None:
         raise RefusedMessage(
             f"only {', '.join(MESSAGE_TYPES)} are taken",
@@ -76,13 +77,13 @@ def _type_of(msh: Segment) -> MessageType:
         )
     if msh.text(9, 2) not in taken.events:
         raise RefusedMessage(
-            f"of this type, only {', '.join(sorted(taken.events))} are taken",
+            f"{kind} is taken as {', '.join(sorted(taken.events))} only",
             code=ErrorCode.UNSUPPORTED_EVENT,
             location="MSH^1^9^1^2",
         )
     if msh.text(12) not in taken.versions:
         raise RefusedMessage(
-            f"of this type, only HL7 {', '.join(sorted(taken.versions))} are taken",
+            f"{kind} is taken in HL7 {', '.join(sorted(taken.versions))} only",
             code=ErrorCode.UNSUPPORTED_VERSION,
             location="MSH^1^12",
         )

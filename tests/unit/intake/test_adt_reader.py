@@ -88,6 +88,15 @@ def test_a_change_of_ids_names_those_that_are_replaced() -> None:
     assert word.merged == (local("LOC800"),)
 
 
+@pytest.mark.parametrize("event", ["A03", "A37", "A43", "A45"])
+def test_what_else_is_said_of_patients_is_refused_with_what_is_taken(event: str) -> None:
+    with pytest.raises(RefusedMessage) as refusal:
+        read_all(an_adt(("ADT^A08", f"ADT^{event}")))
+
+    assert refusal.value.location == "MSH^1^9^1^2"
+    assert str(refusal.value) == "ADT is taken as A01, A04, A08, A31, A40, A47 only"
+
+
 def a_merge_with_another_born(when: str) -> bytes:
     """The second patient of the merge is born then."""
     first, pid, second = a_merge().rpartition(b"PID|")
@@ -97,7 +106,6 @@ def a_merge_with_another_born(when: str) -> bytes:
 @pytest.mark.parametrize(
     "message, code, location",
     [
-        (an_adt(("ADT^A08", "ADT^A03")), ErrorCode.UNSUPPORTED_EVENT, "MSH^1^9^1^2"),
         (an_adt(("|2.5^FRA", "|2.8^FRA")), ErrorCode.UNSUPPORTED_VERSION, "MSH^1^12"),
         (an_adt(("PID|", "ZID|")), ErrorCode.SEGMENT_SEQUENCE, "PID^1"),
         (an_adt(("PV1||N", "PID|||X")), ErrorCode.SEGMENT_SEQUENCE, "PID^2"),
