@@ -9,11 +9,13 @@ from gateway.catalogue import listing
 from gateway.catalogue.pacs import HOLD_MS
 from gateway.errors import PacsAnswerUnreadable, PacsBusy, PacsUnavailable
 from gateway.model.agreement import DisagreementCode, identity_agrees
+from gateway.model.notification import PacsAnswered
 from indexer.contract.document import Identifier
 from tests.integration.catalogue.centre import (
     ASSOCIATIONS_MAX,
     LOCAL_ID,
     STUDY,
+    Centre,
     Holdings,
     a_centre,
     a_data_set,
@@ -201,21 +203,26 @@ async def test_a_pacs_that_failed_is_left_alone_for_a_while() -> None:
     assert len(answered.held) == 1
 
 
+async def tried_after_a_failure(centre: Centre) -> tuple[asyncio.Task[PacsAnswered], Event]:
+    """Whoever asks a PACS first that failed before, and what it waits for to answer."""
+    [peer] = centre.peers
+    peer.breaks_off_after = 0
+    with pytest.raises(PacsUnavailable, match="broke off"):
+        await centre.describe()
+    peer.breaks_off_after, peer.waits = None, (answers := Event())
+    peer.is_asked.clear()
+    centre.clock.now_ms += HOLD_MS
+    trying = asyncio.create_task(centre.describe())
+    await asyncio.to_thread(peer.is_asked.wait, 10)
+    return trying, answers
+
+
 async def test_a_pacs_that_failed_is_then_tried_by_one_alone() -> None:
     with a_centre(Holdings()) as centre:
-        [peer] = centre.peers
-        peer.breaks_off_after = 0
-        with pytest.raises(PacsUnavailable, match="broke off"):
-            await centre.describe()
-        peer.breaks_off_after, peer.waits = None, Event()
-        peer.is_asked.clear()
-        centre.clock.now_ms += HOLD_MS
-
-        trying = asyncio.create_task(centre.describe())
-        await asyncio.to_thread(peer.is_asked.wait, 10)
+        trying, answers = await tried_after_a_failure(centre)
         with pytest.raises(PacsUnavailable, match="is being tried"):
             await centre.describe()
-        peer.waits.set()
+        answers.set()
         first = await trying
         second = await centre.describe()
 
@@ -224,20 +231,11 @@ async def test_a_pacs_that_failed_is_then_tried_by_one_alone() -> None:
 
 async def test_a_trial_that_is_cancelled_leaves_room_for_the_next() -> None:
     with a_centre(Holdings()) as centre:
-        [peer] = centre.peers
-        peer.breaks_off_after = 0
-        with pytest.raises(PacsUnavailable, match="broke off"):
-            await centre.describe()
-        peer.breaks_off_after, peer.waits = None, Event()
-        peer.is_asked.clear()
-        centre.clock.now_ms += HOLD_MS
-
-        trying = asyncio.create_task(centre.describe())
-        await asyncio.to_thread(peer.is_asked.wait, 10)
+        trying, answers = await tried_after_a_failure(centre)
         trying.cancel()
         with pytest.raises(asyncio.CancelledError):
             await trying
-        peer.waits.set()
+        answers.set()
         answered = await centre.describe()
 
     assert len(answered.held) == 1

@@ -148,15 +148,18 @@ async def test_a_pointer_that_is_there_is_not_taken_over_twice(settings, onlooke
     assert len(await out(settings)) == 1
 
 
-async def test_the_next_revision_replaces_what_was_taken_over(
-    settings, heir, index, onlooker, tmp_path
-):
+@pytest.fixture
+async def heir_at_work(settings, heir, index, onlooker, tmp_path) -> Settings:
+    """The heir, which took over what was published before it."""
     async with a_bench(settings, index) as bench:
         await publish(bench)
     await export_pointers(settings, tmp_path / "out.zip", Wanted(), onlooker)
     await import_medium(heir, tmp_path / "out.zip", onlooker)
+    return heir
 
-    async with a_bench(heir, index) as bench:
+
+async def test_the_next_revision_replaces_what_was_taken_over(heir_at_work, index):
+    async with a_bench(heir_at_work, index) as bench:
         bench.stores.clock.now_ms = LATER_MS
         await bench.tell_instance()
         await bench.tell_report(visibility=frozenset({Visibility.HIDDEN_FROM_PATIENT}))
@@ -171,13 +174,8 @@ async def test_the_next_revision_replaces_what_was_taken_over(
     assert second.entry.unique_id != first.entry.unique_id
 
 
-async def test_a_person_takes_back_what_was_taken_over(settings, heir, index, onlooker, tmp_path):
-    async with a_bench(settings, index) as bench:
-        await publish(bench)
-    await export_pointers(settings, tmp_path / "out.zip", Wanted(), onlooker)
-    await import_medium(heir, tmp_path / "out.zip", onlooker)
-
-    async with a_bench(heir, index) as bench:
+async def test_a_person_takes_back_what_was_taken_over(heir_at_work, index):
+    async with a_bench(heir_at_work, index) as bench:
         bench.stores.clock.now_ms = LATER_MS
         await bench.tell_instance()
         await bench.act(ActKind.WITHDRAW)
@@ -185,7 +183,7 @@ async def test_a_person_takes_back_what_was_taken_over(settings, heir, index, on
         await bench.send()
 
     assert len(index.withdrawn) == 1
-    assert await out(heir) == []
+    assert await out(heir_at_work) == []
 
 
 async def test_what_goes_out_and_comes_in_goes_out_the_same(
