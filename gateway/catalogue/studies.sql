@@ -49,7 +49,8 @@ SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'
 FROM json_each(:images) WHERE true
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,
-    patient_id = excluded.patient_id, accession = excluded.accession, gone = 0;
+    patient_id = coalesce(nullif(excluded.patient_id, ''), instances.patient_id),
+    accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0;
 
 -- query: answered
 -- An answer to an older question than the last one is void.

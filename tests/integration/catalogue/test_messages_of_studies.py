@@ -5,10 +5,18 @@ from typing import Any
 import pytest
 
 from gateway.model.act import ActKind
+from gateway.model.image import NOBODY
 from gateway.model.report import ReportedStudy
 from indexer.contract.identifiers import Uid
-from tests.support.studies import STUDY
-from tests.support.telling import act, tell_instance, tell_order, tell_report, tell_word
+from tests.support.studies import STUDY, an_image
+from tests.support.telling import (
+    act,
+    tell_answer,
+    tell_instance,
+    tell_order,
+    tell_report,
+    tell_word,
+)
 
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
 
@@ -97,6 +105,16 @@ async def test_a_word_about_a_patient_reaches_the_study_of_a_report_whose_images
 
     snapshot = await stores.snapshot()
     assert (snapshot.news, snapshot.spoken_by, len(snapshot.words)) == (2, 1, 1)
+
+
+async def test_messages_reach_a_study_whose_pacs_tells_less_than_its_headers(stores):
+    await tell_instance(stores)
+    await tell_answer(stores, an_image(accession=NOBODY, patient={"local_id": NOBODY}))
+
+    await tell_order(stores)
+    await tell_word(stores)
+
+    assert (await stores.snapshot()).news == 3
 
 
 async def test_a_study_that_an_order_names_no_longer_is_looked_at_again(stores):
