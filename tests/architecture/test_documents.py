@@ -9,6 +9,7 @@ LINK = re.compile(r"\]\((?!\w+:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 MAKE = re.compile(r"\bmake ((?:[a-z-]+ ?)+)")
+PLACE = re.compile(r"(?:gateway|indexer|simulators|tests|scripts)/[\w/.]*\w")
 PROGRAM = re.compile(r"\bdrim-[a-z]+\b(?![-./])")
 
 
@@ -45,6 +46,17 @@ def test_every_program_that_a_document_names_exists() -> None:
         for document in files(".md")
         for program in PROGRAM.findall(_commands(document))
         if program not in programs
+    ]
+
+    assert unknown == []
+
+
+def test_every_place_that_a_document_names_exists() -> None:
+    unknown = [
+        f"{name(document)}: {place}"
+        for document in files(".md")
+        for place in PLACE.findall(_commands(document))
+        if not (ROOT / place).exists() and not (ROOT / f"{place}.py").exists()
     ]
 
     assert unknown == []

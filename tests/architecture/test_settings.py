@@ -7,6 +7,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from tests.architecture.repository import ROOT
+from tests.architecture.statement import tables, words
 
 EVERY_SETTINGS = pytest.mark.parametrize(
     "settings",
@@ -30,6 +31,36 @@ def test_every_setting_is_documented(settings: type[BaseSettings]) -> None:
 @EVERY_SETTINGS
 def test_every_documented_setting_exists(settings: type[BaseSettings]) -> None:
     assert _documented(settings) - _fields(settings) == set()
+
+
+@EVERY_SETTINGS
+def test_every_default_is_documented(settings: type[BaseSettings]) -> None:
+    wrong = [
+        f"{name}: {default}"
+        for one in tables("operations.md")
+        if one.columns[:2] == ("Setting", "Default")
+        for name, default, _ in one.rows
+        if name.startswith(f"`{_prefix(settings)}")
+        and set(words(default)) != _default(settings, name.strip("`"))
+    ]
+
+    assert wrong == []
+
+
+def _default(settings: type[BaseSettings], name: str) -> set[str]:
+    """What stands for a default: its values, as they are set; nothing for none and empty."""
+    field = settings.model_fields[name.removeprefix(_prefix(settings)).lower()]
+    match field.get_default(call_default_factory=True):
+        case None | "" | ():
+            return set()
+        case tuple() | frozenset() as several:
+            return {str(one) for one in several}
+        case bool() as answer:
+            return {str(answer).lower()}
+        case float() as number:
+            return {f"{number:g}"}
+        case value:
+            return {str(value)}
 
 
 def _prefix(settings: type[BaseSettings]) -> str:
