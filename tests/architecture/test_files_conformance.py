@@ -1,17 +1,57 @@
 """What the conformance statement says of manifests and media is what is written."""
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
 import typer
 
 from gateway.cli import app
+from gateway.manifest.document_entry import CLASS_CODE, NORMAL, TYPE_CODE, build_entry
 from gateway.manifest.forms import FORMATS
+from gateway.manifest.model import ManifestForm
 from gateway.media.xdm import MediaPointer, cover_files, month_of, pointer_files
+from indexer.contract.document import DocumentEntry
 from tests.architecture.statement import table, words
-from tests.support.manifests import CONTENT, composed, opened, with_key_images, written
+from tests.support.manifests import (
+    CENTRE,
+    CONTENT,
+    MADE_AT,
+    SOP_INSTANCE,
+    composed,
+    opened,
+    with_key_images,
+    written,
+)
 from tests.support.pointers import a_submission
 
+ATTRIBUTES = {
+    "uniqueId": "unique_id",
+    "patientId": "patient",
+    "sourcePatientId": "local_patient",
+    "sourcePatientInfo": "traits",
+    "classCode": "class_code",
+    "typeCode": "type_code",
+    "formatCode": "format_code",
+    "mimeType": "mime_type",
+    "confidentialityCode": "confidentiality",
+    "healthcareFacilityTypeCode": "facility",
+    "practiceSettingCode": "practice_setting",
+    "eventCodeList": "event_codes",
+    "referenceIdList": "reference_ids",
+    "creationTime": "created_at",
+    "serviceStartTime": "service_start",
+    "serviceStopTime": "service_stop",
+    "languageCode": "language",
+    "title": "title",
+    "comments": "comments",
+    "author": "author",
+    "authorInstitution": "author_organisation",
+    "legalAuthenticator": "legal_authenticator",
+    "hash": "sha1",
+    "size": "size_bytes",
+}
+"""What we call the attributes of XDS; the index's own are its id, its status and an address."""
 FHIR = "application/fhir+json"
 
 
@@ -32,6 +72,33 @@ def test_each_attribute_of_the_french_form_is_stated() -> None:
     assert {keyword for cell in stated for keyword in cell.split(", ")} == {
         element.keyword for element in manifest
     }
+
+
+def test_each_attribute_of_the_index_is_stated() -> None:
+    stated = table("Index metadata", "Attribute")
+
+    named = {name for cell in stated.column("Attribute") for name in cell.split(", ")}
+    fields = {field.name for field in dataclasses.fields(DocumentEntry)}
+    assert named == {*ATTRIBUTES}
+    assert {*ATTRIBUTES.values()} == fields - {"entry_id", "status", "document_url"}
+
+
+def test_each_code_and_text_that_is_always_the_same_is_stated() -> None:
+    stated = table("Index metadata", "Attribute").column("Value")
+    fixed = [CLASS_CODE, TYPE_CODE, *(one.code for one in FORMATS.values())]
+    entry = build_entry(
+        CONTENT,
+        document=b"",
+        sop_instance=SOP_INSTANCE,
+        made_at=MADE_AT,
+        centre=CENTRE,
+        form=ManifestForm.FRENCH,
+    )
+
+    constant = {one.code for one in fixed} | {one.mime_type for one in FORMATS.values()}
+    constant |= {NORMAL.code, entry.title, entry.comments, entry.language}
+    assert {word for cell in stated for word in words(cell)} == constant
+    assert {one.scheme for one in fixed if f"({one.scheme})" not in "".join(stated)} == set()
 
 
 def test_each_file_of_an_archive_is_stated() -> None:
