@@ -58,6 +58,8 @@ class InstanceIntake:
     def __init__(self, assembler: Assembler, objects: ObjectStore) -> None:
         self._assembler = assembler
         self._objects = objects
+        self._one_note = asyncio.Lock()
+        """Held while a rejection note is read: a long one takes some hundred MB."""
 
     async def take(self, arrived: SpooledInstance) -> Header:
         """Keep an instance; on return it is durable here, and its spooled path is void.
@@ -71,13 +73,14 @@ class InstanceIntake:
         _check(header, arrived)
         rejected: tuple[InstancesRejected, ...] = ()
         if is_rejection(header):  # read before it is kept, for it may have to be refused
-            rejected = await asyncio.to_thread(
-                read_rejection,
-                arrived.path,
-                header=header,
-                transfer_syntax=arrived.transfer_syntax,
-                size_bytes=arrived.size_bytes,
-            )
+            async with self._one_note:
+                rejected = await asyncio.to_thread(
+                    read_rejection,
+                    arrived.path,
+                    header=header,
+                    transfer_syntax=arrived.transfer_syntax,
+                    size_bytes=arrived.size_bytes,
+                )
         key = await self._objects.keep(arrived.path)
         stored = StoredObject(
             key=key,

@@ -1,13 +1,15 @@
 """Rejection notes (IHE RAD-66) that are pushed: kept like any instance, and taken at their word."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gateway.intake import rejection
+from gateway.intake import instances, rejection
 from simulators.imaging_centre.modality import NotStored, send_study
 from simulators.imaging_centre.rejection import TITLES, build_rejection_note
 from simulators.synthetic.examination import make_examination
@@ -152,6 +154,28 @@ async def test_a_note_on_too_much_is_refused(
     async with dicom_doors(tmp_path / "gateway") as doors:
         with pytest.raises(NotStored):
             await push(doors, a_note(files), tmp_path)
+
+
+async def test_notes_are_read_one_at_a_time(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Barrier(2)
+
+    def read(*_args: object, **_told: object) -> tuple[()]:
+        with suppress(BrokenBarrierError):
+            together.wait(timeout=0.3)
+            raise AssertionError("two are read at once")
+        return ()
+
+    monkeypatch.setattr(instances, "read_rejection", read)
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    async with dicom_doors(tmp_path / "gateway") as doors:
+        notes = [a_note(files[:1]), a_note(files[1:])]
+        await asyncio.gather(*(push(doors, *one) for one in zip(notes, folders, strict=True)))
+
+        assert await doors.count("instances") == 2
 
 
 async def test_a_title_of_another_scheme_rejects_nothing(tmp_path: Path, files: list[Path]) -> None:
