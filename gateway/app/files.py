@@ -11,7 +11,7 @@ from uuid import uuid4
 from gateway.app.parts import MIB, Parts, milliseconds, open_parts
 from gateway.app.program import choose_policy
 from gateway.clock import system_clock
-from gateway.errors import Conflict, InvalidRequest, StorageUnavailable
+from gateway.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
 from gateway.intake.assembler import Assembler
 from gateway.intake.instances import InstanceIntake
 from gateway.intake.media_door import MediaDoor
@@ -78,11 +78,13 @@ async def export_pointers(settings: Settings, to: Path, wanted: Wanted, onlooker
 
     Raises:
         Conflict: something is there already, or a gateway is at work in the data folder.
-        NotFound: a study that is named has no pointer that is out.
+        NotFound: there is no data folder, or a study that is named has no pointer that is out.
         StorageUnavailable: the database cannot be read.
         UnreadableRecord: another version of the program wrote a pointer.
         OSError: the disk does not take the archive.
     """
+    if not settings.data_dir.is_dir():  # which would be made, and had nothing to give
+        raise NotFound(f"no gateway has worked in {settings.data_dir}: see GATEWAY_DATA_DIR")
     async with _stopped_gateway(settings) as parts:
         export = PointerExport(
             parts.database,

@@ -238,6 +238,14 @@ async def test_a_study_that_has_no_pointer_out_is_not_passed_over_in_silence(
     assert not (tmp_path / "out").exists()
 
 
+async def test_a_folder_that_no_gateway_worked_in_has_nothing_to_give(settings, onlooker, tmp_path):
+    """More likely the wrong folder than a gateway without a pointer."""
+    with pytest.raises(NotFound, match=r"no gateway has worked in .*: see GATEWAY_DATA_DIR"):
+        await export_pointers(settings, tmp_path / "out", Wanted(), onlooker)
+
+    assert not settings.data_dir.exists()
+
+
 async def test_the_pointers_of_a_gateway_at_work_do_not_go_out(settings, onlooker, tmp_path):
     settings.data_dir.mkdir()
 
@@ -249,6 +257,8 @@ async def test_the_pointers_of_a_gateway_at_work_do_not_go_out(settings, onlooke
 
 
 async def test_nothing_that_is_there_is_written_over(settings, onlooker, tmp_path):
+    settings.data_dir.mkdir()
+
     with pytest.raises(Conflict, match="is there already"):
         await export_pointers(settings, tmp_path, Wanted(), onlooker)
 
