@@ -44,14 +44,14 @@ def value(
 
 
 def time_or_none(segment: Segment, field: int, time_zone: ZoneInfo) -> datetime | None:
-    """The point in time of a field, in UTC; None where it holds none: some senders put an id
-    there, and what only orders messages is no reason to refuse one.
+    """The point in time of a field, in UTC; None where it holds none, or one that clocks show
+    twice: some senders put an id there, and what only orders messages is no reason to refuse one.
 
     Args:
         time_zone: holds where the value names no offset.
     """
     try:
-        return point_in_time(value(segment, field), time_zone)
+        return point_in_time(value(segment, field), time_zone, certain=True)
     except ValueError:
         return None
 

@@ -72,11 +72,12 @@ def birth_date(value: str) -> str:
     return known
 
 
-def point_in_time(value: str, time_zone: ZoneInfo) -> datetime:
+def point_in_time(value: str, time_zone: ZoneInfo, *, certain: bool = False) -> datetime:
     """The point in time of a time stamp, in UTC; a part left out counts as its start.
 
     Args:
         time_zone: holds where the value names no offset.
+        certain: refuse a time that clocks show twice, when summer ends; else the first is meant.
 
     Raises:
         ValueError: it is no date or time.
@@ -89,7 +90,10 @@ def point_in_time(value: str, time_zone: ZoneInfo) -> datetime:
         for part, default in zip(found.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
     )
     zone = _offset(found[7], found[8], found[9]) if found[7] else time_zone
-    return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+    shown = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    if certain and shown.utcoffset() != shown.replace(fold=1).utcoffset():
+        raise ValueError("the clock shows it twice")
+    return shown.astimezone(UTC)
 
 
 def _offset(sign: str, hours: str, minutes: str) -> timezone:

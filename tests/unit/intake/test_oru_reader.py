@@ -196,6 +196,10 @@ def test_the_status_of_the_document_says_whether_it_is_validated(status, action,
         ("20260102030405", datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)),
         ("20260702030405.123+0530", datetime(2026, 7, 1, 21, 34, 5, tzinfo=UTC)),
         ("{{idMessage}}", None),
+        # Clocks show this hour twice, and nobody can tell which of the two is meant.
+        ("20261025023000", None),
+        ("20261025023000+0100", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("20261025033000", datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
         ("", None),
     ],
 )
