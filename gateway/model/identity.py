@@ -5,7 +5,8 @@ that of the last word about any of them; EVN-2 orders the words, and where one h
 was heard.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,12 +24,13 @@ TRAITS = (
 
 def all_ids(ids: Iterable[Identifier], words: Sequence[NumberedWord]) -> tuple[Identifier, ...]:
     """The local ids, with all others that some word makes the same person's."""
-    known = list(dict.fromkeys(ids))
+    clear = _clearing(words)
+    known = clear(dict.fromkeys(ids))
     grew = True
     while grew:
         grew = False
         for numbered in words:
-            of_one = (*numbered.word.patient.local_ids, *numbered.word.merged)
+            of_one = clear(_named(numbered.word))
             if share(known, of_one):
                 more = [one for one in of_one if one not in known]
                 known += more
@@ -61,7 +63,7 @@ def corrected(
     Args:
         told_at: when the patient was told; None lets any word correct it.
     """
-    ids = all_ids(patient.local_ids, words)
+    ids = tuple(dict.fromkeys((*patient.local_ids, *all_ids(patient.local_ids, words))))
     last = _last(ids, words)
     if last is None or (told_at is not None and said_at(last) <= told_at):
         return replace(patient, local_ids=ids), identity_status
@@ -75,11 +77,24 @@ def corrected(
 
 
 def _last(ids: Iterable[Identifier], words: Sequence[NumberedWord]) -> NumberedWord | None:
-    known = all_ids(ids, words)
+    known, clear = all_ids(ids, words), _clearing(words)
     speaking = [
         one
         for one in words
-        if share(known, one.word.patient.local_ids)
+        if share(known, clear(one.word.patient.local_ids))
         and (one.word.patient.ins is not None or one.word.identity_status)
     ]
     return max(speaking, key=lambda one: (said_at(one), one.number), default=None)
+
+
+def _named(word: PatientWord) -> tuple[Identifier, ...]:
+    return (*word.patient.local_ids, *word.merged)
+
+
+def _clearing(words: Iterable[NumberedWord]) -> Callable[[Iterable[Identifier]], list[Identifier]]:
+    """Leaves of ids those that name one person: a number alone does not where two authorities gave
+    it.
+    """
+    named = {one for numbered in words for one in _named(numbered.word) if one.authority}
+    given = Counter(one.value for one in named)
+    return lambda ids: [one for one in ids if one.authority or given[one.value] < 2]

@@ -14,6 +14,8 @@ from tests.support.studies import INS, LOCAL_ID, POLICY, WRITTEN_AT, a_patient, 
 
 OTHER = Ins(value="279035121518989", oid=INS.oid)
 SURVIVOR = Identifier(value="IPP-SURVIVOR", authority=LOCAL_ID.authority)
+NUMBER_ALONE = Identifier(value=LOCAL_ID.value)
+ELSEWHERE = Identifier(value=LOCAL_ID.value, authority="1.2.250.1.999.3")
 LATER, EARLIER = WRITTEN_AT + timedelta(days=1), WRITTEN_AT - timedelta(days=1)
 
 
@@ -69,6 +71,26 @@ def test_a_word_about_the_survivor_reaches_who_was_merged_into_them():
     about = word(2, ids=(SURVIVOR,), told_at=LATER + timedelta(hours=1))
 
     assert ins_of(decide(merge, about)) == OTHER
+
+
+def test_a_number_without_its_authority_does_not_make_two_authorities_patients_one():
+    bare = word(1, ids=(NUMBER_ALONE,), ins=INS)
+    mine = word(2, ids=(LOCAL_ID,), ins=INS)
+    anothers = word(3, ids=(ELSEWHERE,), told_at=LATER + timedelta(hours=1))
+
+    assert ins_of(decide(bare, mine, anothers)) == INS
+
+
+def test_a_number_without_its_authority_says_nothing_where_two_authorities_gave_it():
+    mine = word(1, ids=(LOCAL_ID,), ins=INS)
+    anothers = word(2, ids=(ELSEWHERE,))
+    bare = word(3, ids=(NUMBER_ALONE,), told_at=LATER + timedelta(hours=1))
+
+    assert ins_of(decide(mine, anothers, bare)) == INS
+
+
+def test_a_number_without_its_authority_is_that_of_the_only_one_who_gave_it():
+    assert ins_of(decide(word(1, ins=INS), word(2, ids=(NUMBER_ALONE,)))) == OTHER
 
 
 @pytest.mark.parametrize("status", ["PROV", "VIDE"])

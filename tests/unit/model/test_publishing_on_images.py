@@ -21,11 +21,13 @@ from tests.support.studies import (
     ACCESSION,
     DEFAULTS,
     INS,
+    LOCAL_ID,
     ON_IMAGES,
     PLACER,
     POLICY,
     STUDY,
     WRITTEN_AT,
+    a_known_image,
     a_patient,
     a_report,
     a_snapshot,
@@ -75,6 +77,14 @@ def test_without_an_order_the_patient_index_may_name_the_ins():
 
 def test_a_study_of_nobody_known_waits_for_an_identity():
     assert decide() == Wait(code=WaitFor.IDENTITY)
+
+
+def test_a_study_whose_patients_number_two_authorities_gave_waits_for_an_identity():
+    image = a_known_image(patient={"local_id": Identifier(value=LOCAL_ID.value)})
+    elsewhere = a_patient(local_ids=(Identifier(value=LOCAL_ID.value, authority="1.2.3"),))
+    words = (a_word(), replace(a_word(patient=elsewhere), number=2))
+
+    assert decide(images=(image,), words=words) == Wait(code=WaitFor.IDENTITY)
 
 
 def test_an_order_for_another_patient_does_not_speak():
