@@ -92,6 +92,7 @@ async def test_a_study_ends_where_its_last_report_leaves_it(tmp_path_factory, st
         await crossing.bench.tell_instance()
         for step, detail in steps:
             await crossing.take(step, detail)
+            assert len(crossing.index.current) <= 1  # in two records would be in a stranger's
         await crossing.take("report", last)
 
         await crossing.take("pass", 2 * ARRIVAL_MS)

@@ -16,7 +16,7 @@ from indexer.contract.document import (
     Submission,
 )
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
 
 T = TypeVar("T")
 
@@ -32,13 +32,15 @@ class Fault(StrEnum):
 
 
 class IndexInMemory:
-    """Holds each unique id once; one entry of a study is current, and only it can be replaced."""
+    """Holds each unique id once; in each patient's record one entry of a study is current, and only
+    it can be replaced.
+    """
 
     def __init__(self) -> None:
         self.held: list[Submission] = []
         self.withdrawn: list[str] = []
         self.faults: deque[Fault | None] = deque()
-        self.current: str | None = None
+        self.current: dict[Ins, str] = {}
         self.on_the_wire: list[Callable[[], object]] = []
 
     async def submit(self, submission: Submission) -> Receipt:
@@ -72,24 +74,23 @@ class IndexInMemory:
         if submission.entry.unique_id not in self.unique_ids:
             if submission.replaces in self.withdrawn:
                 raise SubmissionRejected("what it replaces is withdrawn", code="deleted")
-            if submission.replaces != self.current:
+            if submission.replaces != self.current.get(submission.entry.patient):
                 raise SubmissionRejected("what it replaces is not current", code="not-current")
             self.held.append(submission)
-            self.current = entry_id
+            self.current[submission.entry.patient] = entry_id
         return Receipt(entry_id=entry_id)
 
     def _withdraw(self, entry_id: str) -> None:
         known = entry_id in map(_entry_id, self.unique_ids)
         if known and entry_id not in self.withdrawn:
             self.withdrawn.append(entry_id)
-        if entry_id == self.current:
-            self.current = None
+        self.current = {one: held for one, held in self.current.items() if held != entry_id}
 
     def is_withdrawn(self, submission: Submission) -> bool:
         return _entry_id(submission.entry.unique_id) in self.withdrawn
 
     def is_current(self, submission: Submission) -> bool:
-        return _entry_id(submission.entry.unique_id) == self.current
+        return _entry_id(submission.entry.unique_id) in self.current.values()
 
     @property
     def unique_ids(self) -> list[Uid]:
@@ -108,7 +109,8 @@ class IndexInMemory:
     def _status(self, entry_id: str) -> EntryStatus:
         if entry_id in self.withdrawn:
             return EntryStatus.WITHDRAWN
-        return EntryStatus.APPROVED if entry_id == self.current else EntryStatus.DEPRECATED
+        is_current = entry_id in self.current.values()
+        return EntryStatus.APPROVED if is_current else EntryStatus.DEPRECATED
 
     async def retrieve(self, entry: DocumentEntry) -> bytes:
         raise AssertionError("publication does not retrieve")
