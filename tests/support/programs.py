@@ -32,8 +32,8 @@ _PORTS = count(20_000 + os.getpid() * 7 % 10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index:
-    """A running index."""
+class _Running:
+    """A program that runs and listens for HTTP."""
 
     program: Program
     http: int
@@ -45,19 +45,17 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gateway:
+class Index(_Running):
+    """A running index."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway(_Running):
     """A running gateway, by its ports."""
 
-    program: Program
     data_dir: Path
-    http: int
     dicom: int
     mllp: int
-
-    @property
-    def url(self) -> str:
-        """Its root."""
-        return f"http://{HOST}:{self.http}"
 
     @property
     def dicomweb(self) -> str:
@@ -66,11 +64,9 @@ class Gateway:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orthanc:
+class Orthanc(_Running):
     """A running Orthanc, by its ports."""
 
-    program: Program
-    http: int
     dicom: int
 
     def took(self, instance: Path) -> dict[str, str]:
