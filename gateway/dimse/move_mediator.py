@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from math import inf
 from secrets import randbelow
 from typing import Self
 
@@ -22,11 +23,14 @@ from gateway.dimse.commands import StoreRequest
 from gateway.dimse.scu import SOME_FAILED, DimseRequestor, MoveOutcome
 from gateway.dimse.statuses import StoreStatus
 from gateway.dimse.turns import Lane
-from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
+from gateway.errors import PacsBusy, PacsRefused, PacsUnavailable, Unavailable
 from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
+
+REFUSAL_TOLD_EVERY_S = 60.0
+"""Of one PACS; it is asked again by every viewer, and by every study."""
 
 TURN_S_MAX = 60.0
 """How long a move waits for another of the same instances, from a PACS that names no moves."""
@@ -165,6 +169,8 @@ class MoveMediator:
         """By message id, in the order in which they were opened."""
         self._names_moves: set[str] = set()
         """AE titles of the PACSs that were seen to name the move behind an instance."""
+        self._refusal_told_at: dict[str, float] = {}
+        """By AE title of the PACS, on the loop's clock."""
         self._changed = asyncio.Event()
         """Set, and made anew, when a move may have got its turn."""
 
@@ -249,6 +255,8 @@ class MoveMediator:
                 lane=move.lane,
             )
         except PacsUnavailable as error:
+            if isinstance(error, PacsRefused):
+                self._tell_refusal(pacs.called_ae, error.status)
             move.arrivals.finish(error)
         except Exception:  # a bug of ours must not leave the consumer waiting
             log.exception("move_failed")
@@ -256,6 +264,13 @@ class MoveMediator:
         else:
             move.arrivals.finish(outcome)
         self._tell_change()
+
+    def _tell_refusal(self, pacs_ae: str, status: int) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._refusal_told_at.get(pacs_ae, -inf) >= REFUSAL_TOLD_EVERY_S:
+            self._refusal_told_at[pacs_ae] = now
+            fields = {"pacs": pacs_ae, "status": f"{status:04X}", "destination": self._ae_title}
+            log.warning("move_refused", extra=fields)
 
     async def _take_turn(self, move: _Move) -> None:
         """Wait until nothing that arrives for the move can be taken for another's.

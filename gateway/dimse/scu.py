@@ -369,7 +369,12 @@ def _move(
     ):
         if status.get("Status") not in PENDING:
             break
-    _raise_unless(status.get("Status") in (SUCCESS, SOME_FAILED), "C-MOVE", status)
+    hint = (
+        f": does it know the AE title {destination_ae}, its address and its port as a destination?"
+        if _is_of_the_destination(status.get("Status", SUCCESS))
+        else ""
+    )
+    _raise_unless(status.get("Status") in (SUCCESS, SOME_FAILED), "C-MOVE", status, hint=hint)
     return MoveOutcome(
         status=status.Status,
         completed=status.get("NumberOfCompletedSuboperations"),
@@ -378,9 +383,15 @@ def _move(
     )
 
 
-def _raise_unless(succeeded: bool, service: str, status: Dataset) -> None:
+def _is_of_the_destination(status: int) -> bool:
+    """Whether it may say that the destination is unknown (PS3.4 §C.4.2.1.5): A801 does, A702 where
+    it is not reached; some, as Orthanc, tell the first as unable to process."""
+    return status in (0xA702, 0xA801) or 0xC000 <= status <= 0xCFFF
+
+
+def _raise_unless(succeeded: bool, service: str, status: Dataset, *, hint: str = "") -> None:
     if "Status" not in status:
         raise PacsUnavailable(f"the PACS broke off or was silent during {service}")
     if not succeeded:
-        told = f"the PACS answered {service} with status {status.Status:04X}"
+        told = f"the PACS answered {service} with status {status.Status:04X}{hint}"
         raise PacsRefused(told, status=status.Status)

@@ -67,6 +67,8 @@ class Pacs:
     refuses: Mapping[str, int] = field(default_factory=dict)
     """Status that a level of C-FIND is answered with, instead of what matches."""
     models: Sequence[str] = (*ECHO, *STUDY_ROOT)
+    destination: tuple[object, ...] | None = None
+    """Where C-MOVE leads, instead of to `destination_port`: nowhere is A801, nonsense Cxxx."""
     breaks_off_after: int | None = None
     waits: Event | None = None
     asked: list[Dataset] = field(default_factory=list)
@@ -89,6 +91,9 @@ class Pacs:
 
     def move(self, event: evt.Event) -> Iterator[object]:
         self._note(event)
+        if self.destination is not None:
+            yield self.destination
+            return
         wanted = [each for each in self.instances if _matches(each, event.identifier)]
         contexts = [build_context(CT, [ExplicitVRLittleEndian])]
         yield "127.0.0.1", self.destination_port, {"contexts": contexts}

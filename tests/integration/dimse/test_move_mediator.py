@@ -230,6 +230,24 @@ async def test_a_pacs_that_dies_half_way_is_unavailable(gateway: Gateway) -> Non
     assert gateway.receiver.spooled() == []
 
 
+@pytest.mark.parametrize("destination, status", [((None, None), "A801"), ((), "C513")])
+async def test_a_pacs_that_may_not_know_where_to_move_to_is_logged_once_in_a_while(
+    gateway: Gateway,
+    caplog: pytest.LogCaptureFixture,
+    destination: tuple[object, ...],
+    status: str,
+) -> None:
+    """Nothing else tells of it before a viewer does, and viewers ask again and again."""
+    gateway.pacs.destination = destination
+
+    for _ in range(3):
+        with pytest.raises(PacsUnavailable, match=f"{status}: .*AE title DRIMBOX"):
+            await gateway.moved()
+
+    [told] = [one for one in caplog.records if one.getMessage() == "move_refused"]
+    assert (told.pacs, told.status) == ("PACS", status)  # type: ignore[attr-defined]
+
+
 async def test_instances_that_are_claimed_and_never_came_are_missed(gateway: Gateway) -> None:
     async def send_elsewhere(_request: StoreRequest) -> int:
         return 0
