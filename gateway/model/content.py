@@ -1,5 +1,7 @@
 """What a pointer to a study says, from the reports that hold for it and its standing images."""
 
+from dataclasses import replace
+
 from gateway.model.agreement import accessions_of, share
 from gateway.model.chain import strictest_visibility
 from gateway.model.decision import Publish, WithheldCode, Withhold
@@ -34,7 +36,8 @@ def describe_pointer(snapshot: StudySnapshot, naming: list[Report]) -> Publish |
     content = PointerContent(
         study=snapshot.study,
         ins=report.patient.ins,
-        patient=report.patient,
+        # Of the patient only what is shown: a merge of other ids publishes nothing.
+        patient=replace(report.patient, local_ids=(), given_names=""),
         local_id=_local_id(report, study),
         study_date=study.study_date,
         study_time=study.study_time,

@@ -1,13 +1,23 @@
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.decision import Publish
+from gateway.model.patient import PatientWord
 from gateway.model.publishing import publishable
 from gateway.model.report import Visibility
-from gateway.model.study import NumberedReport
-from tests.support.studies import POLICY, a_known_image, a_report, a_snapshot
+from gateway.model.study import NumberedReport, NumberedWord
+from tests.support.studies import (
+    LOCAL_ID,
+    POLICY,
+    WRITTEN_AT,
+    a_known_image,
+    a_patient,
+    a_report,
+    a_snapshot,
+)
 
 
 def content_of(snapshot):
@@ -36,6 +46,19 @@ def test_the_message_that_brought_a_report_does_not_make_a_revision():
     again = a_snapshot(reports=(NumberedReport(news=9, report=a_report()),))
 
     assert content_of(again).fingerprint() == content_of(a_snapshot()).fingerprint()
+
+
+def test_what_is_told_of_the_patient_and_not_shown_does_not_make_a_revision():
+    merge = PatientWord(
+        event="A40",
+        told_at=WRITTEN_AT + timedelta(days=1),
+        identity_status="VALI",
+        patient=a_patient(given_names="CAMILLE LOU ANNE"),
+        merged=(replace(LOCAL_ID, value="never seen"),),
+    )
+    merged = a_snapshot(words=(NumberedWord(number=1, heard_at=WRITTEN_AT, word=merge),))
+
+    assert content_of(merged).fingerprint() == content_of(a_snapshot()).fingerprint()
 
 
 @given(
