@@ -3,13 +3,31 @@
 ALTER TABLE studies ADD COLUMN spoken_by INTEGER NOT NULL DEFAULT 0;  -- news of the last message
 ALTER TABLE studies ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;    -- 1: taken back by a person
 
+-- When what a PACS holds of the study was last compared with what was published of it, whether there
+-- was news or not; 0: never.
+ALTER TABLE studies ADD COLUMN checked_at_ms BIGINT NOT NULL DEFAULT 0;
+
 CREATE INDEX studies_blocked ON studies (study_uid) WHERE blocked = 1;
+-- Of studies whose pointer follows what the PACS hold: it is out, or would be if they had images.
+CREATE INDEX studies_by_check ON studies (checked_at_ms, study_uid)
+WHERE state = 'published' OR code = 'images_gone';
 
 -- publish: the document; withdraw: the entry that is out is to be taken back.
 ALTER TABLE submissions ADD COLUMN kind TEXT NOT NULL DEFAULT 'publish';
 
 -- When the report was last said (MSH-7).
 ALTER TABLE report_studies ADD COLUMN said_at_ms BIGINT;
+
+-- Whom reports name, so that a word about a patient reaches a study of which no image is known yet.
+CREATE TABLE report_patients (
+    local_id        TEXT NOT NULL,
+    content_digest  TEXT NOT NULL REFERENCES reports (content_digest),
+    PRIMARY KEY (local_id, content_digest)
+) WITHOUT ROWID;
+
+INSERT INTO report_patients (local_id, content_digest)
+SELECT DISTINCT json_extract(named.value, '$.value'), content_digest
+FROM reports, json_each(CAST(content AS TEXT), '$.patient.local_ids') AS named;
 
 -- Code of the rejection note that names the instance; empty where none does.
 ALTER TABLE instances ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
@@ -77,8 +95,10 @@ CREATE TABLE acts (
 
 -- The reports on `reported_as` are about `study_uid`, a person said.
 CREATE TABLE matches (
-    study_uid    TEXT NOT NULL,
-    reported_as  TEXT NOT NULL,
+    study_uid    TEXT    NOT NULL,
+    reported_as  TEXT    NOT NULL,
+    -- Number of the news of `study_uid` by which one of them last came; 0: none has since.
+    reported_by  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (study_uid, reported_as)
 ) WITHOUT ROWID;
 
