@@ -1,6 +1,6 @@
 """What people decided about studies."""
 
-from typing import cast
+from typing import Any, cast
 
 from gateway.catalogue.news import News
 from gateway.model.act import Act, ActKind
@@ -10,6 +10,7 @@ from gateway.model.study import NumberedAct
 from gateway.storage.database import Dialect, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
+from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 
 _ASKS_PACS = frozenset({ActKind.RETRY, ActKind.MATCH, ActKind.LIFT, ActKind.CONFIRM_PATIENT})
@@ -37,8 +38,8 @@ class Acts:
         if act.kind is ActKind.MATCH and act.reported_as is not None:
             await tx.fetch(self._sql["match"], study=news.study, reported_as=act.reported_as)
             if await self._news.is_known(tx, act.reported_as):
-                dropped = Act(kind=ActKind.DROP, reason=act.reason, by=act.by)
-                await self._keep(tx, act.reported_as, dropped, now_ms=now_ms)
+                left = Act(kind=ActKind.DROP, reason=act.reason, by=act.by, matched_to=news.study)
+                await self._keep(tx, act.reported_as, left, now_ms=now_ms)
         return True
 
     async def of(self, tx: Transaction, study: Uid) -> tuple[NumberedAct, ...]:
@@ -59,6 +60,30 @@ class Acts:
             wait_anew=act.kind in _ASKS_PACS,
         )
         await tx.fetch(self._sql["act"], study=study, news=number, content=encode(act))
-        await self._news.history.note(
-            tx, study, Event(act.kind), now_ms=now_ms, reason=act.reason, by=act.by
-        )
+        event = Event.MATCHED if act.matched_to is not None else Event(act.kind)
+        await self._news.history.note(tx, study, event, now_ms=now_ms, **_detail(act))
+
+
+def _detail(act: Act) -> dict[str, Any]:
+    """Who did it and why; the other study, or who was confirmed as whom, by their numbers alone."""
+    patients: dict[str, object] = {}
+    if act.patient is not None:
+        patients["patient"] = _local_id(act.patient.local_id)
+        patients["reported"] = [
+            {
+                "ins": None if one.ins is None else one.ins.value,
+                "local_ids": [_local_id(local_id) for local_id in one.local_ids],
+            }
+            for one in act.reported
+        ]
+    return {
+        "reason": act.reason,
+        "by": act.by,
+        "reported_as": act.reported_as,
+        "matched_to": act.matched_to,
+        **patients,
+    }
+
+
+def _local_id(one: Identifier) -> dict[str, str]:
+    return {"local_id": one.value, "authority": one.authority}

@@ -5,7 +5,7 @@ from typing import cast
 import orjson
 
 from gateway.model.event import Event
-from gateway.storage.database import Dialect, Param, Row, Transaction
+from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
 
@@ -24,9 +24,9 @@ class History:
         *,
         now_ms: int,
         code: str = "",
-        **detail: Param,
+        **detail: object,
     ) -> None:
-        """Add what happened. The detail holds no patient data but what a person wrote."""
+        """Add what happened. The detail names no patient but whom a person confirmed."""
         told = orjson.dumps({name: one for name, one in detail.items() if one not in (None, "")})
         await tx.fetch(
             self._sql["note"],

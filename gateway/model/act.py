@@ -35,6 +35,8 @@ class Act:
     """Who did it, as the operator's session names them."""
     reported_as: Uid | None = None
     """MATCH: the study that the reports name."""
+    matched_to: Uid | None = None
+    """DROP: the study to which the reports were matched, where that is why nothing is left."""
     patient: ImagePatient | None = None
     """CONFIRM_PATIENT: the images' patient, to the letter; another one is not confirmed."""
     reported: tuple[ReportedPatient, ...] = ()

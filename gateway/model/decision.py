@@ -59,6 +59,7 @@ class WithheldCode(StrEnum):
     EXAM_DELETED = "exam_deleted"
     IMAGES_REJECTED = "images_rejected"
     DROPPED = "dropped"
+    MATCHED = "matched"
     WITHDRAWN_BY_PERSON = "withdrawn_by_person"
 
 

@@ -26,6 +26,7 @@ class Event(StrEnum):
     RETRY = "retry"
     DROP = "drop"
     MATCH = "match"
+    MATCHED = "matched"
     CONFIRM_PATIENT = "confirm_patient"
     WITHDRAW = "withdraw"
     LIFT = "lift"

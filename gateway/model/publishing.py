@@ -4,7 +4,7 @@ The French rule: the patient has a qualified INS, the images are there, the repo
 and report and images agree. A person's word comes before all that.
 """
 
-from gateway.model.act import ActKind
+from gateway.model.act import Act, ActKind
 from gateway.model.agreement import exam_agrees
 from gateway.model.content import describe_pointer
 from gateway.model.decision import (
@@ -50,18 +50,23 @@ def _told_by_a_person(snapshot: StudySnapshot) -> Decision | None:
     if snapshot.is_blocked:
         return Withhold(
             code=WithheldCode.WITHDRAWN_BY_PERSON,
-            reason=f"taken back by a person: {_last_reason(snapshot, ActKind.WITHDRAW)}",
+            reason=f"taken back by a person: {_last(snapshot, ActKind.WITHDRAW).reason}",
         )
     if snapshot.is_dropped:
+        act = _last(snapshot, ActKind.DROP)
+        if act.matched_to is not None:
+            return Withhold(
+                code=WithheldCode.MATCHED,
+                reason=f"a person matched its reports to study {act.matched_to}: {act.reason}",
+            )
         return Withhold(
-            code=WithheldCode.DROPPED,
-            reason=f"left unpublished by a person: {_last_reason(snapshot, ActKind.DROP)}",
+            code=WithheldCode.DROPPED, reason=f"left unpublished by a person: {act.reason}"
         )
     return None
 
 
-def _last_reason(snapshot: StudySnapshot, kind: ActKind) -> str:
-    return next(one.act.reason for one in reversed(snapshot.acts) if one.act.kind is kind)
+def _last(snapshot: StudySnapshot, kind: ActKind) -> Act:
+    return next(one.act for one in reversed(snapshot.acts) if one.act.kind is kind)
 
 
 def _objection(naming: list[Report], policy: PublicationPolicy) -> Decision | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
-from gateway.model.decision import SetAsideCode
+from gateway.model.decision import SetAsideCode, WaitFor, WithheldCode
 from gateway.model.event import Event
 
 
@@ -147,6 +147,70 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
 }
 """By code; every code that sets a study aside has one."""
 
+REASONS: Final[dict[str, Text]] = {
+    WaitFor.REPORT: Text(
+        fr="Aucun compte rendu n'est encore arrivé.", en="No report has come yet."
+    ),
+    WaitFor.IDENTITY: Text(
+        fr="Aucune demande ni aucun message d'identité n'a encore dit qui est le patient.",
+        en="No order and no word about identities has told yet who the patient is.",
+    ),
+    WaitFor.VALIDATION: Text(
+        fr="Le compte rendu n'est pas encore validé.", en="The report is not validated yet."
+    ),
+    WaitFor.SETTLING: Text(
+        fr="Des images sont encore en train d'arriver.", en="Images are still coming."
+    ),
+    WaitFor.IMAGES: Text(
+        fr="Le compte rendu est là, ses images pas encore.",
+        en="The report is there, its images are not yet.",
+    ),
+    WaitFor.PACS: Text(
+        fr="Le PACS ne répond pas ; il sera de nouveau interrogé.",
+        en="The PACS does not answer; it will be asked again.",
+    ),
+    WithheldCode.NOT_FOR_DMP: Text(
+        fr="L'expéditeur d'un compte rendu a demandé que rien n'aille au DMP.",
+        en="The sender of a report asked that nothing goes to the national record.",
+    ),
+    WithheldCode.NOTHING_ADMISSIBLE: Text(
+        fr="L'examen n'a aucune image qu'un pointeur puisse lister.",
+        en="The exam has no image that a pointer may list.",
+    ),
+    WithheldCode.REPORT_WITHDRAWN: Text(
+        fr="Son compte rendu a été annulé, et aucun autre ne parle de lui.",
+        en="Its report was withdrawn, and no other speaks of it.",
+    ),
+    WithheldCode.REPORT_GONE: Text(
+        fr="Son compte rendu a été remplacé par un autre qui ne le nomme plus.",
+        en="Its report was replaced by one that no longer names it.",
+    ),
+    WithheldCode.ORDER_CANCELLED: Text(
+        fr="La demande d'examen a été annulée.", en="The exam's order was cancelled."
+    ),
+    WithheldCode.IMAGES_GONE: Text(
+        fr="Le PACS n'a plus aucune image de l'examen.",
+        en="The PACS no longer holds any image of the exam.",
+    ),
+    WithheldCode.EXAM_DELETED: Text(
+        fr="Le RIS a dit que l'examen a été supprimé.", en="The RIS told that the exam was deleted."
+    ),
+    WithheldCode.IMAGES_REJECTED: Text(
+        fr="Toutes ses images ont été rejetées.", en="All its images were rejected."
+    ),
+    WithheldCode.DROPPED: Text(
+        fr="Une personne l'a laissé non publié.", en="A person left it unpublished."
+    ),
+    WithheldCode.MATCHED: Text(
+        fr="Une personne a rattaché ses comptes rendus à un autre examen.",
+        en="A person matched its reports to another exam.",
+    ),
+    WithheldCode.WITHDRAWN_BY_PERSON: Text(
+        fr="Une personne l'a retiré.", en="A person took it back."
+    ),
+} | {code: explanation.why for code, explanation in EXPLANATIONS.items()}
+"""Why a study stands where it does, by its code."""
+
 EVENTS: Final[dict[Event, Text]] = {
     Event.ANNOUNCED: Text(
         fr="Le contenu de l'examen dans le PACS a été annoncé.",
@@ -205,6 +269,10 @@ EVENTS: Final[dict[Event, Text]] = {
         fr="Une personne a rattaché les comptes rendus d'un autre examen à celui-ci.",
         en="A person matched the reports on another exam to this one.",
     ),
+    Event.MATCHED: Text(
+        fr="Une personne a rattaché les comptes rendus de cet examen à un autre.",
+        en="A person matched the reports on this exam to another.",
+    ),
     Event.CONFIRM_PATIENT: Text(
         fr="Une personne a confirmé le patient des images.",
         en="A person confirmed the patient of the images.",
@@ -213,3 +281,14 @@ EVENTS: Final[dict[Event, Text]] = {
     Event.LIFT: Text(fr="Une personne a levé le retrait.", en="A person ended the withdrawal."),
 }
 """What each event of a study's history says."""
+
+
+_DECIDED: Final = frozenset({Event.WAITING, Event.WITHHELD, Event.SET_ASIDE})
+
+
+def told_of(event: Event, code: str) -> Text:
+    """What an event of a study's history says, with the reason where it is a decision."""
+    text, why = EVENTS[event], REASONS.get(code)
+    if event not in _DECIDED or why is None:
+        return text
+    return Text(fr=f"{text.fr} {why.fr}", en=f"{text.en} {why.en}")

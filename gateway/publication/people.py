@@ -3,12 +3,12 @@
 Each asks a reason, is in the study's history, and holds once it is answered.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Body, Path
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from gateway.catalogue.standings import Standings
@@ -16,17 +16,17 @@ from gateway.catalogue.studies import Studies
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.model.act import Act, ActKind
 from gateway.model.decision import PublicationPolicy
-from gateway.model.image import ImagePatient
 from gateway.model.notification import PersonActed
-from gateway.model.report import ReportedPatient
+from gateway.model.report import Report
 from gateway.model.speaking import in_force
 from gateway.model.study import StudySnapshot
-from gateway.publication.rows import explained, timed
+from gateway.publication.comparison import Patient, Reported, compared, reported_patients
+from gateway.publication.rows import address_of, explained, timed
 from gateway.storage.database import Database, Row
-from indexer.contract.document import Identifier
 from indexer.contract.identifiers import UID_LENGTH_MAX, Uid
 
 REASON_CHARS_MAX = 1000
+PATIENTS_MAX = 100
 OPERATOR = "operator"  # until people sign in
 
 Reason = Annotated[
@@ -54,22 +54,14 @@ class Matching(Why):
     study_uid: UidText
 
 
-class Patient(BaseModel):
-    """A patient as images name them, as `GET /api/set-aside/{study_uid}` tells."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    local_id: str
-    authority: str = ""
-    name: str = ""
-    birth_date: str = ""
-    sex: str = ""
-
-
 class Confirming(Why):
-    """The images' patient who is the reported one."""
+    """The images' patient who is the reported one; both as `GET /api/set-aside/{study_uid}` tells.
+
+    `patient` is one of its `image_patients`, `reported_patients` are all of them.
+    """
 
     patient: Patient
+    reported_patients: Annotated[list[Reported], Field(min_length=1, max_length=PATIENTS_MAX)]
 
 
 class _Desk:
@@ -93,7 +85,7 @@ class _Desk:
         done = Act(kind=kind, reason=reason, by=OPERATOR, **told)  # type: ignore[arg-type]
         if not await self._take(PersonActed(study=Uid(study), act=done)):
             raise NotFound("nothing is known of this study")
-        return Response(orjson.dumps({"done": kind}), media_type="application/json")
+        return _json({"done": address_of(kind)})
 
     async def known(self, study: str) -> StudySnapshot:
         found = await self._database.read(lambda tx: self._studies.snapshot(tx, Uid(study)))
@@ -101,10 +93,9 @@ class _Desk:
             raise NotFound("nothing is known of this study")
         return found
 
-    def reported(self, snapshot: StudySnapshot) -> tuple[ReportedPatient, ...]:
-        """Whom the study's reports name, or what speaks in their place."""
-        told = in_force(snapshot, self._policy)
-        return tuple(dict.fromkeys(one.patient for one in told))
+    def reports(self, snapshot: StudySnapshot) -> list[Report]:
+        """What speaks for the study: its reports, or the order in their place."""
+        return in_force(snapshot, self._policy)
 
     async def listed(self, study: Uid) -> Row:
         rows = await self._database.read(
@@ -135,7 +126,7 @@ def acting_routes(
         """One study that a person must look at, with both identities side by side."""
         snapshot = await desk.known(study_uid)
         row = await desk.listed(snapshot.study)
-        return _json(explained(timed(row)) | _identities(snapshot, desk.reported(snapshot)))
+        return _json(explained(timed(row)) | compared(snapshot, desk.reports(snapshot)))
 
     @router.post("/set-aside/{study_uid}/match")
     async def match(study_uid: StudyUid, told: Matching) -> Response:
@@ -143,6 +134,10 @@ def acting_routes(
         if told.study_uid == study_uid:
             raise InvalidRequest("a study is not matched to itself")
         await desk.listed(Uid(study_uid))
+        try:
+            await desk.known(told.study_uid)
+        except NotFound:
+            raise NotFound("nothing is known of the study to match to (body.study_uid)") from None
         return await desk.act(
             told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
         )
@@ -150,18 +145,13 @@ def acting_routes(
     @router.post("/set-aside/{study_uid}/confirm-patient")
     async def confirm(study_uid: StudyUid, told: Annotated[Confirming, Body()]) -> Response:
         """The images' patient is the one that the report names now. It makes no INS qualified."""
-        patient = ImagePatient(
-            local_id=Identifier(value=told.patient.local_id, authority=told.patient.authority),
-            name=told.patient.name,
-            birth_date=told.patient.birth_date,
-            sex=told.patient.sex,
-        )
         snapshot = await desk.known(study_uid)
+        patient = told.patient.image_patient
         if patient not in {image.patient for image in snapshot.told}:
             raise Conflict("the images do not name this patient: look again")
-        reported = desk.reported(snapshot)
-        if not reported:
-            raise Conflict("no report or order names a patient: look again")
+        reported = tuple(dict.fromkeys(one.patient for one in desk.reports(snapshot)))
+        if told.reported_patients != reported_patients(reported):
+            raise Conflict("the reports or orders do not name these patients: look again")
         return await desk.act(
             study_uid, ActKind.CONFIRM_PATIENT, told.reason, patient=patient, reported=reported
         )
@@ -192,38 +182,6 @@ def _add_simple_acts(router: APIRouter, desk: _Desk) -> None:
     async def lift(study_uid: StudyUid, why: Why) -> Response:
         """End what a withdrawal by a person began."""
         return await desk.act(study_uid, ActKind.LIFT, why.reason)
-
-
-def _identities(snapshot: StudySnapshot, reported: Iterable[ReportedPatient]) -> dict[str, object]:
-    images = sorted({image.patient for image in snapshot.told}, key=lambda one: one.local_id.value)
-    return {
-        "reported_patients": [_reported(one) for one in reported],
-        "image_patients": [
-            {
-                "local_id": one.local_id.value,
-                "authority": one.local_id.authority,
-                "name": one.name,
-                "birth_date": one.birth_date,
-                "sex": one.sex,
-            }
-            for one in images
-        ],
-    }
-
-
-def _reported(patient: ReportedPatient) -> dict[str, object]:
-    return {
-        "ins": None if patient.ins is None else patient.ins.value,
-        "ins_oid": None if patient.ins is None else patient.ins.oid,
-        "local_ids": [
-            {"local_id": one.value, "authority": one.authority} for one in patient.local_ids
-        ],
-        "birth_name": patient.birth_name,
-        "first_given_name": patient.first_given_name,
-        "birth_date": patient.birth_date,
-        "sex": patient.sex,
-        "birth_place": patient.birth_place,
-    }
 
 
 def _json(told: dict[str, object]) -> Response:

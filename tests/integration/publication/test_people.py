@@ -13,16 +13,18 @@ from gateway.model.notification import PersonActed
 from gateway.model.report import ReportedStudy, Visibility
 from gateway.publication.people import acting_routes
 from gateway.publication.routes import operator_routes
-from indexer.contract.document import Identifier
+from indexer.contract.document import Code, Identifier
 from indexer.contract.identifiers import Uid
 from tests.support.publishing import Bench, published, states
 from tests.support.retrieval import serving
 from tests.support.studies import (
+    INS,
     LOCAL_ID,
     ON_IMAGES,
     OTHER_INS,
     POLICY,
     STUDY,
+    WRITTEN_AT,
     a_patient,
     an_image,
 )
@@ -37,6 +39,16 @@ AS_TOLD = {
     "name": an_image().patient.name,
     "birth_date": an_image().patient.birth_date,
     "sex": an_image().patient.sex,
+}
+AS_REPORTED = {
+    "ins": INS.value,
+    "ins_oid": INS.oid,
+    "local_ids": [],
+    "birth_name": "EXEMPLE",
+    "first_given_name": "CAMILLE",
+    "birth_date": "19550517",
+    "sex": "M",
+    "birth_place": "",
 }
 
 
@@ -58,6 +70,16 @@ class Web:
     async def refused(self, path: str, told: object) -> Any:
         async with self._session.post(path, json=told) as response:
             return await response.json()
+
+    async def confirmation(self) -> dict[str, Any]:
+        """What confirms the first patient of the images, as the list shows them now."""
+        shown = await self.get(f"/api/set-aside/{STUDY}")
+        told = {"patient": shown["image_patients"][0], **WHY}
+        return told | {"reported_patients": shown["reported_patients"]}
+
+    async def history(self, study: Uid) -> list[Any]:
+        told: list[Any] = (await self.get(f"/api/studies/{study}/history"))["history"]
+        return told
 
 
 @pytest.fixture
@@ -96,7 +118,7 @@ async def test_what_waits_is_explained_with_both_identities_side_by_side(bench, 
 
     assert listed["study_uid"] == STUDY
     assert listed["why"]["fr"].startswith("Les images et le compte rendu")
-    assert listed["actions"] == ["confirm_patient", "match", "retry", "drop"]
+    assert listed["actions"] == ["confirm-patient", "match", "retry", "drop"]
     assert [one["local_id"] for one in shown["image_patients"]] == ["LOC901"]
     [reported] = shown["reported_patients"]
     assert reported["local_ids"][0]["local_id"] == "LOC900"
@@ -104,23 +126,32 @@ async def test_what_waits_is_explained_with_both_identities_side_by_side(bench, 
 
 async def test_a_confirmed_patient_is_published_and_who_confirmed_is_in_the_history(bench, web):
     await of_somebody(bench)
-    [patient] = (await web.get(f"/api/set-aside/{STUDY}"))["image_patients"]
+    told = await web.confirmation()
 
-    answer = await web.post(f"/api/set-aside/{STUDY}/confirm-patient", {"patient": patient, **WHY})
+    answer = await web.post(f"/api/set-aside/{STUDY}/confirm-patient", told)
     await bench.come_to_rest()
 
     assert answer == 200
     assert await states(bench) == ("published", "")
-    history = (await web.get(f"/api/studies/{STUDY}/history"))["history"]
-    events = [row["event"] for row in history]
-    assert events == ["report_received", "set_aside", "confirm_patient", "queued", "published"]
-    assert history[2]["detail"] == {**WHY, "by": "operator"}
+    acts = [row["detail"] for row in await web.history(STUDY) if row["event"] == "confirm_patient"]
+    assert acts == [
+        {
+            **WHY,
+            "by": "operator",
+            "patient": {"local_id": "LOC901", "authority": ""},
+            "reported": [
+                {
+                    "ins": INS.value,
+                    "local_ids": [{"local_id": "LOC900", "authority": LOCAL_ID.authority}],
+                }
+            ],
+        }
+    ]
 
 
 async def test_a_confirmed_patient_is_not_published_as_somebody_else_later(bench, web, index):
     await of_somebody(bench)
-    [patient] = (await web.get(f"/api/set-aside/{STUDY}"))["image_patients"]
-    await web.post(f"/api/set-aside/{STUDY}/confirm-patient", {"patient": patient, **WHY})
+    await web.post(f"/api/set-aside/{STUDY}/confirm-patient", await web.confirmation())
     await bench.come_to_rest()
 
     other = a_patient(ins=OTHER_INS, local_ids=(Identifier(value="LOC777"),))
@@ -164,11 +195,58 @@ async def test_what_is_not_set_aside_is_neither_dropped_nor_matched(bench, web):
 async def test_only_a_patient_whom_the_images_name_can_be_confirmed(bench, web):
     await of_somebody(bench)
 
-    answer = await web.post(
-        f"/api/set-aside/{STUDY}/confirm-patient", {"patient": {"local_id": "LOC1"}, **WHY}
-    )
+    told = await web.confirmation() | {"patient": {"local_id": "LOC1"}}
+
+    answer = await web.post(f"/api/set-aside/{STUDY}/confirm-patient", told)
 
     assert answer == 409
+
+
+async def test_a_report_that_came_since_somebody_looked_is_not_confirmed_unseen(bench, web):
+    await of_somebody(bench)
+    seen = await web.confirmation()
+
+    other = a_patient(ins=OTHER_INS)
+    await bench.tell_report(message_digest="m2", version=2, patient=other, announced=other)
+    refusal = await web.refused(f"/api/set-aside/{STUDY}/confirm-patient", seen)
+    seen_now = await web.post(f"/api/set-aside/{STUDY}/confirm-patient", await web.confirmation())
+
+    assert (refusal["status"], refusal["detail"]) == (
+        409,
+        "the reports or orders do not name these patients: look again",
+    )
+    assert seen_now == 200
+
+
+async def test_both_exams_are_shown_where_their_accessions_differ(bench, web):
+    elsewhere = (Identifier(value="ACC2", authority="1.2.250.1.999.7"),)
+    await bench.tell_instance()
+    await bench.tell_instance(2)
+    scanner = Code(code="ZCQK002", scheme="1.2.250.1.213.2.5", display="Scanner abdominal")
+    told = ReportedStudy(study=STUDY, acts=(scanner,), started_at=WRITTEN_AT)
+    await bench.tell_report(accessions=elsewhere, studies=(told,))
+    await bench.come_to_rest()
+
+    shown = await web.get(f"/api/set-aside/{STUDY}")
+
+    assert shown["code"] == "accession_differs"
+    assert shown["image_exams"] == [
+        {
+            "accession": "ACC1",
+            "authority": "1.2.250.1.999.7",
+            "study_date": "20260102",
+            "modality": "CT",
+            "study_description": "Scanner du crâne",
+        }
+    ]
+    assert shown["reported_exams"] == [
+        {
+            "accessions": [{"accession": "ACC2", "authority": "1.2.250.1.999.7"}],
+            "acts": ["Scanner abdominal"],
+            "started_at": WRITTEN_AT.isoformat(),
+            "written_at": WRITTEN_AT.isoformat(),
+        }
+    ]
 
 
 async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_about(
@@ -188,15 +266,41 @@ async def test_a_report_on_a_study_that_nobody_has_is_matched_to_the_one_it_is_a
 
     assert answer == 200
     assert await states(bench) == ("published", "")
-    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "dropped"
+    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "matched"
     assert (await web.get("/api/set-aside"))["set_aside"] == []
+    matched = [row["detail"] for row in await web.history(STUDY) if row["event"] == "match"]
+    assert matched == [{**WHY, "by": "operator", "reported_as": OTHER_STUDY}]
+    left = [row["detail"] for row in await web.history(OTHER_STUDY) if row["event"] == "matched"]
+    assert left == [{**WHY, "by": "operator", "matched_to": STUDY}]
 
     hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
     await bench.tell_report(message_digest="m2", version=2, studies=there, visibility=hidden)
     await bench.come_to_rest()
 
     assert [len(submission.entry.confidentiality) for submission in index.held] == [1, 2]
-    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "dropped"
+    assert (await bench.stores.standing(OTHER_STUDY))["code"] == "matched"
+
+
+async def test_a_match_with_what_nobody_knows_tells_so(bench, web):
+    await of_somebody(bench)
+
+    refusal = await web.refused(f"/api/set-aside/{STUDY}/match", {"study_uid": OTHER_STUDY, **WHY})
+
+    assert (refusal["status"], refusal["detail"]) == (
+        404,
+        "nothing is known of the study to match to (body.study_uid)",
+    )
+
+
+async def test_one_study_is_shown_as_the_list_of_all_shows_it(bench, web):
+    await of_somebody(bench)
+
+    shown = await web.get(f"/api/studies/{STUDY}")
+
+    assert [shown] == (await web.get("/api/studies"))["studies"]
+    assert shown["why"]["fr"] == "Les images et le compte rendu désignent des patients différents."
+    answer = await web.refused("/api/studies/1.2.3/withdraw", WHY)
+    assert (answer["status"], answer["detail"]) == (404, "nothing is known of this study")
 
 
 async def test_a_dropped_study_leaves_the_list_until_a_message_speaks_of_it(bench, web):
@@ -254,13 +358,13 @@ async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status
         (f"{STUDY}/match", {**WHY, "study_uid": STUDY}, (400, "a study is not matched to itself")),
         (
             f"{STUDY}/confirm-patient",
-            {**WHY, "patient": {"local_id": "LOC1"}},
+            {**WHY, "patient": {"local_id": "LOC1"}, "reported_patients": [AS_REPORTED]},
             (409, "the images do not name this patient: look again"),
         ),
         (
             f"{STUDY}/confirm-patient",
-            {**WHY, "patient": AS_TOLD},
-            (409, "no report or order names a patient: look again"),
+            {**WHY, "patient": AS_TOLD, "reported_patients": [AS_REPORTED]},
+            (409, "the reports or orders do not name these patients: look again"),
         ),
     ],
 )

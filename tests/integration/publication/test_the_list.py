@@ -109,4 +109,6 @@ async def test_each_act_of_a_person_is_in_the_history_with_its_reason(bench):
         lambda tx: history.of(tx, STUDY, count_max=100, offset=0)
     )
     assert [row["event"] for row in rows] == [kind for kind, _ in ACTS]
-    assert {tuple(row["detail"].values()) for row in rows} == {("told", "operator")}
+    assert {(row["detail"]["reason"], row["detail"]["by"]) for row in rows} == {
+        ("told", "operator")
+    }

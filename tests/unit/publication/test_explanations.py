@@ -6,9 +6,9 @@ import pytest
 
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
-from gateway.model.decision import SetAsideCode
+from gateway.model.decision import SetAsideCode, WaitFor, WithheldCode
 from gateway.model.event import Event
-from gateway.publication.explanations import EVENTS, EXPLANATIONS
+from gateway.publication.explanations import EVENTS, EXPLANATIONS, REASONS, told_of
 
 CODES = list(chain(SetAsideCode, DisagreementCode))
 
@@ -35,3 +35,26 @@ def test_each_event_of_a_history_is_told_in_french_and_english():
 
 def test_nothing_is_explained_that_cannot_happen():
     assert set(EXPLANATIONS) == set(CODES)
+
+
+def test_each_reason_why_a_study_stands_where_it_does_is_told_in_both_languages():
+    assert set(REASONS) == {*CODES, *WaitFor, *WithheldCode}
+    assert all(text.fr.endswith(".") and text.en.endswith(".") for text in REASONS.values())
+
+
+@pytest.mark.parametrize(
+    "event, code, french",
+    [
+        (Event.WAITING, WaitFor.REPORT, "L'examen attend. Aucun compte rendu n'est encore arrivé."),
+        (
+            Event.SET_ASIDE,
+            DisagreementCode.PATIENT_DIFFERS,
+            "L'examen attend une personne. "
+            "Les images et le compte rendu désignent des patients différents.",
+        ),
+        (Event.PUBLISHED, "", "Le pointeur est dans le DMP."),
+        (Event.INSTANCES_REJECTED, "113001", "Des images ont été rejetées."),
+    ],
+)
+def test_a_history_tells_the_reason_of_a_decision(event, code, french):
+    assert told_of(event, code).fr == french
