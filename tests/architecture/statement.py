@@ -45,6 +45,13 @@ def tables(document: str = STATEMENT) -> tuple[Table, ...]:
     return tuple(_tables((ROOT / "docs" / document).read_text()))
 
 
+def fenced(language: str) -> str:
+    """The one block of the statement that is set in this language."""
+    text = (ROOT / "docs" / STATEMENT).read_text()
+    [block] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
 def words(cell: str) -> list[str]:
     """What a cell sets as code."""
     return _CODE.findall(cell)

@@ -1,10 +1,15 @@
 """What the conformance statement says of HL7 is what the readers do."""
 
 import codecs
+from base64 import b64encode
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from gateway.hl7.acknowledgement import AckCode
-from gateway.hl7.faults import ErrorCode
-from gateway.hl7.message import CHARACTER_SETS
+from gateway.hl7.faults import ErrorCode, RefusedMessage
+from gateway.hl7.message import CHARACTER_SETS, decode
 from gateway.intake.flags import (
     DMP_FLAG,
     HARMLESS_FLAGS,
@@ -12,12 +17,18 @@ from gateway.intake.flags import (
     VISIBILITY_FLAGS,
 )
 from gateway.intake.mdm import PURPOSES
-from gateway.intake.messages import MESSAGE_TYPES
+from gateway.intake.messages import MESSAGE_TYPES, read_news
 from gateway.intake.pid import DOUBTS
+from gateway.model.notification import ReportReceived
 from gateway.model.order import CANCELLED
-from tests.architecture.statement import codes, table, words
+from gateway.model.report import Visibility
+from indexer.contract.identifiers import Uid
+from simulators.imaging_centre.cda import build_report
+from simulators.imaging_centre.reporting import ReportOptions, build
+from tests.architecture.statement import codes, fenced, table, words
 
 DOOR = "HL7 v2"
+PARIS = ZoneInfo("Europe/Paris")
 VERSIONS = ["2.3.1", "2.4", "2.5", "2.5.1", "2.6"]
 
 
@@ -95,3 +106,37 @@ def test_each_action_that_cancels_an_order_is_stated() -> None:
     ]
 
     assert set(words(read)) == CANCELLED
+
+
+def the_whole_message() -> bytes:
+    """What the statement shows, as it goes over the wire, with a CDA on the same exam."""
+    options = ReportOptions(
+        study_uid="1.2.3",
+        accession="ACC1",
+        ins="155059999900196",
+        local_id="IPP1",
+        local_id_issuer="1.2.250.1.999.2",
+    )
+    document, _message = build(options, now=datetime(2026, 1, 2, tzinfo=PARIS))
+    cda = b64encode(build_report(document)).decode("ascii")
+    return fenced("hl7").replace("…", cda).replace("\n", "\r").encode()
+
+
+def test_the_whole_message_is_taken_as_a_validated_report() -> None:
+    [news] = read_news(decode(the_whole_message()), time_zone=PARIS)
+
+    assert isinstance(news, ReportReceived)
+    report = news.report
+    assert report.validated and report.identity_status == "VALI" and report.for_dmp
+    assert report.announced.ins == report.patient.ins
+    assert report.announced.local_ids == report.patient.local_ids
+    assert report.visibility == {Visibility.HIDDEN_FROM_PATIENT}
+    assert report.about(Uid("1.2.3")) is not None
+
+
+def test_the_whole_message_is_refused_with_a_line_break_inside_a_field() -> None:
+    message = the_whole_message()
+    within = message.index(b"Base64^") + 76
+
+    with pytest.raises(RefusedMessage, match="line 7 is no segment: is there a line break"):
+        decode(message[:within] + b"\r\n" + message[within:])
