@@ -127,7 +127,7 @@ def test_the_whole_message_is_taken_as_a_validated_report() -> None:
 
     assert isinstance(news, ReportReceived)
     report = news.report
-    assert report.validated and report.identity_status == "VALI" and report.for_dmp
+    assert (report.validated, report.identity_status, report.for_dmp) == (True, "VALI", True)
     assert report.announced.ins == report.patient.ins
     assert report.announced.local_ids == report.patient.local_ids
     assert report.visibility == {Visibility.HIDDEN_FROM_PATIENT}
