@@ -90,7 +90,7 @@ def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
     [series] = asked(gateway.http, f"/dicom-web/studies/{EXAMINATION.study_uid}/series").json
     filled = filled.replace("series/…", f"series/{series['0020000E']['Value'][0]}")
 
-    told = run(filled, folder, ports=ports(gateway))
+    told = run(filled.replace("/tmp", str(folder)), folder, ports=ports(gateway))
 
     assert told == '{"pointers":[]}'
     assert b"DICM" in (folder / "series.multipart").read_bytes()[:4096]
