@@ -41,3 +41,11 @@ class History:
         """What happened to the study, oldest first; `detail` is decoded."""
         rows = await tx.fetch(self._sql["history"], study=study, count_max=count_max, offset=offset)
         return [{**row, "detail": orjson.loads(cast(str, row["detail"]))} for row in rows]
+
+    async def last(self, tx: Transaction, study: Uid) -> tuple[str, str]:
+        """The last event, and until when the last push went that is told; empty if there is none.
+
+        The time is compared with another for being the same, and is as `note` was given it.
+        """
+        [row] = await tx.fetch(self._sql["last"], study=study)
+        return cast(str, row["event"] or ""), cast(str, row["pushed_until"] or "")

@@ -108,6 +108,7 @@ class _Turnstile:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failed_at_ms: int | None = None
+        self._failed_by = ""
         self._is_tried = False
 
     @contextmanager
@@ -120,8 +121,8 @@ class _Turnstile:
             yield
         except PacsBusy:  # with what we asked it before: it does not fail
             raise
-        except PacsUnavailable:
-            self._failed_at_ms = self._clock()
+        except PacsUnavailable as error:
+            self._failed_at_ms, self._failed_by = self._clock(), str(error)
             raise
         except PacsAnswerUnreadable:
             self._failed_at_ms = None
@@ -136,6 +137,8 @@ class _Turnstile:
         since_ms = self._clock() - (self._failed_at_ms or 0)
         if 0 <= since_ms < HOLD_MS:  # a clock that was set back holds nobody
             left_s = (HOLD_MS - since_ms) / 1000
-            raise PacsUnavailable("the PACS failed a moment ago", retry_after_s=left_s)
+            told = f"the PACS failed a moment ago: {self._failed_by}"
+            raise PacsUnavailable(told, retry_after_s=left_s)
         if self._is_tried:
-            raise PacsUnavailable("the PACS failed and is being tried", retry_after_s=1.0)
+            told = f"the PACS failed and is being tried: {self._failed_by}"
+            raise PacsUnavailable(told, retry_after_s=1.0)

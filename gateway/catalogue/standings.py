@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from gateway.catalogue.history import History
+from gateway.clock import at
+from gateway.model.act import ActKind
 from gateway.model.event import Event
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
+
+_ACTS = frozenset(ActKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,10 @@ class Conclusion:
     left_out: int = 0
     images: int | None = None
     """How many the study has now, for its history."""
+    pushed_at_ms: int | None = None
+    """When the last instance was pushed here, where that push is over; for its history."""
+    pushed: int = 0
+    """How many of its instances lie here."""
     waiting_since_ms: int | None = None
     ask_again: bool = False
     """Whether the PACS's answer is to be forgotten, so that the next look asks again."""
@@ -130,18 +138,38 @@ class Standings:
         }
         if not await tx.fetch(self._sql["conclude"], now_ms=now_ms, **told):
             return False
+        await self._note(tx, before, conclusion, now_ms=now_ms)
+        return True
+
+    async def _note(
+        self, tx: Transaction, before: Standing | None, conclusion: Conclusion, *, now_ms: int
+    ) -> None:
+        """Tell the history of images that came, and of what changed, or what came of an act."""
+        study, history = conclusion.study, self.history
+        last, told_until = await history.last(tx, study)
+        if conclusion.pushed_at_ms is not None:
+            until = at(conclusion.pushed_at_ms).isoformat()
+            if until != told_until:
+                await history.note(
+                    tx,
+                    study,
+                    Event.IMAGES_RECEIVED,
+                    now_ms=now_ms,
+                    until=until,
+                    instances=conclusion.pushed,
+                )
         stood = (before.state, before.code, before.revision) if before is not None else None
-        if stood != (conclusion.state, conclusion.code, conclusion.revision):
-            await self.history.note(
+        answers_act = last in _ACTS and conclusion.due_at_ms is None
+        if answers_act or stood != (conclusion.state, conclusion.code, conclusion.revision):
+            await history.note(
                 tx,
-                conclusion.study,
+                study,
                 Event(conclusion.state),
                 code=conclusion.code,
                 now_ms=now_ms,
                 revision=conclusion.revision or None,
                 images=conclusion.images,
             )
-        return True
 
     async def fail(
         self, tx: Transaction, due: DueStudy, *, code: str, reason: str, now_ms: int

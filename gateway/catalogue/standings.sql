@@ -52,11 +52,18 @@ UPDATE studies SET since_ms = :now_ms, state = 'set_aside', code = :code, reason
 WHERE study_uid = :study;
 
 -- query: page
--- What is out is the last act that was carried out; what is to be withdrawn is still out.
+-- What is out is the last act that was carried out; what is to be withdrawn is still out. A note
+-- that rejects shows nothing, and is not counted.
 SELECT study_uid, state, code, reason, since_ms, revision, left_out,
-       (SELECT count(*) FROM instances AS known
-        WHERE known.study_uid = studies.study_uid AND known.gone = 0 AND known.rejected = '')
-           AS instances,
+       CASE blocked WHEN 1 THEN 0 ELSE
+           (SELECT count(*) FROM instances AS known
+            WHERE known.study_uid = studies.study_uid AND known.gone = 0 AND known.rejected = '')
+           - (SELECT count(DISTINCT note_uid)
+              FROM rejections JOIN instances AS note ON note.study_uid = rejections.study_uid
+                                                    AND note.instance_uid = note_uid
+              WHERE rejections.study_uid = studies.study_uid
+                AND note.gone = 0 AND note.rejected = '')
+       END AS instances,
        coalesce((SELECT CASE WHEN act.kind = 'publish' THEN 'published'
                              WHEN act.state = 'sent' THEN 'none' ELSE 'withdrawing' END
                  FROM submissions AS act

@@ -7,6 +7,7 @@ class Event(StrEnum):
     """One kind of thing that happens: news, a decision, what became of it, or a person's act."""
 
     ANNOUNCED = "announced"
+    IMAGES_RECEIVED = "images_received"
     REPORT_RECEIVED = "report_received"
     REPORT_REPEATED = "report_repeated"
     REPORT_REPLACED = "report_replaced"

@@ -216,6 +216,9 @@ EVENTS: Final[dict[Event, Text]] = {
         fr="Le contenu de l'examen dans le PACS a été annoncé.",
         en="What the PACS holds of the exam was announced.",
     ),
+    Event.IMAGES_RECEIVED: Text(
+        fr="Des images ont été envoyées à la passerelle.", en="Images were sent to the gateway."
+    ),
     Event.REPORT_RECEIVED: Text(fr="Un compte rendu est arrivé.", en="A report came."),
     Event.REPORT_REPEATED: Text(
         fr="Le même compte rendu est arrivé de nouveau.", en="The same report came again."
@@ -283,7 +286,7 @@ EVENTS: Final[dict[Event, Text]] = {
 """What each event of a study's history says."""
 
 
-_DECIDED: Final = frozenset({Event.WAITING, Event.WITHHELD, Event.SET_ASIDE})
+_DECIDED: Final = frozenset({Event.WAITING, Event.PUBLISHED, Event.WITHHELD, Event.SET_ASIDE})
 
 
 def told_of(event: Event, code: str) -> Text:

@@ -313,6 +313,8 @@ def _conclusion(
         news=snapshot.news,
         known_revision=standing.revision,
         images=len(snapshot.standing_images),
+        pushed_at_ms=None if code == WaitFor.SETTLING else snapshot.last_pushed_at_ms,
+        pushed=len(snapshot.pushed),
         state=state,
         code=code,
         reason=reason,
