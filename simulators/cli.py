@@ -149,7 +149,13 @@ _Version = Annotated[
 ]
 _Flag = Annotated[
     list[str] | None,
-    typer.Option("--flag", help="An answer that is not the usual one.", metavar="CODE=Y|N"),
+    typer.Option(
+        "--flag",
+        help="An answer that is not the usual one. Usual are INVISIBLE_PATIENT=Y, which hides it "
+        "from the patient, DESTDMP=Y, MASQUE_PS=N, INVISIBLE_REP_LEGAUX=N, CONNEXION_SECRETE=N, "
+        "MODIF_CONF_CODE=N, DESTMSSANTEPS=N, DESTMSSANTEPAT=N, ACK_RECEPTION=N, ACK_LECTURE_MSS=N.",
+        metavar="CODE=Y|N",
+    ),
 ]
 _Charset = Annotated[
     str, typer.Option("--charset", help="MSH-18: UNICODE UTF-8, 8859/1 or 8859/15.")

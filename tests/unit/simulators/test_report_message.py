@@ -1,11 +1,15 @@
 """The RIS's message is the one that the French volet describes, and its CDA tells the same."""
 
+import re
 from base64 import b64decode
 from dataclasses import replace
 from datetime import datetime
 
+import typer.main
 from lxml import etree
+from typer.core import TyperOption
 
+from simulators.cli import app
 from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import TIME_ZONE, make_examination
 from simulators.synthetic.identity import make_patient
@@ -102,3 +106,16 @@ def test_delimiters_in_a_text_are_escaped() -> None:
     [pid] = segments(text, "PID")
 
     assert pid[5].split("^")[0] == "A\\F\\B\\S\\C\\T\\D\\R\\E\\E\\F"
+
+
+def test_the_usual_flags_are_those_that_the_help_of_the_command_names() -> None:
+    [help_] = [
+        one.help
+        for one in typer.main.get_group(app).commands["report"].params
+        if isinstance(one, TyperOption) and one.name == "flag"
+    ]
+    _document, *flags = segments(build_message(EXAMINATION, sent_at=SENT_AT).text, "OBX")
+
+    named = re.findall(r"\b([A-Z_]+)=([YN])\b", str(help_))
+
+    assert dict(named) == {obx[3].split("^")[0]: obx[5][0] for obx in flags}
