@@ -60,6 +60,8 @@ def serve(
     """
     # Late: reading DICOM needs libraries that take seconds to load, and --help does not.
     from gateway.app import run
+    from gateway.app.machine import certificates_in_doubt
+    from gateway.clock import system_clock
     from gateway.errors import GatewayError
     from gateway.serving import loop_factory
     from gateway.settings import check_open_access, load_settings
@@ -69,6 +71,7 @@ def serve(
         settings = load_settings(config)
         if open_access:
             check_open_access(settings)
+        certificates_in_doubt(settings, system_clock)  # which raises where one has expired
     except ValueError as error:
         typer.echo(f"drim-gateway: {error}", err=True)
         raise typer.Exit(2) from None
@@ -102,17 +105,19 @@ def check(
     Exits 0 if all is well, 1 if something deserves a look, 2 if something does not work.
     """
     from gateway.health import Finding, State, worst
-    from gateway.settings import load_settings
+    from gateway.settings import load_settings, sources
 
+    what = "settings"
     try:
         settings = load_settings(config)
     except ValueError as error:
         mend = "see docs/operations.md"
-        findings = [Finding(what="settings", state=State.FAIL, told=str(error), mend=mend)]
+        findings = [Finding(what=what, state=State.FAIL, told=str(error), mend=mend)]
     else:
         from gateway.app.checkup import check as look
 
-        findings = _run(look(settings, open_access=open_access))
+        found = _run(look(settings, open_access=open_access))
+        findings = [Finding(what=what, told=sources(config)), *found]
     _print_findings(findings, as_json=as_json)
     raise typer.Exit(list(State).index(worst(findings)))
 
@@ -201,7 +206,12 @@ def export(
         except KeyboardInterrupt:
             typer.echo("interrupted: nothing is written", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"written {written}")
+    typer.echo(f"written {written.pointers}")
+    if written.left_behind:
+        typer.echo(
+            f"  of {written.left_behind} images lie in this gateway's store alone: "
+            f"import {settings.data_dir / 'store' / 'objects'} at the next gateway, too"
+        )
 
 
 def _settings(config: Path | None) -> "Settings":

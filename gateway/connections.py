@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator
-from ssl import SSLContext
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ async def arrivals(listening: socket.socket) -> AsyncIterator[tuple[socket.socke
 
 async def open_streams(
     connection: socket.socket,
-    tls: SSLContext | None,
+    tls: ssl.SSLContext | None,
     *,
     buffered_bytes: int,
     handshake_s: float,
@@ -74,3 +74,18 @@ async def open_streams(
         ssl_shutdown_timeout=shutdown_s if tls else None,
     )
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def why_no_tls(error: Exception) -> str:
+    """Why a handshake failed, or a file of its own cannot be used, in OpenSSL's words for it.
+
+    They quote nothing that a peer sent, and so may be logged.
+    """
+    if isinstance(error, ssl.SSLError):
+        verified: str = getattr(error, "verify_message", "")
+        return verified or (error.reason or "not a PEM file").lower().replace("_", " ")
+    if isinstance(error, ConnectionAbortedError):
+        return "it took too long"
+    if isinstance(error, ConnectionError):
+        return "the peer hung up"
+    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -210,6 +210,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _distinct_ports(self) -> Self:
+        taken: dict[int, str] = {}
+        for name, port in self.ports.items():
+            if port and (other := taken.setdefault(port, name)) != name:
+                raise ValueError(f"{other} and {name} are both {port}")
+        return self
+
+    @model_validator(mode="after")
     def _whole_tls(self) -> Self:
         files = (self.tls_certificate, self.tls_key, self.tls_ca)
         if any(files) and not all(files):
@@ -269,6 +277,17 @@ class Settings(BaseSettings):
         return tuple(peer.ae_title for peer in peers if peer.tls)
 
     @property
+    def ports(self) -> dict[str, int]:
+        """What is listened on, by the setting's name; of 0 a free one is taken."""
+        ports = {"http_port": self.http_port, "dicom_port": self.dicom_port}
+        if self.tls_certificate is not None:
+            ports["dicom_tls_port"] = self.dicom_tls_port
+        ports["mllp_port"] = self.mllp_port
+        if self.mllp_tls_port is not None:
+            ports["mllp_tls_port"] = self.mllp_tls_port
+        return ports
+
+    @property
     def base_url(self) -> str:
         """Base of every RetrieveURL."""
         return self.public_url.rstrip("/") or f"http://{self.bind}:{self.http_port}"
@@ -300,6 +319,15 @@ def load_settings(config: Path | None) -> Settings:
         raise ValueError("; ".join(_faults(error))) from None
     except SettingsError as error:
         raise ValueError(f"{error}: a list is JSON there (see docs/operations.md)") from None
+
+
+def sources(config: Path | None) -> str:
+    """Where settings are read from, by their names and not their values."""
+    names = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
+    environment = f"of the environment {', '.join(names)}" if names else ""
+    if config is not None:
+        return f"{config}, and {environment}" if names else str(config)
+    return environment or "none is set here: no GATEWAY_… in the environment, and no --config"
 
 
 def _faults(refused: ValidationError) -> Iterator[str]:

@@ -5,17 +5,19 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.clock import Clock, at
+from gateway.connections import listen, why_no_tls
 from gateway.health import Finding, Probe, State
 from gateway.security.policy import is_loopback
 from gateway.security.tls import client_context, server_context
@@ -26,7 +28,6 @@ GIB: Final = 2**30
 FREE_BYTES_FEW: Final = 10 * GIB
 FREE_BYTES_MIN: Final = GIB
 EXPIRY_DAYS_FEW: Final = 30
-CONNECT_S_MAX: Final = 2.0
 _HANDSHAKE_STEPS_MAX: Final = 10
 
 # Kind digit and number (TRE_G07): 1 FINESS, 2 SIREN, 3 SIRET; others are of any form.
@@ -47,15 +48,6 @@ def machine_probes(settings: Settings, clock: Clock) -> dict[str, Probe]:
 
 def port_probes(settings: Settings) -> dict[str, Probe]:
     """Whether the ports are free, or the gateway that runs on the data folder listens there."""
-    ports = {
-        "HTTP": settings.http_port,
-        "DICOM": settings.dicom_port,
-        "MLLP": settings.mllp_port,
-    }
-    if settings.tls_certificate is not None:
-        ports["DICOM_TLS"] = settings.dicom_tls_port
-    if settings.mllp_tls_port is not None:
-        ports["MLLP_TLS"] = settings.mllp_tls_port
 
     def probe_of(name: str, port: int) -> Probe:
         def look() -> list[Finding]:
@@ -63,7 +55,8 @@ def port_probes(settings: Settings) -> dict[str, Probe]:
 
         return _on_a_thread(look)
 
-    return {f"port {name}": probe_of(name, port) for name, port in ports.items()}
+    doors = {name.removesuffix("_port").upper(): port for name, port in settings.ports.items()}
+    return {f"port {name}": probe_of(name, port) for name, port in doors.items()}
 
 
 def _on_a_thread(look: Callable[[], list[Finding]]) -> Probe:
@@ -122,20 +115,23 @@ def _port(settings: Settings, name: str, port: int) -> Finding:
     what, variable = f"port {name}", f"GATEWAY_{name}_PORT"
     if port == 0:
         return _found(what, State.OK, "a free one is taken", "")
-    if _is_held(settings.data_dir):
-        try:
-            with socket.create_connection((settings.bind, port), CONNECT_S_MAX):
-                return _found(what, State.OK, f"the gateway listens on {port}", "")
-        except OSError:
-            told = f"a gateway runs on the data folder and does not listen on {port}"
-            return _found(what, State.FAIL, told, f"start it anew with {variable} as it is now")
+    is_at_work = _is_held(settings.data_dir)
     try:
-        with socket.create_server((settings.bind, port)):
-            return _found(what, State.OK, f"{port} is free", "")
+        # Not by a connection, of which the gateway would log that nobody spoke.
+        with listen(settings.bind, port):
+            pass
     except OSError as error:
+        if is_at_work and error.errno in (EADDRINUSE, EACCES):
+            is_known = error.errno == EADDRINUSE
+            told = f"the gateway listens on {port}" if is_known else f"{port} is for others to try"
+            return _found(what, State.OK, told, "")
         told = f"{settings.bind}:{port} cannot be listened on: {error.strerror}"
         mend = f"stop the other program, or set {variable} or GATEWAY_BIND"
         return _found(what, State.FAIL, told, mend)
+    if is_at_work:
+        told = f"a gateway runs on the data folder and does not listen on {port}"
+        return _found(what, State.FAIL, told, f"start it anew with {variable} as it is now")
+    return _found(what, State.OK, f"{port} is free", "")
 
 
 def _is_held(folder: Path) -> bool:
@@ -149,6 +145,19 @@ def _is_held(folder: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def certificates_in_doubt(settings: Settings, clock: Clock) -> list[Finding]:
+    """What of the certificates deserves a look; none of it keeps a gateway from its work today.
+
+    Raises:
+        ValueError: its own has expired, or every authority of its peers has.
+    """
+    doubts = [one for one in _certificates(settings, clock) if one.state is not State.OK]
+    for one in doubts:
+        if one.state is State.FAIL:
+            raise ValueError(f"{one.what}: {one.told}; {one.mend}")
+    return doubts
 
 
 def _certificates(settings: Settings, clock: Clock) -> list[Finding]:
@@ -169,8 +178,8 @@ def _own_certificate(certificate: Path, key: Path, now: datetime) -> Finding:
     try:
         shown = _shown_to_a_peer(certificate, key)
     except (OSError, ValueError) as error:
-        return _found(what, State.FAIL, f"it cannot be used: {_why(error)}", mend)
-    return _expiry(what, str(shown["notAfter"]), now, mend)
+        return _found(what, State.FAIL, f"{certificate} cannot be used: {why_no_tls(error)}", mend)
+    return _expiry(what, certificate, str(shown["notAfter"]), now, mend)
 
 
 def _shown_to_a_peer(certificate: Path, key: Path) -> dict[str, object]:
@@ -197,7 +206,7 @@ def _chain(files: Mapping[str, Path], *, is_shown_by_a_client: bool) -> Finding:
     try:
         _shake_hands(client, server)
     except OSError as error:
-        told = f"peers that trust GATEWAY_TLS_CA alone do not take it: {_why(error)}"
+        told = f"peers that trust GATEWAY_TLS_CA alone do not take it: {why_no_tls(error)}"
         mend = (
             "put the intermediate certificates after its own into GATEWAY_TLS_CERTIFICATE, or see "
             "that peers trust the authority that gave it out"
@@ -224,33 +233,33 @@ def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, ob
     return dict(ends[0].getpeercert() or {})
 
 
-def _why(error: Exception) -> str:
-    return getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-
-
 def _authorities(ca: Path, now: datetime) -> list[Finding]:
     what = "authorities of peers"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=ca)
     except OSError as error:
-        told = f"GATEWAY_TLS_CA cannot be used: {error.strerror or error}"
+        told = f"GATEWAY_TLS_CA cannot be used: {why_no_tls(error)}"
         return [_found(what, State.FAIL, told, "name a PEM file of authorities' certificates")]
     known = context.get_ca_certs()
     if not known:
         told = "GATEWAY_TLS_CA holds no certificate of an authority"
         return [_found(what, State.FAIL, told, "name a PEM file of authorities' certificates")]
     mend = "add the authority's new certificate to GATEWAY_TLS_CA"
-    expiries = [_expiry(what, str(one["notAfter"]), now, mend) for one in known]
+    expiries = [_expiry(what, ca, str(one["notAfter"]), now, mend) for one in known]
+    if any(one.state is not State.FAIL for one in expiries):  # those of the others still come in
+        expiries = [
+            replace(one, state=min(one.state, State.WARN, key=[*State].index)) for one in expiries
+        ]
     return [one for one in expiries if one.state != State.OK] or expiries[:1]
 
 
-def _expiry(what: str, not_after: str, now: datetime, mend: str) -> Finding:
+def _expiry(what: str, file: Path, not_after: str, now: datetime, mend: str) -> Finding:
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
     days = (ends - now).days
     if ends <= now:
-        return _found(what, State.FAIL, f"it expired on {ends:%Y-%m-%d}", mend)
-    told = f"it expires on {ends:%Y-%m-%d}, in {days} days"
+        return _found(what, State.FAIL, f"{file} expired on {ends:%Y-%m-%d}", mend)
+    told = f"{file} expires on {ends:%Y-%m-%d}, in {days} days"
     if days < EXPIRY_DAYS_FEW:
         return _found(what, State.WARN, told, mend)
     return _found(what, State.OK, told, "")

@@ -1,7 +1,4 @@
-"""Looks at the gateway's neighbours: each PACS, who sends HL7, and the index.
-
-What is found may be read by anyone who reaches the probes, so it holds no address.
-"""
+"""Looks at the gateway's neighbours: each PACS, who sends HL7, and the index."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +16,7 @@ from gateway.dimse.scu import PacsAbilities, PynetdicomRequestor
 from gateway.errors import PacsBusy, PacsUnavailable, PacsUnreachable, Unavailable
 from gateway.health import Finding, Probe, State
 from gateway.settings import DicomPeer, PacsSettings, Settings
-from indexer.client.mhd import MhdIndex
+from indexer.client.mhd import MhdIndex, why_not_reached
 from indexer.contract.errors import IndexUnavailable
 from indexer.contract.identifiers import Uid
 
@@ -55,13 +52,13 @@ def pacs_probes(
 async def _pacs(
     one: PacsSettings, requestor: PynetdicomRequestor, *, our_title: str
 ) -> list[Finding]:
-    name = f"PACS {one.ae_title}"
+    name, place = f"PACS {one.ae_title}", f"{one.host}:{one.port}"
     try:
         abilities = await requestor.examine()
     except PacsBusy as error:
         return [Finding(what=name, state=State.WARN, told=str(error), mend="look again later")]
-    except PacsUnreachable:
-        told = "nothing answers at its host and port"
+    except PacsUnreachable as error:
+        told = f"{place}: {error}"
         mend = "check host and port in GATEWAY_PACS, that the PACS runs, and the firewalls between"
         if one.tls:
             told += ", or it does not come to terms by TLS"
@@ -69,8 +66,8 @@ async def _pacs(
         return [_fail(f"{name}, connection", told, mend)]
     except PacsUnavailable as error:
         mend = (
-            f"have the PACS know the AE title {our_title} with this machine's address, and check "
-            f"that {one.ae_title} is its own title"
+            f"check that {place} is its DICOM port and {one.ae_title} its own AE title, and have "
+            f"it know the AE title {our_title} with this machine's address"
         )
         connected = Finding(what=f"{name}, connection")
         return [connected, _fail(f"{name}, association", str(error), mend)]
@@ -159,7 +156,7 @@ async def _index(url: str, session: aiohttp.ClientSession) -> list[Finding]:
             status, date = answer.status, answer.headers.get("Date", "")
             body = await answer.content.read(STATEMENT_BYTES_MAX)
     except (aiohttp.ClientError, TimeoutError) as error:
-        told = f"nothing answers at GATEWAY_INDEX_URL: {type(error).__name__}"
+        told = f"GATEWAY_INDEX_URL cannot be reached: {why_not_reached(error)}"
         mend = "check that address, that the index runs, and the firewalls between"
         return [_fail("index, connection", told, mend)]
     found = [Finding(what="index, connection"), Finding(what=what), *_clock(date)]
@@ -168,7 +165,10 @@ async def _index(url: str, session: aiohttp.ClientSession) -> list[Finding]:
         found[1] = _fail(what, f"it answers {status} to GET /fhir/metadata", mend)
     elif status != 200 or not _is_statement(body):
         told = f"GET /fhir/metadata gives no CapabilityStatement (status {status})"
-        found[1] = _fail(what, told, "check that GATEWAY_INDEX_URL is the root of an MHD index")
+        mend = "check that GATEWAY_INDEX_URL is the root of an MHD index"
+        if url.rstrip("/").endswith("/fhir"):
+            mend = "leave /fhir out of GATEWAY_INDEX_URL: the gateway appends it"
+        found[1] = _fail(what, told, mend)
     return [*found, await _search(url, session)]
 
 

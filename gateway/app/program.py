@@ -12,6 +12,7 @@ from gateway.app.checkup import readiness, watch_of
 from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
+from gateway.app.machine import certificates_in_doubt
 from gateway.app.parts import Parts, milliseconds, open_parts
 from gateway.app.publishing import build_publisher, publication_policy, sweep_at_night
 from gateway.catalogue.discards import Discards
@@ -51,6 +52,7 @@ async def run(settings: Settings, *, open_access: bool) -> None:
     """Run a gateway until SIGINT or SIGTERM.
 
     Raises:
+        ValueError: a certificate has expired.
         OSError: a port cannot be listened on, or the data folder cannot be used.
         StorageUnavailable: another gateway uses the folder, or its database cannot be opened.
         MigrationRefused: the database is of another program, or of a newer one.
@@ -58,6 +60,8 @@ async def run(settings: Settings, *, open_access: bool) -> None:
     configure_logging()
     if open_access:
         log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
+    for one in certificates_in_doubt(settings, system_clock):
+        log.warning("certificate_in_doubt", extra={"told": one.told, "mend": one.mend})
     policy = choose_policy(settings, open_access=open_access)
     stop = stop_on_signals()
     with listen(settings.bind, settings.http_port) as listening:

@@ -12,10 +12,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from socket import socket
-from ssl import SSLContext, SSLError
+from ssl import SSLContext
 from typing import Self
 
-from gateway.connections import arrivals, listen, open_streams
+from gateway.connections import arrivals, listen, open_streams, why_no_tls
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import negotiate
@@ -190,8 +190,7 @@ class DimseServer:
         try:
             layer = await self._open(connection, tls)
         except OSError as error:
-            reason = error.reason if isinstance(error, SSLError) else type(error).__name__
-            log.warning("tls_refused", extra={**fields, "reason": reason})
+            log.warning("tls_refused", extra={**fields, "reason": why_no_tls(error)})
             return
         try:
             await self._associate(layer, address, fields)

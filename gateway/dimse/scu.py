@@ -263,8 +263,8 @@ class PynetdicomRequestor:
                 evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
                 tls_args=self._tls_args,
             )
-        except OSError as error:  # the name of the host does not resolve
-            raise PacsUnreachable("the PACS cannot be reached") from error
+        except OSError as error:
+            raise PacsUnreachable("the name of the PACS's host leads to no address") from error
         try:
             if not association.is_established:
                 raise call.why_not(association)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.clock import Clock, at, system_clock
-from gateway.connections import arrivals, listen, open_streams
+from gateway.connections import arrivals, listen, open_streams, why_no_tls
 from gateway.hl7.acknowledgement import AckCode, acknowledge
 from gateway.hl7.faults import ErrorCode, RefusedMessage
 from gateway.hl7.frames import END, START, BrokenFrame, FrameReader
@@ -141,7 +141,7 @@ class MllpServer:
                 shutdown_s=self._limits.answer_s,
             )
         except OSError as error:  # those of `ssl` are such
-            fields = {"peer": peer, "error": type(error).__name__}
+            fields = {"peer": peer, "reason": why_no_tls(error)}
             log.warning("mllp_handshake_failed", extra=fields)
         else:
             await self._serve_stream(reader, writer, peer)

@@ -8,6 +8,8 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from gateway.connections import why_no_tls
+
 CIPHERS_TLS12: Final = ":".join((
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -45,6 +47,11 @@ def client_context(*, certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
 
 
 def _prepared(context: ssl.SSLContext, certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
+    for name, file in (("CERTIFICATE", certificate), ("KEY", key), ("CA", ca)):
+        try:
+            file.open("rb").close()  # OpenSSL does not say which of them it could not
+        except OSError as error:
+            raise ValueError(f"GATEWAY_TLS_{name}: {file}: {error.strerror}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS_TLS12)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
@@ -52,15 +59,11 @@ def _prepared(context: ssl.SSLContext, certificate: Path, key: Path, ca: Path) -
         # Without a passphrase of ours OpenSSL would ask for one at the terminal, and wait.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as error:
-        raise ValueError(f"GATEWAY_TLS_CERTIFICATE, GATEWAY_TLS_KEY: {_why(error)}") from None
+        raise ValueError(
+            f"GATEWAY_TLS_CERTIFICATE {certificate}, GATEWAY_TLS_KEY {key}: {why_no_tls(error)}"
+        ) from None
     try:
         context.load_verify_locations(cafile=ca)
     except (OSError, ValueError) as error:
-        raise ValueError(f"GATEWAY_TLS_CA: {_why(error)}") from None
+        raise ValueError(f"GATEWAY_TLS_CA: {ca}: {why_no_tls(error)}") from None
     return context
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not a PEM file").lower().replace("_", " ")
-    return str(getattr(error, "strerror", None) or "cannot be read")

@@ -241,7 +241,7 @@ class MhdIndex:
             raise IndexUnavailable("the index did not answer in time") from error
         except aiohttp.ClientError as error:
             raise IndexUnavailable(
-                f"the index cannot be reached: {type(error).__name__}",
+                f"the index cannot be reached: {why_not_reached(error)}",
                 never_sent=isinstance(error, aiohttp.ClientConnectorError),
             ) from error
 
@@ -323,3 +323,22 @@ def _readable(element: Element) -> DocumentEntry | None:
     except Refusal as error:
         log.warning("entry_not_readable", extra={"reason": error.reason})
         return None
+
+
+def why_not_reached(error: Exception) -> str:
+    """Why there is no answer, in words that hold no address: it may bear a secret."""
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case aiohttp.ClientConnectorDNSError():
+            return "the host's name leads to no address"
+        case aiohttp.ClientSSLError():
+            return "it does not come to terms by TLS"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return "nothing listens there"
+        case aiohttp.ClientConnectorError():
+            return "no way leads there"
+        case aiohttp.ClientResponseError():
+            return "what answers does not speak HTTP"
+        case _:
+            return "the connection broke off"

@@ -21,12 +21,12 @@ class Certificate:
 class Authority:
     """Gives out certificates; its own is `ca`."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, days: int = 2) -> None:
         self._folder = folder
         self._name = name
         self.ca = folder / f"{name}.pem"
         self._key = folder / f"{name}.key"
-        _openssl("req", "-x509", *_KEY, "-days", "2", "-subj", f"/CN={name}",
+        _openssl("req", "-x509", *_KEY, "-days", days, "-subj", f"/CN={name}",
                  "-addext", "basicConstraints=critical,CA:TRUE",
                  "-keyout", self._key, "-out", self.ca)  # fmt: skip
 

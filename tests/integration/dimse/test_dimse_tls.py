@@ -1,6 +1,7 @@
 """DICOM over TLS: who is let in, and that who is not keeps nobody else waiting."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -82,6 +83,30 @@ async def test_who_is_not_certified_is_refused_and_others_are_served(
         assert not await is_let_in(port, centre.client(own))
 
     assert await is_let_in(port, centre.client(centre.modality))
+
+
+@pytest.mark.parametrize(
+    "who, reason",
+    [
+        ("nobody", "peer did not return a certificate"),
+        ("stranger", "unable to get local issuer certificate"),
+    ],
+)
+async def test_why_there_was_no_tls_is_logged_in_the_words_of_hl7(
+    receiver: Receiver, centre: Centre, caplog: pytest.LogCaptureFixture, who: str, reason: str
+) -> None:
+    port = await listen(receiver, centre)
+
+    await is_let_in(port, centre.client(None if who == "nobody" else centre.stranger))
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while not (logged := refused(caplog)):  # noqa: ASYNC110 - a log sets no event
+            await asyncio.sleep(0)
+
+    assert [one.__dict__["reason"] for one in logged] == [reason]
+
+
+def refused(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [one for one in caplog.records if one.message == "tls_refused"]
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")

@@ -1,51 +1,29 @@
 """Each thing that a gateway needs is looked at, and what is wrong is said with how to mend it."""
 
 import json
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.app.checkup import check
-from gateway.app.machine import GIB, machine_probes
+from gateway.app.machine import port_probes
 from gateway.app.neighbours import commitment_probes, index_probes, pacs_probes
 from gateway.app.parts import open_requestors
 from gateway.cli import app
-from gateway.clock import system_clock
 from gateway.health import Finding, State, examine
 from gateway.settings import Settings
 from gateway.storage.lock import FolderLock
 from indexer.server.access import RefuseAll
 from simulators.imaging_centre.commitment import CommitmentAsker
 from tests.integration.dimse.pacs import ECHO, STUDY_ROOT, Pacs
+from tests.support.centre_settings import settings, with_tls
 from tests.support.certificates import Authority
 from tests.support.indexes import a_served_index
 from tests.support.programs import free_port
-
-DAY_MS = 86_400_000
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path, "authority")
-
-
-def settings(folder: Path, **told: object) -> Settings:
-    """Of a gateway with free ports and without neighbours."""
-    ports = {f"{door}_port": free_port() for door in ("http", "dicom", "mllp")}
-    return Settings.model_validate({"data_dir": folder / "data", **ports, **told})
 
 
 def of_pacs(port: int, title: str = "PACS") -> dict[str, object]:
@@ -182,109 +160,6 @@ async def test_an_index_that_is_not_there_fails_at_its_connection_and_no_secret_
     assert "secret" not in one.told + one.mend
 
 
-def with_tls(folder: Path, authority: Authority, *, days: int, **told: object) -> Settings:
-    own = authority.certify("gateway", days=days)
-    files = {"tls_certificate": own.certificate, "tls_key": own.key, "tls_ca": authority.ca}
-    return settings(folder, **files, **told)
-
-
-async def machine_found(given: Settings, *, later_ms: int = 0) -> dict[str, Finding]:
-    findings = await examine(machine_probes(given, lambda: system_clock() + later_ms))
-    return {one.what: one for one in findings}
-
-
-@pytest.mark.parametrize(
-    "days, state", [(400, State.OK), (31, State.OK), (29, State.WARN), (-1, State.FAIL)]
-)
-async def test_a_certificate_is_told_in_time(
-    tmp_path: Path, authority: Authority, days: int, state: State
-) -> None:
-    found = await machine_found(with_tls(tmp_path, authority, days=days))
-
-    assert found["certificate"].state is state
-    assert found["authorities of peers"].state is State.WARN  # made for two days
-
-
-async def test_an_authority_that_has_expired_is_told(tmp_path: Path, authority: Authority) -> None:
-    found = await machine_found(with_tls(tmp_path, authority, days=400), later_ms=3 * DAY_MS)
-
-    assert found["certificate"].state is State.OK
-    assert "expired" in found["authorities of peers"].told
-
-
-async def test_a_certificate_that_was_replaced_by_anothers_is_told(
-    tmp_path: Path, authority: Authority
-) -> None:
-    given = with_tls(tmp_path, authority, days=400)
-    assert given.tls_certificate is not None
-    other = Authority(tmp_path, "other").certify("gateway")
-    given.tls_certificate.write_bytes(other.certificate.read_bytes())
-
-    found = await machine_found(given)
-
-    assert found["certificate"].state is State.FAIL
-    assert "KEY_VALUES_MISMATCH" in found["certificate"].told
-
-
-async def test_a_certificate_that_no_authority_of_the_peers_gave_out_is_told(
-    tmp_path: Path, authority: Authority
-) -> None:
-    given = with_tls(tmp_path, Authority(tmp_path, "another"), days=400)
-
-    mine = await machine_found(given)
-    others = await machine_found(given.model_copy(update={"tls_ca": authority.ca}))
-
-    assert mine["certificate chain"].state is State.OK
-    assert others["certificate"].state is State.OK
-    assert others["certificate chain"].state is State.WARN
-    assert "GATEWAY_TLS_CA" in others["certificate chain"].told
-
-
-@pytest.mark.parametrize("is_called, state", [(False, State.OK), (True, State.WARN)])
-async def test_a_certificate_that_is_no_clients_is_told_where_a_peer_is_called_by_tls(
-    tmp_path: Path, authority: Authority, is_called: bool, state: State
-) -> None:
-    own = authority.certify("gateway", days=400, uses="serverAuth")
-    files = {"tls_certificate": own.certificate, "tls_key": own.key, "tls_ca": authority.ca}
-    peer = {"ae_title": "CT1", "host": "127.0.0.1", "port": 1, "tls": is_called}
-
-    found = await machine_found(settings(tmp_path, **files, commitment_peers=[peer]))
-
-    assert found["certificate chain"].state is state
-
-
-@pytest.mark.parametrize("free, state", [(20, State.OK), (9, State.WARN), (0.5, State.FAIL)])
-async def test_a_disk_that_fills_up_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, state: State
-) -> None:
-    usage = SimpleNamespace(free=int(free * GIB))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-
-    found = await machine_found(settings(tmp_path))
-
-    assert found["data folder"].state is State.OK
-    assert found["free disk"].state is state
-
-
-@pytest.mark.parametrize(
-    "number, state",
-    [
-        ("1750803447", State.OK),
-        ("12A0000001", State.OK),
-        ("312345678901234", State.OK),
-        ("499700367909006", State.OK),
-        ("750803447", State.WARN),
-        ("", State.WARN),
-    ],
-)
-async def test_a_structure_without_a_national_number_is_told(
-    tmp_path: Path, number: str, state: State
-) -> None:
-    found = await machine_found(settings(tmp_path, organisation_id=number))
-
-    assert found["organisation"].state is state
-
-
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -353,3 +228,73 @@ def test_the_command_tells_what_is_wrong_by_its_exit_status(
     assert told["state"] == "fail"
     wrong = [one for one in told["findings"] if one["state"] == "fail"]
     assert all(one["told"] in plain.stdout and one["mend"] in plain.stdout for one in wrong)
+
+
+async def test_a_check_beside_a_gateway_is_no_peer_of_it(tmp_path: Path) -> None:
+    """Each would else make it log that somebody came and did not speak."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        given = settings(tmp_path, http_port=door.getsockname()[1])
+        given.data_dir.mkdir()
+        with FolderLock(given.data_dir):
+            found = {one.what: one for one in await examine(port_probes(given))}
+        door.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            door.accept()
+
+    assert found["port HTTP"].state is State.OK
+
+
+async def test_a_host_that_has_no_address_is_told_with_its_name(tmp_path: Path) -> None:
+    peer = {"ae_title": "PACS", "host": "pacs.invalid", "port": 104}
+    given = settings(tmp_path, pacs=[peer])
+    async with AsyncExitStack() as stack:
+        [found] = await examine(pacs_probes(given, open_requestors(stack, given)))
+
+    assert found.told == "pacs.invalid:104: the name of the PACS's host leads to no address"
+
+
+async def test_what_is_no_dicom_port_is_told_with_its_place(tmp_path: Path) -> None:
+    async with a_served_index(tmp_path / "index") as url:
+        port = int(url.rpartition(":")[2])
+        found = await looked_at(port, tmp_path)
+
+    assert found["connection"].state is State.OK
+    assert f"127.0.0.1:{port} is its DICOM port" in found["association"].mend
+
+
+async def test_an_index_is_named_by_its_root_alone(tmp_path: Path) -> None:
+    async with a_served_index(tmp_path / "index") as url:
+        found = await index_found(f"{url}/fhir", tmp_path)
+
+    assert "leave /fhir out of GATEWAY_INDEX_URL" in found["index, statement"].mend
+
+
+async def test_why_an_index_is_not_reached_is_told_in_words(tmp_path: Path) -> None:
+    refused = await index_found(f"http://127.0.0.1:{free_port()}", tmp_path)
+    nowhere = await index_found("http://index.invalid", tmp_path)
+
+    assert refused["index, connection"].told.endswith("nothing listens there")
+    assert nowhere["index, connection"].told.endswith("the host's name leads to no address")
+
+
+def test_the_settings_that_were_read_are_told_first(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text("organisation_name = 'Centre'\n")
+    environment = {"GATEWAY_DATA_DIR": str(tmp_path / "data")}
+
+    of_both = CliRunner().invoke(app, ["check", "--config", str(config)], env=environment)
+    of_none = CliRunner().invoke(app, ["check"])
+
+    assert of_both.stdout.splitlines()[0].split(maxsplit=2)[1:] == [
+        "settings",
+        f"{config}, and of the environment GATEWAY_DATA_DIR",
+    ]
+    assert "none is set" in of_none.stdout.splitlines()[0]
+
+
+def test_two_doors_of_one_port_are_told_as_such(tmp_path: Path) -> None:
+    environment = {"GATEWAY_HTTP_PORT": "2575", "GATEWAY_MLLP_PORT": "2575"}
+
+    told = CliRunner().invoke(app, ["check"], env=environment).stdout
+
+    assert "http_port and mllp_port are both 2575" in told

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -149,6 +150,28 @@ async def test_who_does_not_speak_tls_is_cut_off(keys) -> None:
 
     assert b"hello" not in refused
     assert START not in refused
+
+
+@pytest.mark.parametrize(
+    "who, reason",
+    [
+        ("without_certificate", "peer did not return a certificate"),
+        ("expired", "certificate has expired"),
+        (None, "wrong version number"),
+    ],
+)
+async def test_why_there_was_no_tls_is_logged_in_words(keys, caplog, who, reason) -> None:
+    async with a_server(keys) as server:
+        await answer(server, who and getattr(keys, who), START + b"hello" + END)
+        async with asyncio.timeout(WITHIN_S):
+            while not (logged := of_mllp(caplog)):  # noqa: ASYNC110 - a log sets no event
+                await asyncio.sleep(0)
+
+    assert [(one.message, one.reason) for one in logged] == [("mllp_handshake_failed", reason)]
+
+
+def of_mllp(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [one for one in caplog.records if "mllp" in one.name]
 
 
 async def test_a_silent_sender_is_cut_off_and_holds_up_nobody(keys) -> None:
