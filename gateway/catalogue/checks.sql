@@ -13,14 +13,16 @@ WHERE (state = 'published' OR code = 'images_gone') AND checked_at_ms >= :since_
 SELECT count(*) AS studies FROM studies WHERE due_at_ms <= :now_ms;
 
 -- query: told
-SELECT answer, pacs FROM instances WHERE study_uid = :study AND answer IS NOT NULL AND gone = 0;
+-- What is only assumed, no PACS told: it differs from all that one can tell.
+SELECT answer, CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs FROM instances
+WHERE study_uid = :study AND answer IS NOT NULL AND gone = 0;
 
 -- query: witness
 SELECT study_uid FROM studies
 WHERE state = 'published' AND study_uid <> :study AND EXISTS (
     SELECT 1 FROM instances AS told
-    WHERE told.study_uid = studies.study_uid AND told.pacs IN (
-        SELECT pacs FROM instances WHERE study_uid = :study AND pacs <> ''))
+    WHERE told.study_uid = studies.study_uid AND told.assumed = 0 AND told.pacs IN (
+        SELECT pacs FROM instances WHERE study_uid = :study AND pacs <> '' AND assumed = 0))
 ORDER BY since_ms DESC LIMIT 1;
 
 -- query: mark_checked

@@ -167,10 +167,17 @@ class Studies:
         told = await tx.fetch(self._sql["answered"], study=study, asked_after=answer.asked_after)
         if not told:
             return
-        images = orjson.dumps([_held(one) for one in answer.held]).decode()
+        images = _listed(answer.held)
         await tx.fetch(self._sql["forget_unanswered"], study=study, images=images)
-        await tx.fetch(self._sql["unanswer_stored"], study=study, images=images)
+        await tx.fetch(self._sql["unanswer_kept"], study=study, images=images)
         await tx.fetch(self._sql["store_answer"], study=study, images=images)
+
+    async def images_assumed(
+        self, tx: Transaction, study: Uid, images: tuple[HeldByPacs, ...]
+    ) -> None:
+        """Take in what the study should hold, of which nothing is known here; nobody was asked."""
+        await tx.fetch(self._sql["store_answer"], study=study, images=_listed(images))
+        await tx.fetch(self._sql["assume"], study=study)
 
     async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
         """All that is known of the study now; None if nothing is."""
@@ -201,6 +208,7 @@ class Studies:
             spoken_by=cast(int, row["spoken_by"]),
             disagreement=_disagreement(row),
             was_decided=cast(int, row["revision"]) > 0,
+            seeks_images=bool(row["seeks"]),
         )
 
     async def shown(self, tx: Transaction, resource: Resource) -> list[KnownImage]:
@@ -212,6 +220,10 @@ class Studies:
             instance=resource.instance,
         )
         return [known_image(row) for row in rows]
+
+
+def _listed(held: tuple[HeldByPacs, ...]) -> str:
+    return orjson.dumps([_held(one) for one in held]).decode()
 
 
 def _held(held: HeldByPacs) -> dict[str, str]:

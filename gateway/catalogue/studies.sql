@@ -3,8 +3,10 @@ UPDATE studies SET disagreed_by = news, disagreed_code = :code, disagreed_reason
 WHERE study_uid = :study;
 
 -- query: known_instance
-SELECT header, answer, object_key, sha256, pacs, gone FROM instances
-WHERE study_uid = :study AND instance_uid = :instance;
+-- Nobody has told yet what is only assumed of it.
+SELECT header, CASE assumed WHEN 0 THEN answer END AS answer, object_key, sha256,
+       CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs, gone
+FROM instances WHERE study_uid = :study AND instance_uid = :instance;
 
 -- query: store_instance
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, header,
@@ -16,7 +18,8 @@ VALUES (:study, :series, :instance, :patient_id, :accession, :header,
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     series_uid = :series, patient_id = :patient_id, accession = :accession, header = :header,
     object_key = :object_key, transfer_syntax = :transfer_syntax, size_bytes = :size_bytes,
-    sha256 = :sha256, gone = 0;
+    sha256 = :sha256, gone = 0, assumed = 0, answer = CASE assumed WHEN 0 THEN answer END,
+    pacs = CASE assumed WHEN 0 THEN pacs ELSE '' END;
 
 -- query: exchange_object
 -- Nothing, if another data set has taken the place meanwhile.
@@ -27,14 +30,15 @@ INSERT INTO discarded_objects (object_key, discarded_at_ms) VALUES (:object_key,
 ON CONFLICT (object_key) DO NOTHING;
 
 -- query: forget_unanswered
--- The answer is the whole of what the PACS holds: what it does not name, it no longer has.
+-- The answer is the whole of what the PACS holds: what it does not name, it no longer has. But if it
+-- knows nothing of the study, nothing tells that it ever held what is assumed of it.
 DELETE FROM instances
-WHERE study_uid = :study AND object_key IS NULL
+WHERE study_uid = :study AND object_key IS NULL AND (assumed = 0 OR :images <> '[]')
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));
 
--- query: unanswer_stored
+-- query: unanswer_kept
 UPDATE instances SET answer = NULL, pacs = '', gone = 1
-WHERE study_uid = :study AND object_key IS NOT NULL AND pacs <> ''
+WHERE study_uid = :study AND pacs <> ''
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));
 
 -- query: store_answer
@@ -50,7 +54,12 @@ FROM json_each(:images) WHERE true
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,
     patient_id = coalesce(nullif(excluded.patient_id, ''), instances.patient_id),
-    accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0;
+    accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0,
+    assumed = 0;
+
+-- query: assume
+-- Where no PACS is named, they are nowhere yet.
+UPDATE instances SET assumed = 1, gone = pacs = '' WHERE study_uid = :study AND object_key IS NULL;
 
 -- query: answered
 -- An answer to an older question than the last one is void.
@@ -59,7 +68,9 @@ WHERE study_uid = :study AND pacs_asked_after <= :asked_after
 RETURNING study_uid;
 
 -- query: study
-SELECT * FROM studies WHERE study_uid = :study;
+SELECT *, EXISTS (SELECT 1 FROM instances AS sought
+                  WHERE sought.study_uid = studies.study_uid AND assumed = 1 AND gone = 1) AS seeks
+FROM studies WHERE study_uid = :study;
 
 -- query: images
 -- What is held of a study, rejected or not.

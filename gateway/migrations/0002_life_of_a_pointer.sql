@@ -31,6 +31,9 @@ FROM reports, json_each(CAST(content AS TEXT), '$.patient.local_ids') AS named;
 
 -- Code of the rejection note that names the instance; empty where none does.
 ALTER TABLE instances ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+-- 1: the manifest of a pointer that was taken over lists it, and nobody else told of it yet. It is
+-- `gone` once it was looked for in vain, which does not mean that it was deleted.
+ALTER TABLE instances ADD COLUMN assumed INTEGER NOT NULL DEFAULT 0;
 
 -- What rejection notes name. They outlive their instances, and may come before them.
 CREATE TABLE rejections (

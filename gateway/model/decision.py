@@ -26,6 +26,8 @@ class WaitFor(StrEnum):
     VALIDATION = "report_validation"
     SETTLING = "settling"
     IMAGES = "images"
+    IMAGES_NOT_FOUND = "images_not_found"
+    """Of a pointer that was taken over; it stays out."""
     PACS = "pacs"
 
 
@@ -67,6 +69,7 @@ LEAVES_POINTER: Final = frozenset(
     {
         SetAsideCode.REPORTS_CIRCULAR,
         SetAsideCode.WITHDRAWAL_UNCLEAR,
+        SetAsideCode.IMAGES_MISSING,
         SetAsideCode.PACS_ANSWER_UNREADABLE,
         SetAsideCode.CANNOT_BE_DESCRIBED,
         SetAsideCode.SUBMISSION_REJECTED,

@@ -128,7 +128,13 @@ def _images_not_there(
         return Withhold(
             code=WithheldCode.IMAGES_REJECTED, reason="all images of the study were rejected"
         )
-    if snapshot.was_decided:
+    if snapshot.seeks_images and not snapshot.reports:
+        return Wait(
+            code=WaitFor.IMAGES_NOT_FOUND,
+            reason="no PACS holds its images, and none was sent here: bring them in from the "
+            "gateway that published it, or withdraw it",
+        )
+    if snapshot.was_decided and not snapshot.seeks_images:
         return Withhold(
             code=WithheldCode.IMAGES_GONE, reason="the PACS no longer holds an image of the study"
         )

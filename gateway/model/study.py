@@ -84,6 +84,8 @@ class StudySnapshot:
     """The last thing that did not fit when images were fetched."""
     was_decided: bool = False
     """At least one revision of its pointer was once to go."""
+    seeks_images: bool = False
+    """Its pointer was taken over, and images that its manifest lists were looked for in vain."""
 
     @property
     def standing_images(self) -> list[KnownImage]:

@@ -40,6 +40,13 @@ log = logging.getLogger(__name__)
 LEASE_MS: Final = 120_000
 """How long a look that died keeps its study from the next."""
 
+STAYS: Final[dict[str, str]] = {
+    WaitFor.REPORT: "",
+    WaitFor.IDENTITY: "",
+    WaitFor.IMAGES_NOT_FOUND: WaitFor.IMAGES_NOT_FOUND,
+}
+"""What a study that is published may lack and stay so, by its code as a published one."""
+
 UNDECIDED: Final = frozenset({WaitFor.PACS, WaitFor.SETTLING})
 """What is waited for tells nothing of the study yet."""
 
@@ -272,12 +279,10 @@ class Publisher:
     async def _conclude(self, tx: Transaction, conclusion: Conclusion, withdraws: bool) -> bool:
         """Write down what holds nothing out; True if something is to be withdrawn for it."""
         now_ms, study = self._clock(), conclusion.study
-        if (
-            conclusion.code == WaitFor.REPORT
-            and await self._outbox.latest_state(tx, study) == "sent"
-        ):
+        lacks = STAYS.get(conclusion.code)
+        if lacks is not None and await self._outbox.latest_state(tx, study) == "sent":
             # Published by another gateway, or by another rule: so it stays, and the sweep sees it.
-            conclusion = replace(conclusion, state="published", code="")
+            conclusion = replace(conclusion, state="published", code=lacks)
         # First, for what was never sent need not be taken back.
         out_for = await self._outbox.out_for(tx, study) if withdraws else None
         if withdraws:

@@ -18,7 +18,7 @@ from gateway.media.tally import Fate
 from gateway.media.xdm import MediaPointer
 from gateway.model.event import Event
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
-from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
+from gateway.model.notification import HeldByPacs, StudyAnnounced
 from gateway.publication.latest import LatestPointer, LatestPointers
 from gateway.publication.outbox import Outbox
 from gateway.storage.database import Database, Transaction
@@ -84,12 +84,10 @@ class PointerTakeover:
         standing = await self._standings.of(tx, study)
         assert snapshot is not None  # both are there since it was announced
         assert standing is not None
-        if self._pacs and not snapshot.images:
-            # Until the PACS is asked, which the next word of the study has done, its images are
-            # where the gateway before this one found them.
+        if not snapshot.images:
+            # Until the PACS is asked, which the next word of the study has done, or the night.
             held = _held(manifest, submission.entry, self._pacs)
-            answer = PacsAnswered(study=study, held=held, asked_after=snapshot.news)
-            await self._studies.pacs_answered(tx, answer)
+            await self._studies.images_assumed(tx, study, held)
         revision = standing.revision + 1
         await self._outbox.adopt(
             tx, self._submission_id(), submission, study=study, revision=revision, now_ms=now_ms
@@ -161,7 +159,7 @@ def _check_manifest(manifest: Manifest, entry: DocumentEntry) -> None:
 
 
 def _held(manifest: Manifest, entry: DocumentEntry, pacs: str) -> tuple[HeldByPacs, ...]:
-    """What the manifest lists, as the PACS would tell it."""
+    """What the manifest lists, as this PACS would tell it."""
     return tuple(
         HeldByPacs(pacs=pacs, image=image)
         for series in manifest.series

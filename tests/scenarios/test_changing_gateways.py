@@ -3,13 +3,15 @@
 import asyncio
 import json
 import shutil
+from pathlib import Path
 
 from simulators.synthetic.examination import Examination
 from tests.scenarios.reports import a_report, flagged
 from tests.support.commands import gateway_command
 from tests.support.entries import Entry
 from tests.support.program import HOST
-from tests.support.world import World
+from tests.support.programs import at_night_now
+from tests.support.world import World, a_world
 
 
 async def current(world: World, examination: Examination) -> Entry:
@@ -39,17 +41,56 @@ async def test_the_next_gateway_serves_and_replaces_what_the_one_before_publishe
     assert "MASQUE_PS" in after.confidentiality
 
 
+async def test_what_the_pacs_never_held_stays_published_until_its_images_come(
+    tmp_path: Path,
+) -> None:
+    with a_world(tmp_path, settings=at_night_now()) as world:
+        pushed, archived = world.a_study(), world.a_study()
+        await world.push(pushed)
+        await world.archive(archived)
+        for study in (pushed, archived):
+            await world.report(study)
+            await world.published(study)
+
+        await asyncio.to_thread(change_gateway, world)
+        await world.stands(pushed, "published", "images_not_found")
+        await world.stands(archived, "published")
+        nobody_has_them = await world.status(f"/dicom-web/studies/{pushed.uid}")
+        await asyncio.to_thread(bring_images, world)
+        await world.stands(pushed, "published")
+
+        assert nobody_has_them == 404
+        for study in (pushed, archived):
+            assert await world.fetch(study) == study.digests
+            assert (await world.standing(study))["revision"] == 1
+
+
 def change_gateway(world: World) -> None:
     """Stop the gateway, and start another on an empty folder with its pointers alone."""
     world.gateway.stop()
     archive = world.data_dir.with_name("pointers.zip")
-    settings = {
-        "GATEWAY_DATA_DIR": str(world.data_dir),
-        "GATEWAY_PACS": json.dumps([{"ae_title": "PACS", "host": HOST, "port": world.pacs_port}]),
-    }
+    settings = settings_of(world)
     written = gateway_command("export", "--to", archive, settings=settings)
     assert written.returncode == 0, written.stderr
     shutil.move(world.data_dir, world.data_dir.with_name("retired"))
     taken = gateway_command("import", archive, settings=settings)
     assert (taken.returncode, taken.stderr) == (0, "")
     world.gateway.start()
+
+
+def bring_images(world: World) -> None:
+    """Stop the gateway, and have it take in what the one before it stored."""
+    world.gateway.stop()
+    stored = world.data_dir.with_name("retired") / "store" / "objects"
+    taken = gateway_command("import", stored, settings=settings_of(world))
+    assert (taken.returncode, taken.stderr) == (0, "")
+    world.gateway.start()
+
+
+def settings_of(world: World) -> dict[str, str]:
+    """What a command needs to know of the gateway."""
+    return {
+        "GATEWAY_DATA_DIR": str(world.data_dir),
+        "GATEWAY_STUDY_SETTLE_S": "0.5",
+        "GATEWAY_PACS": json.dumps([{"ae_title": "PACS", "host": HOST, "port": world.pacs_port}]),
+    }

@@ -2,24 +2,17 @@
 
 import asyncio
 import sqlite3
-from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from tests.support.program import Program
+from tests.support.programs import at_night_now
 from tests.support.world import World, a_world, until
-
-
-def a_night_that_is_now() -> dict[str, str]:
-    now = datetime.now(ZoneInfo("Europe/Paris"))
-    begins, ends = now - timedelta(hours=1), now + timedelta(hours=2)
-    return {"GATEWAY_SWEEP_FROM": f"{begins:%H:%M}", "GATEWAY_SWEEP_TO": f"{ends:%H:%M}"}
 
 
 async def test_images_that_were_removed_by_hand_leave_the_pointer_after_a_night(
     tmp_path: Path,
 ) -> None:
-    settings = a_night_that_is_now() | {"GATEWAY_SWEEP_STUDIES_PER_S": "50"}
+    settings = at_night_now() | {"GATEWAY_SWEEP_STUDIES_PER_S": "50"}
     with a_world(tmp_path, settings=settings) as world:
         corrected, left = world.a_study("CT"), world.a_study("CT")
         for study in (corrected, left):
@@ -40,7 +33,7 @@ async def test_images_that_were_removed_by_hand_leave_the_pointer_after_a_night(
 async def test_a_study_that_was_away_for_a_night_is_published_anew_after_the_next(
     tmp_path: Path,
 ) -> None:
-    with a_world(tmp_path, settings=a_night_that_is_now()) as world:
+    with a_world(tmp_path, settings=at_night_now()) as world:
         study = world.a_study("CT")
         await world.archive(study)
         await world.report(study)

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tests.support import confined as confined_program
 from tests.support.peers import peer
@@ -26,6 +28,14 @@ NO_DELAY = {"TCP_NODELAY": "1"}
 
 # A test that runs at night is no other than by day.
 AT_NO_NIGHT = {"GATEWAY_SWEEP_FROM": "", "GATEWAY_SWEEP_TO": ""}
+
+
+def at_night_now() -> dict[str, str]:
+    """Settings by which it is night, for long enough."""
+    now = datetime.now(ZoneInfo("Europe/Paris"))
+    begins, ends = now - timedelta(hours=1), now + timedelta(hours=2)
+    return {"GATEWAY_SWEEP_FROM": f"{begins:%H:%M}", "GATEWAY_SWEEP_TO": f"{ends:%H:%M}"}
+
 
 # Below the range from which the system gives ports to clients, so that none is taken meanwhile.
 _PORTS = count(20_000 + os.getpid() * 7 % 10_000)
