@@ -21,7 +21,7 @@ from gateway.media.tally import Fate, Outcome
 from gateway.media.tree import MediaFile, MediaTree, PassedOver, open_medium
 from gateway.media.writing import writer_to
 from gateway.media.xdm import is_metadata, is_part, read_pointers
-from gateway.publication.export import PointerExport, Wanted
+from gateway.publication.export import PointerExport, Wanted, Written
 from gateway.publication.latest import LatestPointers
 from gateway.publication.takeover import PointerTakeover
 from gateway.settings import Settings
@@ -70,8 +70,10 @@ async def import_medium(settings: Settings, path: Path, onlooker: Onlooker) -> N
                 await _Import(parts, tree, survey, journal).run(onlooker)
 
 
-async def export_pointers(settings: Settings, to: Path, wanted: Wanted, onlooker: Onlooker) -> int:
-    """Write the pointers that are out as an XDM archive; how many were written.
+async def export_pointers(
+    settings: Settings, to: Path, wanted: Wanted, onlooker: Onlooker
+) -> Written:
+    """Write the pointers that are out as an XDM archive.
 
     Args:
         to: a folder, or an archive where its name ends in .zip; nothing may be there yet.

@@ -46,6 +46,15 @@ class Wanted:
         return self.since is None or submission.entry.created_at.date() >= self.since
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What went into an archive, and what it leaves behind."""
+
+    pointers: int
+    left_behind: int
+    """Those whose study has images that lie in this gateway's store and that no PACS told of."""
+
+
 class PointerExport:
     """Writes pointers.
 
@@ -84,8 +93,8 @@ class PointerExport:
 
     async def write(
         self, writer: MediaWriter, wanted: Wanted, *, on_read: Callable[[], None]
-    ) -> int:
-        """Write the pointers that are wanted; how many there are.
+    ) -> Written:
+        """Write the pointers that are wanted.
 
         Args:
             on_read: called for each of those that `count` told.
@@ -96,11 +105,13 @@ class PointerExport:
             OSError: the disk does not take it.
         """
         by_month: Counter[str] = Counter()
+        left_behind = 0
         async for study, submission in self._pointers(wanted):
             on_read()
             if not wanted.includes(submission):
                 continue
-            report_id = await self._database.read(partial(self._report_id, study=study))
+            report_id, has_more = await self._database.read(partial(self._known, study=study))
+            left_behind += has_more
             pointer = MediaPointer(submission=submission, report_id=report_id)
             month = month_of(pointer)
             by_month[month] += 1
@@ -114,7 +125,7 @@ class PointerExport:
             )
             for name, data in covers:
                 writer.add(name, data)
-        return by_month.total()
+        return Written(pointers=by_month.total(), left_behind=left_behind)
 
     async def _pointers(self, wanted: Wanted) -> AsyncIterator[tuple[Uid, Submission]]:
         """What is out of the wanted studies, in the order of their UIDs."""
@@ -125,10 +136,15 @@ class PointerExport:
                 yield one
             after = page[-1][0]
 
-    async def _report_id(self, tx: Transaction, *, study: Uid) -> str:
-        """The report that governs the study, else the one that came with its pointer."""
+    async def _known(self, tx: Transaction, *, study: Uid) -> tuple[str, bool]:
+        """The report that governs the study, else the one that came with its pointer; and whether
+        images of it are here alone.
+        """
         snapshot = await self._studies.snapshot(tx, study)
-        reports = reports_in_force(snapshot) if snapshot is not None else []
+        if snapshot is None:
+            return "", False
+        has_more = any(image.stored and not image.pacs for image in snapshot.standing_images)
+        reports = reports_in_force(snapshot)
         if reports:
-            return reports[-1].document_id
-        return await self._latest.report_taken_over(tx, study)
+            return reports[-1].document_id, has_more
+        return await self._latest.report_taken_over(tx, study), has_more

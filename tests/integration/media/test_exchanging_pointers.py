@@ -15,7 +15,7 @@ from gateway.media.tally import Fate
 from gateway.model.act import ActKind
 from gateway.model.report import Visibility
 from gateway.model.resource import Resource
-from gateway.publication.export import Wanted
+from gateway.publication.export import Wanted, Written
 from gateway.publication.latest import LatestPointers
 from gateway.settings import PacsSettings, Settings
 from gateway.storage.lock import FolderLock
@@ -34,7 +34,8 @@ from tests.support.media import CENTRE_OID, REPORT_ID, a_folder, a_pointer, an_a
 from tests.support.pointers import PAUL
 from tests.support.publishing import Bench
 from tests.support.retrieval import a_slice
-from tests.support.studies import POLICY, STUDY
+from tests.support.studies import POLICY, STUDY, an_image
+from tests.support.telling import tell_answer
 from tests.support.web_doors import file_of
 
 LATER_MS = 4_000_000_000_000  # after any import
@@ -196,7 +197,7 @@ async def test_what_goes_out_and_comes_in_goes_out_the_same(
 
     written = await export_pointers(heir, tmp_path / "second.zip", Wanted(), onlooker)
 
-    assert written == 1
+    assert written == Written(pointers=1, left_behind=0)
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
     [(_, submission)] = await out(heir)
     assert submission.entry.unique_id == index.held[0].entry.unique_id
@@ -209,7 +210,9 @@ async def test_a_pointer_that_was_withdrawn_does_not_go_out(settings, index, onl
         await bench.act(ActKind.WITHDRAW)
         await bench.look()
 
-    assert await export_pointers(settings, tmp_path / "out", Wanted(), onlooker) == 0
+    written = await export_pointers(settings, tmp_path / "out", Wanted(), onlooker)
+
+    assert written.pointers == 0
 
 
 async def test_only_what_is_wanted_goes_out(settings, index, onlooker, tmp_path):
@@ -217,12 +220,25 @@ async def test_only_what_is_wanted_goes_out(settings, index, onlooker, tmp_path)
         await publish(bench)
 
     async def written(number: int, wanted: Wanted) -> int:
-        return await export_pointers(settings, tmp_path / f"{number}.zip", wanted, onlooker)
+        to = tmp_path / f"{number}.zip"
+        return (await export_pointers(settings, to, wanted, onlooker)).pointers
 
     assert await written(1, Wanted(studies={STUDY})) == 1
     assert await written(2, Wanted(studies={STUDY}, since=date(2026, 1, 1))) == 0
     assert await written(3, Wanted(since=date(1970, 1, 1))) == 1
     assert await written(4, Wanted(since=date(2026, 1, 1))) == 0
+
+
+async def test_how_many_leave_images_behind_is_told(settings, index, onlooker, tmp_path):
+    async with a_bench(settings, index) as bench:
+        await publish(bench)
+    pushed = await export_pointers(settings, tmp_path / "pushed", Wanted(), onlooker)
+    async with a_bench(settings, index) as bench:
+        await tell_answer(bench.stores, an_image())
+
+    in_the_pacs = await export_pointers(settings, tmp_path / "in the PACS", Wanted(), onlooker)
+
+    assert (pushed.left_behind, in_the_pacs.left_behind) == (1, 0)
 
 
 async def test_a_study_that_has_no_pointer_out_is_not_passed_over_in_silence(
