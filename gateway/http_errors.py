@@ -48,6 +48,18 @@ HTTP_STATUS: Final[dict[type[Exception], int]] = {
     IndexUnavailable: 503,
 }
 
+FORMS: Final = {
+    "missing": "missing",
+    "model_attributes_type": "an object",
+    "list_type": "a list",
+    "string_type": "a text",
+    "string_too_short": "too short",
+    "string_too_long": "too long",
+    "too_short": "too few",
+    "too_long": "too many",
+}
+"""What a field is told to lack or to be, by pydantic's name of the fault."""
+
 
 def install(app: FastAPI) -> None:
     """Have the application answer every error as a problem."""
@@ -97,8 +109,13 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     """Names the places that are wrong; pydantic's own message would quote what stands there, and
     the name of a field that has no place here is the caller's own text."""
     assert isinstance(error, RequestValidationError)
-    places = sorted({".".join(map(str, _place(one))) for one in error.errors()})
+    places = sorted({_fault(one) for one in error.errors()})
     return problem(400, f"missing or not of the expected form: {', '.join(places)}")
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    place, form = ".".join(map(str, _place(fault))), FORMS.get(fault["type"])
+    return place if form is None else f"{place} ({form})"
 
 
 def _place(fault: dict[str, Any]) -> tuple[int | str, ...]:

@@ -366,6 +366,20 @@ async def test_an_act_needs_a_study_and_a_reason(bench, web, study, told, status
             {**WHY, "patient": AS_TOLD, "reported_patients": [AS_REPORTED]},
             (409, "the reports or orders do not name these patients: look again"),
         ),
+        (
+            f"{STUDY}/confirm-patient",
+            {"patient": "LOC1", "reported_patients": [], "reason": 1},
+            (
+                400,
+                "missing or not of the expected form: body.patient (an object), "
+                "body.reason (a text), body.reported_patients (too few)",
+            ),
+        ),
+        (
+            f"{STUDY}/retry",
+            {},
+            (400, "missing or not of the expected form: body.reason (missing)"),
+        ),
     ],
 )
 async def test_who_is_refused_is_told_why(bench, web, act, told, told_why):
