@@ -10,9 +10,11 @@ from typing import Final
 
 import orjson
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import GatewayError
+from gateway.security.policy import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -149,16 +151,17 @@ def health_routes(checks: Mapping[str, Check], watch: Watch) -> APIRouter:
         return _answer(200, {"live": True})
 
     @router.get("/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """News can be made durable. Neighbours are told of, and decide nothing: what index or PACS
-        miss waits for them."""
+        miss waits for them. To callers on this machine alone it is told what is found of them."""
         failed = [name for name, check in checks.items() if not await _passes(check)]
         findings, age_s = await watch.findings()
-        detail = {
+        detail: dict[str, object] = {
             "state": worst(findings),
             "age_s": None if age_s is None else round(age_s, 1),
-            "findings": [asdict(one) for one in findings],
         }
+        if request.client is not None and is_loopback(request.client.host):
+            detail["findings"] = [asdict(one) for one in findings]
         body = {"ready": not failed, "failed": failed, "detail": detail}
         return _answer(503 if failed else 200, body)
 

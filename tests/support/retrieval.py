@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from starlette.types import ASGIApp
 
 from gateway import http_errors
 from gateway.catalogue.catalogue import Catalogue
@@ -243,7 +244,7 @@ def instances_of(content_type: str, body: bytes) -> list[Dataset]:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The application on a real socket; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from aiohttp import ClientSession
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from gateway import health
 from gateway.errors import StorageUnavailable
@@ -168,3 +169,23 @@ async def test_readiness_is_decided_by_what_news_needs_and_tells_of_the_rest(fai
             ],
         },
     }
+
+
+async def test_who_asks_from_elsewhere_is_told_the_state_and_nothing_of_the_centre() -> None:
+    """Findings name the PACS, its place and the settings; probes are for everyone."""
+    watch = Watch({"certificate": finds(WORN)}, now_s=HeldSeconds())
+    app = FastAPI()
+    app.include_router(health_routes({}, watch))
+
+    async def from_elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "client": ("10.20.0.9", 50_000)}, receive, send)
+
+    async with (
+        workers(watch.run()),
+        serving(from_elsewhere) as url,
+        ClientSession() as session,
+        session.get(f"{url}/health/ready") as answer,
+    ):
+        told = orjson.loads(await answer.read())
+
+    assert told == {"ready": True, "failed": [], "detail": {"state": "warn", "age_s": 0.0}}
