@@ -165,6 +165,10 @@ REASONS: Final[dict[str, Text]] = {
         fr="Le compte rendu est là, ses images pas encore.",
         en="The report is there, its images are not yet.",
     ),
+    WaitFor.IMAGES_NOT_FOUND: Text(
+        fr="Aucun PACS n'a ses images, et personne ne les a envoyées à la passerelle.",
+        en="No PACS holds its images, and nobody sent them to the gateway.",
+    ),
     WaitFor.PACS: Text(
         fr="Le PACS ne répond pas ; il sera de nouveau interrogé.",
         en="The PACS does not answer; it will be asked again.",
