@@ -12,6 +12,9 @@ CREATE INDEX studies_blocked ON studies (study_uid) WHERE blocked = 1;
 CREATE INDEX studies_by_check ON studies (checked_at_ms, study_uid)
 WHERE state = 'published' OR code = 'images_gone';
 
+-- What is set aside is looked at once more: a pointer of it may be out that must be taken back.
+UPDATE studies SET due_at_ms = 0 WHERE state = 'set_aside';
+
 -- publish: the document; withdraw: the entry that is out is to be taken back.
 ALTER TABLE submissions ADD COLUMN kind TEXT NOT NULL DEFAULT 'publish';
 

@@ -18,7 +18,7 @@ from tests.support.studies import STUDY, a_patient, a_report
 FIRST = "0001_studies_and_submissions.sql"
 
 STUDY_ROW = """INSERT INTO studies (study_uid, news, state, since_ms, revision)
-VALUES (:study, 1, 'published', 0, 1)"""
+VALUES (:study, 1, :state, 0, 1)"""
 REPORT_ROW = """INSERT INTO reports (content_digest, document_id, content)
 VALUES ('digest', :document_id, :content)"""
 LINK_ROW = """INSERT INTO report_studies (study_uid, content_digest, news)
@@ -32,14 +32,16 @@ def as_the_first_program_kept_it() -> bytes:
     return orjson.dumps(kept)
 
 
-async def a_database_of_the_first_schema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A published study of which a report alone is known."""
+async def a_database_of_the_first_schema(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, state: str = "published"
+) -> None:
+    """A study of which a report alone is known."""
     script = resources.files("gateway.migrations").joinpath(FIRST).read_text(encoding="utf-8")
     package = package_maker(folder, monkeypatch)({FIRST: script})
     database = await SqliteDatabase.open(folder / "gateway.sqlite")
     await migrate(database, package)
     document_id, content = a_report().document_id, as_the_first_program_kept_it()
-    await database.write(lambda tx: tx.fetch(STUDY_ROW, study=STUDY))
+    await database.write(lambda tx: tx.fetch(STUDY_ROW, study=STUDY, state=state))
     await database.write(lambda tx: tx.fetch(REPORT_ROW, document_id=document_id, content=content))
     await database.write(lambda tx: tx.fetch(LINK_ROW, study=STUDY))
     await database.close()
@@ -72,3 +74,16 @@ async def test_a_word_about_a_patient_reaches_a_study_that_an_older_program_knew
 
     assert snapshot.news == 2
     assert [numbered.word for numbered in snapshot.words] == [word]
+
+
+async def test_what_an_older_program_set_aside_is_looked_at_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_database_of_the_first_schema(tmp_path, monkeypatch, state="set_aside")
+
+    async with stores_in(tmp_path) as stores:
+        due = await stores.database.write(
+            lambda tx: stores.standings.claim_due(tx, now_ms=1, lease_ms=1, count_max=2)
+        )
+
+    assert [one.study for one in due] == [STUDY]
