@@ -135,12 +135,11 @@ def acting_routes(
             raise InvalidRequest("a study is not matched to itself")
         await desk.listed(Uid(study_uid))
         try:
-            await desk.known(told.study_uid)
+            return await desk.act(
+                told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
+            )
         except NotFound:
             raise NotFound("nothing is known of the study to match to (body.study_uid)") from None
-        return await desk.act(
-            told.study_uid, ActKind.MATCH, told.reason, reported_as=Uid(study_uid)
-        )
 
     @router.post("/set-aside/{study_uid}/confirm-patient")
     async def confirm(study_uid: StudyUid, told: Annotated[Confirming, Body()]) -> Response:
