@@ -197,9 +197,9 @@ def report(
 ) -> None:
     """Send a gateway the report of a study, or what replaces it or takes it back.
 
-    Prints `document ID` and `accepted CONTROL-ID`. The same report again is the same document, so
-    a replacement or a deletion may be told by the ID that was printed. Exits 1 if the gateway
-    does not answer or refuses it, saying why; 2 on a bad option.
+    Prints `document ID` and `accepted CONTROL-ID` once it is taken. The same report again is the
+    same document, so a replacement or a deletion may be told by the ID that was printed. Exits 1
+    if the gateway does not answer or refuses it, saying why; 2 on a bad option.
 
     drim-sim report --mllp 127.0.0.1:2575 --study 1.2.3 --accession A1 --ins 155059999900196
     --local-id IPP1

@@ -1,12 +1,14 @@
 """Sends HL7 messages over MLLP, in the clear or over TLS, without the help of any HL7 library."""
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ANSWER_BYTES_MAX = 64 * 1024
+HANDSHAKE_S_MAX = 10.0
 _START, _END = b"\x0b", b"\x1c\r"  # the MLLP frame, HL7 2.5 appendix C §4.3
 
 CHARACTER_SETS: Final = {
@@ -70,7 +72,8 @@ async def send(
         async with asyncio.timeout(within_s):
             answer = await _exchange(data, host, port, tls)
     except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError) as error:
-        raise NotAcknowledged("no acknowledgement came") from error
+        why = _why_no_answer(error, by_tls=tls is not None, within_s=within_s)
+        raise NotAcknowledged(f"{host}:{port}: {why}") from error
     segments = {segment[:3]: segment.split("|") for segment in answer.split("\r")}
     code, control_id, text = [*segments.get("MSA", [])[1:4], "", "", ""][:3]
     if (code, control_id) == ("AA", message.control_id):
@@ -95,7 +98,13 @@ def tls_context(ca: Path, certificate: Path | None, key: Path | None) -> ssl.SSL
 
 
 async def _exchange(message: bytes, host: str, port: int, tls: ssl.SSLContext | None) -> str:
-    reader, writer = await asyncio.open_connection(host, port, limit=ANSWER_BYTES_MAX, ssl=tls)
+    reader, writer = await asyncio.open_connection(
+        host,
+        port,
+        limit=ANSWER_BYTES_MAX,
+        ssl=tls,
+        ssl_handshake_timeout=HANDSHAKE_S_MAX if tls else None,
+    )
     try:
         writer.write(_START + message + _END)
         await writer.drain()
@@ -104,6 +113,27 @@ async def _exchange(message: bytes, host: str, port: int, tls: ssl.SSLContext | 
         writer.close()
         await writer.wait_closed()
     return framed.removeprefix(_START).removesuffix(_END).decode(errors="replace")
+
+
+def _why_no_answer(error: Exception, *, by_tls: bool, within_s: float) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not taken: {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            return "it does not speak TLS"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or 'it failed').lower().replace('_', ' ')}"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case socket.gaierror():
+            return "the name leads to no address"
+        case ConnectionError() | EOFError():
+            mend = "not speak TLS, or take the sender's certificate" if by_tls else "want TLS"
+            return f"it ended the connection without an answer: it may {mend}"
+        case TimeoutError():
+            return f"no answer within {within_s:.0f} s"
+        case _:
+            return f"no acknowledgement came: {type(error).__name__}"
 
 
 def _reason(err: list[str], msa_3: str) -> str:

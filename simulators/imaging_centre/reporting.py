@@ -69,7 +69,7 @@ def tell(options: ReportOptions, to: Place, *, say: Callable[[str], object]) -> 
     """Send the report and wait for its acknowledgement.
 
     Args:
-        say: told `document ID` before it is sent, and `accepted CONTROL-ID` after.
+        say: told `document ID` and `accepted CONTROL-ID` once it is acknowledged.
 
     Raises:
         ValueError: an option cannot be what it says; the text names it.
@@ -83,8 +83,8 @@ def tell(options: ReportOptions, to: Place, *, say: Callable[[str], object]) -> 
         raise ValueError("--tls-certificate and --tls-key need --tls-ca")
     context = tls_context(to.ca, to.certificate, to.key) if to.ca else None
     document, message = build(options, now=datetime.now(TIME_ZONE).replace(microsecond=0))
-    say(f"document {document.document_id}")
     asyncio.run(send(message, host, int(port), tls=context))
+    say(f"document {document.document_id}")
     say(f"accepted {message.control_id}")
 
 

@@ -1,6 +1,7 @@
 """`drim-sim report` tells a gateway of a report, and an integrator what came of it."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from base64 import b64decode
@@ -33,8 +34,10 @@ async def a_gateway(code: str, tls: SSLContext | None = None) -> AsyncIterator[G
     gateway = Gateway(code)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        framed = await reader.readuntil(b"\x1c\r")
-        message = framed[1:-2].decode()
+        if await reader.readexactly(1) != b"\x0b":
+            writer.close()
+            return
+        message = (await reader.readuntil(b"\x1c\r"))[:-2].decode()
         gateway.heard.append(message)
         control_id = message.split("|")[9]
         err = "" if code == "AA" else "ERR||OBX^1^11|207^x^HL70357|E||||not as it should be\r"
@@ -117,6 +120,70 @@ async def test_a_report_goes_over_tls_with_a_certificate(tmp_path: Path) -> None
         ended = await told(gateway, *options)
 
     assert ended.returncode == 0, ended.stderr
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a gateway listens with, and files of a sender."""
+
+    context: SSLContext
+    ours: list[str]
+    without_certificate: list[str]
+    of_another_ca: list[str]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    folder = tmp_path_factory.mktemp("keys")
+    centre, other = Authority(folder, "centre"), Authority(folder, "other")
+    own, ris = centre.certify("gateway"), centre.certify("ris")
+    shown = ["--tls-certificate", str(ris.certificate), "--tls-key", str(ris.key)]
+    return Keys(
+        server_context(certificate=own.certificate, key=own.key, ca=centre.ca),
+        ours=["--tls-ca", str(centre.ca), *shown],
+        without_certificate=["--tls-ca", str(centre.ca)],
+        of_another_ca=["--tls-ca", str(other.ca), *shown],
+    )
+
+
+@pytest.mark.parametrize(
+    "who, reason",
+    [
+        # It is told by an alert, which a reset may overtake.
+        ("without_certificate", "(tls: .*certificate required|.*or take the sender's certificate)"),
+        ("of_another_ca", "its certificate is not taken: self-signed certificate"),
+        (None, "it ended the connection without an answer: it may want tls"),
+    ],
+)
+async def test_why_tls_does_not_come_about_is_told(keys: Keys, who: str, reason: str) -> None:
+    async with a_gateway("AA", keys.context) as gateway:
+        ended = await told(gateway, *(getattr(keys, who) if who else []))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.search(f"127.0.0.1:{gateway.port}: {reason}", ended.stderr.lower())
+
+
+async def test_a_port_without_tls_is_told_as_such(keys: Keys) -> None:
+    async with a_gateway("AA") as gateway:
+        ended = await told(gateway, *keys.ours)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "it may not speak TLS" in ended.stderr
+
+
+async def test_a_name_that_is_not_the_certificates_is_told(keys: Keys) -> None:
+    async with a_gateway("AA", keys.context) as gateway:
+        ended = await told(gateway, *keys.ours, "--mllp", f"127.1:{gateway.port}")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "not valid for '127.1'" in ended.stderr
+
+
+async def test_nobody_there_is_told_as_such() -> None:
+    ended = await told(Gateway("AA", port=1))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "127.0.0.1:1: nothing listens there" in ended.stderr
 
 
 @pytest.mark.parametrize(
