@@ -8,7 +8,7 @@ nobody has seen.
 from collections.abc import Iterable
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.model.image import ImageDescription, ImagePatient
 from gateway.model.report import Report, ReportedPatient
@@ -18,6 +18,9 @@ from indexer.contract.identifiers import Uid
 
 EXAMS_SHOWN_MAX: Final = 100
 """Exams of one side; who meets more looks in the PACS or the RIS."""
+
+PATIENTS_MAX: Final = 100
+"""Patients that are sent back, and numbers of one."""
 
 Told = Annotated[str, StringConstraints(max_length=1024)]
 
@@ -72,7 +75,7 @@ class Reported(BaseModel):
 
     ins: Told | None
     ins_oid: Told | None
-    local_ids: list[LocalId]
+    local_ids: Annotated[list[LocalId], Field(max_length=PATIENTS_MAX)]
     birth_name: Told
     first_given_name: Told
     birth_date: Told

@@ -20,13 +20,18 @@ from gateway.model.notification import PersonActed
 from gateway.model.report import Report
 from gateway.model.speaking import in_force
 from gateway.model.study import StudySnapshot
-from gateway.publication.comparison import Patient, Reported, compared, reported_patients
+from gateway.publication.comparison import (
+    PATIENTS_MAX,
+    Patient,
+    Reported,
+    compared,
+    reported_patients,
+)
 from gateway.publication.rows import address_of, explained, timed
 from gateway.storage.database import Database, Row
 from indexer.contract.identifiers import UID_LENGTH_MAX, Uid
 
 REASON_CHARS_MAX = 1000
-PATIENTS_MAX = 100
 OPERATOR = "operator"  # until people sign in
 
 Reason = Annotated[

@@ -221,7 +221,7 @@ async def tried_after_a_failure(centre: Centre) -> tuple[asyncio.Task[PacsAnswer
 async def test_a_pacs_that_failed_is_then_tried_by_one_alone() -> None:
     with a_centre(Holdings()) as centre:
         trying, answers = await tried_after_a_failure(centre)
-        with pytest.raises(PacsUnavailable, match="is being tried: .*broke off"):
+        with pytest.raises(PacsUnavailable, match=r"is being tried: .*broke off"):
             await centre.describe()
         answers.set()
         first = await trying
