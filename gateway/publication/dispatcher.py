@@ -20,7 +20,7 @@ from gateway.publication.outbox import Claim, Outbox
 from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
 from gateway.storage.records import UnreadableRecord
-from indexer.contract.document import EntryStatus, Submission
+from indexer.contract.document import DocumentQuery, EntryStatus, Submission
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
 from indexer.contract.index import Index
 
@@ -97,9 +97,30 @@ class Dispatcher:
         current = await self._out(claim)
         if current is None:
             return None
-        for entry_id in await self._database.read(lambda tx: self._outbox.entries(tx, claim)):
+        known = await self._database.read(lambda tx: self._outbox.entries(tx, claim))
+        # The current entry goes first; of what is named twice, once.
+        for entry_id in dict.fromkeys((*known, *await self._replaced_before(claim))):
             await self._index.withdraw(entry_id)
         return current
+
+    async def _replaced_before(self, claim: Claim) -> list[str]:
+        """What the index calls those that were replaced before their pointer was taken over.
+
+        Only the index knows them. Another centre's on the same study are none of ours: their
+        patient's local id is of another authority.
+        """
+        adopted = await self._database.read(lambda tx: self._outbox.adopted_in(tx, claim))
+        if adopted is None:
+            return []
+        query = DocumentQuery(
+            patient=adopted.patient,
+            statuses=frozenset({EntryStatus.DEPRECATED}),
+            type_code=adopted.type_code.code,
+            study=claim.study,
+        )
+        centre = adopted.local_patient.authority
+        found = await self._index.find(query)
+        return [one.entry_id for one in found if one.local_patient.authority == centre]
 
     async def _submit(self, claim: Claim) -> str | None:
         """What the index calls the entry; None if it must not be sent and the index has it not."""

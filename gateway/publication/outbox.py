@@ -13,7 +13,7 @@ from typing import cast
 from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
-from indexer.contract.document import Submission
+from indexer.contract.document import DocumentEntry, Submission
 from indexer.contract.identifiers import Ins, Uid
 
 
@@ -135,6 +135,17 @@ class Outbox:
             self._sql["entries"], study=claim.study, submission_id=claim.submission_id
         )
         return [cast(str, row["index_entry_id"]) for row in rows]
+
+    async def adopted_in(self, tx: Transaction, claim: Claim) -> DocumentEntry | None:
+        """What was taken over of the study in the record that a withdrawal is about, named or not.
+
+        Raises:
+            UnreadableRecord: another version of the program wrote it.
+        """
+        rows = await tx.fetch(
+            self._sql["adopted_in"], study=claim.study, submission_id=claim.submission_id
+        )
+        return decode(Submission, cast(bytes, rows[0]["content"])).entry if rows else None
 
     async def name_entry(self, tx: Transaction, submission_id: str, index_entry_id: str) -> None:
         """What the index calls an entry that was taken over."""

@@ -48,6 +48,13 @@ WHERE study_uid = :study AND kind = 'publish' AND state = 'sent' AND index_entry
                              AND taken.patient_key = entry.patient_key), 0)
 ORDER BY revision DESC;
 
+-- query: adopted_in
+-- What was taken over in one patient's record; it never was to be sent.
+SELECT content FROM submissions
+WHERE study_uid = :study AND kind = 'publish' AND state = 'sent' AND attempts = 0
+  AND patient_key = (SELECT patient_key FROM submissions WHERE submission_id = :submission_id)
+ORDER BY revision DESC LIMIT 1;
+
 -- query: replacement
 -- A later revision of the study for the same patient's record.
 SELECT later.submission_id FROM submissions AS later

@@ -65,6 +65,26 @@ async def test_what_the_pacs_never_held_stays_published_until_its_images_come(
             assert (await world.standing(study))["revision"] == 1
 
 
+async def test_what_is_withdrawn_goes_with_all_that_the_gateway_before_had_replaced(
+    tmp_path: Path,
+) -> None:
+    with a_world(tmp_path) as world:
+        study = world.a_study()
+        await world.archive(study)
+        await world.report(a_report(study))
+        await world.published(study)
+        await world.report(a_report(study, version=2, message=[flagged("MASQUE_PS", "Y")]))
+        await world.published(study, revision=2)
+
+        await asyncio.to_thread(change_gateway, world)
+        before = await world.entries(study.examination.patient)
+        await world.decide(f"/api/studies/{study.uid}/withdraw")
+        await world.withdrawn(study)
+
+        assert sorted(one.status for one in before) == ["current", "superseded"]
+        assert await world.entries(study.examination.patient) == []
+
+
 def change_gateway(world: World) -> None:
     """Stop the gateway, and start another on an empty folder with its pointers alone."""
     world.gateway.stop()

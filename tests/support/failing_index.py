@@ -97,14 +97,24 @@ class IndexInMemory:
         return [submission.entry.unique_id for submission in self.held]
 
     async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
-        raise AssertionError("publication does not search")
+        return [
+            entry
+            for entry in map(self._entry, reversed(self.held))
+            if entry.patient == query.patient
+            and entry.status in query.statuses
+            and query.type_code in (None, entry.type_code.code)
+            and query.study in (None, *(one.value for one in entry.reference_ids))
+        ]
 
     async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
         for submission in self.held:
             if submission.entry.unique_id == unique_id:
-                entry_id = _entry_id(unique_id)
-                return replace(submission.entry, entry_id=entry_id, status=self._status(entry_id))
+                return self._entry(submission)
         return None
+
+    def _entry(self, submission: Submission) -> DocumentEntry:
+        entry_id = _entry_id(submission.entry.unique_id)
+        return replace(submission.entry, entry_id=entry_id, status=self._status(entry_id))
 
     def _status(self, entry_id: str) -> EntryStatus:
         if entry_id in self.withdrawn:
