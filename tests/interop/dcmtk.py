@@ -24,6 +24,13 @@ def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
     )
 
 
+def archived(port: int, title: str, *files: Path) -> None:
+    """Send the files to a PACS, as a modality does."""
+    to = called(port, title=title)
+    sent = run("dcmsend", "-aet", "STORESCU", "--decompress-never", *to, *files)
+    assert sent.returncode == 0, sent.stdout
+
+
 def called(port: int, *, title: str = "DRIMBOX") -> list[str]:
     """Arguments that name the gateway to a program of DCMTK."""
     return ["-aec", title, HOST, str(port)]

@@ -12,7 +12,7 @@ from simulators.imaging_centre.ris import build_message
 from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.studies import save_study
 from tests.interop.instances import Instance
-from tests.interop.wire import asked
+from tests.interop.wire import AS_STORED, asked, segment, told
 from tests.support.program import Program
 from tests.support.programs import Gateway, Index
 
@@ -94,6 +94,19 @@ def until(ask: Callable[[], T]) -> T:
         assert time.monotonic() < given_up_at, f"in {WITHIN_S} s only {answer!r} was answered"
         time.sleep(POLL_EVERY_S)
     return answer
+
+
+def reported(gateway: Gateway, study: Study) -> None:
+    """Send its report, as the RIS does."""
+    [answer] = told(gateway.mllp, study.report)
+    assert segment(answer, "MSA")[1] == "AA"
+
+
+def fetched(gateway: Gateway, study: str) -> dict[str, str]:
+    """Digest of each instance that a viewer gets of the study, as it is stored."""
+    answer = asked(gateway.http, f"/dicom-web/studies/{study}", accept=AS_STORED)
+    came = [Instance.of(content) for _kind, content in answer.parts]
+    return {one.sop_instance: one.digest for one in came}
 
 
 def standing(gateway: Gateway, study: Study) -> dict[str, Any]:

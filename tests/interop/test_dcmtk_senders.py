@@ -6,7 +6,7 @@ import pytest
 
 from tests.interop import dcmtk
 from tests.interop.instances import Instance
-from tests.interop.studies import a_study
+from tests.interop.studies import a_study, fetched
 from tests.interop.wire import AS_STORED, asked
 from tests.support.peers import shared_data
 from tests.support.programs import Gateway
@@ -66,7 +66,7 @@ def test_storescu_sends_with_all_the_contexts_it_has_and_in_small_pdus(
     run = dcmtk.run("storescu", *option, *dcmtk.called(open_gateway.dicom), *study.files)
 
     assert run.returncode == 0, run.stdout
-    assert digests(open_gateway, study.uid) == study.digests
+    assert fetched(open_gateway, study.uid) == study.digests
 
 
 @pytest.mark.parametrize("modality", ["CT", "US"])
@@ -77,7 +77,7 @@ def test_dcmsend_sends_a_folder(open_gateway: Gateway, modality: str, tmp_path: 
     run = dcmtk.run("dcmsend", *to, "--scan-directories", study.folder)
 
     assert run.returncode == 0, run.stdout
-    assert digests(open_gateway, study.uid) == study.digests
+    assert fetched(open_gateway, study.uid) == study.digests
 
 
 def test_an_abort_after_the_answer_takes_nothing_back(
@@ -88,7 +88,7 @@ def test_an_abort_after_the_answer_takes_nothing_back(
     run = dcmtk.run("storescu", "--abort", *dcmtk.called(open_gateway.dicom), *study.files)
 
     assert run.returncode == 0, run.stdout
-    assert digests(open_gateway, study.uid) == study.digests
+    assert fetched(open_gateway, study.uid) == study.digests
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,10 @@ def test_a_file_that_is_refused_keeps_no_other_from_being_taken(
     run = dcmtk.run("dcmsend", "-v", "--decompress-never", *to, nameless, *study.files)
 
     assert run.stdout.rstrip().endswith("with status ERROR    : 1")
-    assert digests(open_gateway, study.uid) == study.digests
+    assert fetched(open_gateway, study.uid) == study.digests
 
 
 def returned(gateway: Gateway, instance: Instance) -> Instance:
     answer = asked(gateway.http, f"/dicom-web{instance.address}", accept=AS_STORED)
     [(_kind, content)] = answer.parts
     return Instance.of(content)
-
-
-def digests(gateway: Gateway, study: str) -> dict[str, str]:
-    answer = asked(gateway.http, f"/dicom-web/studies/{study}", accept=AS_STORED)
-    came = [Instance.of(content) for _kind, content in answer.parts]
-    return {one.sop_instance: one.digest for one in came}

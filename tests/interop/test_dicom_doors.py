@@ -13,9 +13,14 @@ from simulators.imaging_centre.modality import look_at
 from simulators.imaging_centre.steps import begin_step, end_step
 from tests.interop import dcmtk
 from tests.interop.checking import checked
-from tests.interop.instances import Instance
-from tests.interop.studies import Study, a_study, assert_names_nobody, standing, until
-from tests.interop.wire import AS_STORED, asked
+from tests.interop.studies import (
+    a_study,
+    assert_names_nobody,
+    fetched,
+    standing,
+    until,
+)
+from tests.interop.wire import asked
 from tests.support.certificates import Authority, Certificate
 from tests.support.program import HOST
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
@@ -95,13 +100,6 @@ def secured(authority: Authority, own: Certificate) -> list[str]:
     return ["+tls", str(own.key), str(own.certificate), "+cf", str(authority.ca)]
 
 
-def held(gateway: Gateway, study: Study) -> dict[str, str]:
-    """Digests of what the gateway gives of the study, by instance."""
-    answer = asked(gateway.http, f"/dicom-web/studies/{study.uid}", accept=AS_STORED)
-    came = [Instance.of(content) for _kind, content in answer.parts]
-    return {one.sop_instance: one.digest for one in came}
-
-
 def test_storescu_sends_over_tls(
     gateway: Gateway, authority: Authority, modality: Certificate, ports: dict[str, int],
     tmp_path: Path,
@@ -112,7 +110,7 @@ def test_storescu_sends_over_tls(
     run = dcmtk.run("storescu", *secured(authority, modality), *to, *study.files)
 
     assert run.returncode == 0, run.stdout
-    assert held(gateway, study) == study.digests
+    assert fetched(gateway, study.uid) == study.digests
 
 
 def test_dcmtk_is_refused_without_a_certificate_of_the_centre(
@@ -186,7 +184,7 @@ def test_orthanc_is_promised_what_it_has_sent(
 
     assert report["Status"] == "Success"
     assert {one["SOPInstanceUID"] for one in report["Success"]} == set(study.digests)
-    assert held(gateway, study) == study.digests
+    assert fetched(gateway, study.uid) == study.digests
 
 
 def test_orthanc_is_told_what_is_not_held(

@@ -17,7 +17,15 @@ from simulators.imaging_centre.dimse import AS_REQUESTOR
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
 from tests.interop.instances import Instance
-from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
+from tests.interop.studies import (
+    Study,
+    a_study,
+    assert_names_nobody,
+    published,
+    reported,
+    standing,
+    until,
+)
 from tests.interop.wire import AS_STORED, INSTANCES, asked, segment, told
 from tests.support.program import HOST
 from tests.support.programs import Gateway, Index, Orthanc, a_gateway
@@ -43,24 +51,12 @@ def gateway(
         assert_names_nobody(running.program)
 
 
-def archived(orthanc: Orthanc, study: Study) -> None:
-    """Send the study to the PACS, as its modality does."""
-    to = dcmtk.called(orthanc.dicom, title="ORTHANC")
-    run = dcmtk.run("dcmsend", "-aet", "STORESCU", "--decompress-never", *to, *study.files)
-    assert run.returncode == 0, run.stdout
-
-
-def reported(gateway: Gateway, study: Study) -> None:
-    [answer] = told(gateway.mllp, study.report)
-    assert segment(answer, "MSA")[1] == "AA"
-
-
 @pytest.mark.parametrize("modality", ["CT", "MR", "CR", "US", "MG"])
 def test_a_study_is_described_from_orthanc_and_fetched_through_the_gateway(
     gateway: Gateway, orthanc: Orthanc, modality: str, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, modality)
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
 
     reported(gateway, study)
     pointer = published(gateway, study)
@@ -84,7 +80,7 @@ def test_each_retrieve_url_of_the_pointer_gives_its_series(
     gateway: Gateway, orthanc: Orthanc, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, "CT")
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     reported(gateway, study)
     urls = published(gateway, study)["retrieve_urls"]
 
@@ -100,7 +96,7 @@ def test_a_series_an_instance_and_their_metadata_are_moved_alone(
     gateway: Gateway, orthanc: Orthanc, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, "CT")
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     reported(gateway, study)
     published(gateway, study)
     one = study.instances[0]
@@ -122,7 +118,7 @@ def test_a_notification_makes_a_reported_study_be_looked_for_at_once(
     reported(gateway, study)
     until(lambda: standing(gateway, study).get("code") == "images")
 
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     status = announced(gateway, study)
     published(gateway, study)
 
@@ -164,7 +160,7 @@ def test_images_of_another_accession_are_set_aside(
     gateway: Gateway, orthanc: Orthanc, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, "CR")
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     accession = study.examination.accession
 
     message = a_report_about(study, accession, "OTHER1")

@@ -9,7 +9,7 @@ import pytest
 
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
-from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
+from tests.interop.studies import a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import asked, told
 from tests.support.peers import ROOT, orthanc_plugin
 from tests.support.program import HOST
@@ -61,13 +61,6 @@ def pair(
             assert_names_nobody(gateway.program)
 
 
-def archived(orthanc: Orthanc, study: Study) -> None:
-    """Send the study to the PACS, as its modality does."""
-    to = dcmtk.called(orthanc.dicom, title="ORTHANC")
-    run = dcmtk.run("dcmsend", "-aet", "STORESCU", "--decompress-never", *to, *study.files)
-    assert run.returncode == 0, run.stdout
-
-
 def test_a_reported_study_is_published_as_soon_as_orthanc_tells_of_it(
     pair: tuple[Gateway, Orthanc], tmp_path: Path
 ) -> None:
@@ -76,7 +69,7 @@ def test_a_reported_study_is_published_as_soon_as_orthanc_tells_of_it(
     told(gateway.mllp, study.report)
     until(lambda: standing(gateway, study).get("code") == "images")
 
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     pointer = published(gateway, study)
 
     assert pointer["study_uid"] == study.uid
@@ -87,7 +80,7 @@ def test_being_told_again_makes_no_other_revision(
 ) -> None:
     gateway, orthanc = pair
     study, later = a_study(tmp_path, "CR"), a_study(tmp_path, "CR")
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     told(gateway.mllp, study.report)
     published(gateway, study)
 
@@ -96,7 +89,7 @@ def test_being_told_again_makes_no_other_revision(
             gateway.http, "/notifications/studies", method="POST", body={"study_uid": study.uid}
         )
         assert answer.status == 202
-    archived(orthanc, later)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *later.files)
     told(gateway.mllp, later.report)
     published(gateway, later)
 
@@ -109,7 +102,7 @@ def test_what_a_search_answers_is_a_notification(
 ) -> None:
     gateway, orthanc = pair
     study = a_study(tmp_path, "CR")
-    archived(orthanc, study)
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
     told(gateway.mllp, study.report)
     published(gateway, study)
 

@@ -11,9 +11,15 @@ import pytest
 from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER
 from tests.interop import dcmtk
 from tests.interop.checking import checked
-from tests.interop.instances import Instance
-from tests.interop.studies import Study, a_study, assert_names_nobody, published, standing, until
-from tests.interop.wire import AS_STORED, asked, segment, told
+from tests.interop.studies import (
+    a_study,
+    assert_names_nobody,
+    fetched,
+    published,
+    reported,
+    standing,
+    until,
+)
 from tests.support import confined as confined_program
 from tests.support.peers import peer
 from tests.support.program import HOST, Program
@@ -100,38 +106,19 @@ def gateway(
         assert_names_nobody(running.program)
 
 
-def archived(ports: PACS_PORTS, title: str, *files: Path) -> None:
-    """Send the files to a PACS, as a modality does."""
-    to = dcmtk.called(ports[title], title=title)
-    run = dcmtk.run("dcmsend", "-aet", "STORESCU", "--decompress-never", *to, *files)
-    assert run.returncode == 0, run.stdout
-
-
-def reported(gateway: Gateway, study: Study) -> None:
-    [answer] = told(gateway.mllp, study.report)
-    assert segment(answer, "MSA")[1] == "AA"
-
-
-def fetched(gateway: Gateway, study: Study) -> dict[str, str]:
-    """Digest of each instance that a viewer gets of the study."""
-    answer = asked(gateway.http, f"/dicom-web/studies/{study.uid}", accept=AS_STORED)
-    came = [Instance.of(content) for _kind, content in answer.parts]
-    return {one.sop_instance: one.digest for one in came}
-
-
 @pytest.mark.parametrize("title", ["ORTHANC", "SECOND", "PATIENTS"])
 @pytest.mark.parametrize("modality", ["CT", "CR"])
 def test_a_study_is_described_and_moved_from_the_pacs_that_holds_it(
     gateway: Gateway, ports: PACS_PORTS, title: str, modality: str, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, modality)
-    archived(ports, title, *study.files)
+    dcmtk.archived(ports[title], title, *study.files)
 
     reported(gateway, study)
     pointer = published(gateway, study)
 
     assert modality in pointer["modalities"]
-    assert fetched(gateway, study) == study.digests
+    assert fetched(gateway, study.uid) == study.digests
 
 
 def test_the_parts_that_two_pacs_hold_make_one_study(
@@ -139,14 +126,14 @@ def test_the_parts_that_two_pacs_hold_make_one_study(
 ) -> None:
     study = a_study(tmp_path, "CT")
     half = len(study.files) // 2
-    archived(ports, "ORTHANC", *study.files[:half])
-    archived(ports, "SECOND", *study.files[half:])
+    dcmtk.archived(ports["ORTHANC"], "ORTHANC", *study.files[:half])
+    dcmtk.archived(ports["SECOND"], "SECOND", *study.files[half:])
 
     reported(gateway, study)
     published(gateway, study)
 
     assert standing(gateway, study)["instances"] == len(study.files)
-    assert fetched(gateway, study) == study.digests
+    assert fetched(gateway, study.uid) == study.digests
 
 
 def test_check_finds_nothing_wrong_with_any_pacs(

@@ -12,7 +12,7 @@ from dicomweb_client.api import DICOMwebClient
 
 from simulators.digest import digest_of
 from tests.interop.instances import Instance
-from tests.interop.studies import Study, a_study, assert_names_nobody, published
+from tests.interop.studies import a_study, assert_names_nobody, fetched, published
 from tests.interop.wire import ANSWER_WITHIN_S, AS_STORED, Answer, asked, segment, told
 from tests.support.peers import orthanc_plugin, shared_data
 from tests.support.program import HOST
@@ -35,13 +35,6 @@ REFUSED = {
 SERVER = {"HasDelete": False, "ChunkedTransfers": True}
 
 
-def digests(gateway: Gateway, study: Study) -> dict[str, str]:
-    """What a viewer gets of the study, as it is stored."""
-    answer = asked(gateway.http, f"/dicom-web/studies/{study.uid}", accept=AS_STORED)
-    came = [Instance.of(content) for _kind, content in answer.parts]
-    return {one.sop_instance: one.digest for one in came}
-
-
 @pytest.mark.parametrize("modality", ["CT", "US"])
 def test_dicomweb_client_stores_a_study_that_is_published(
     open_gateway: Gateway, modality: str, tmp_path: Path
@@ -59,7 +52,7 @@ def test_dicomweb_client_stores_a_study_that_is_published(
     assert "FailedSOPSequence" not in answer
     assert answer.RetrieveURL == f"{open_gateway.dicomweb}/studies/{study.uid}"
     assert segment(acknowledged, "MSA")[1] == "AA"
-    assert digests(open_gateway, study) == study.digests
+    assert fetched(open_gateway, study.uid) == study.digests
 
 
 def test_dicomweb_client_fetches_from_the_addresses_that_it_is_told(
@@ -167,4 +160,4 @@ def test_orthanc_stores_a_study_that_is_published(
     published(gateway, study)
 
     assert answer.status == 200, json.dumps(answer.json)
-    assert digests(gateway, study) == study.digests
+    assert fetched(gateway, study.uid) == study.digests
