@@ -57,7 +57,7 @@ class Conclusion:
     images: int | None = None
     """How many the study has now, for its history."""
     pushed_at_ms: int | None = None
-    """When the last instance was pushed here, where that push is over; for its history."""
+    """When the last instance was pushed here, for its history; None while more is waited for."""
     pushed: int = 0
     """How many of its instances lie here."""
     waiting_since_ms: int | None = None
