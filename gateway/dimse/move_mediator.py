@@ -7,20 +7,19 @@ instance, so a slow reader slows the PACS and fills nothing.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from math import inf
 from secrets import randbelow
-from typing import Self
 
 from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from gateway.dimse.arrivals import Arrivals, Change
 from gateway.dimse.commands import StoreRequest
-from gateway.dimse.scu import SOME_FAILED, DimseRequestor, MoveOutcome
+from gateway.dimse.scu import DimseRequestor
 from gateway.dimse.statuses import StoreStatus
 from gateway.dimse.turns import Lane
 from gateway.errors import PacsBusy, PacsRefused, PacsUnavailable, Unavailable
@@ -38,81 +37,6 @@ TURN_S_MAX = 60.0
 MESSAGE_ID_MAX = 65535  # an unsigned short, PS3.7 §9.1.1.1
 HEADER_BYTES_MAX = 256 * 1024  # of a file, within which its study and series are looked for
 _SERIES_INSTANCE_UID = 0x0020000E
-
-
-class Arrivals:
-    """The instances of one move, in the order in which they arrive.
-
-    Iterating ends when the PACS has said that it is done and all that came was taken. It raises
-    `PacsUnavailable`, after what came, where the PACS failed, broke off or left something out.
-    Who takes an arrival owns its `spooled` file.
-    """
-
-    def __init__(self, *, waiting_max: int) -> None:
-        self._waiting_max = waiting_max
-        self._waiting: deque[StoreRequest] = deque()
-        self._changed = asyncio.Event()
-        self._arrived = 0
-        self._is_over = False
-        self._error: PacsUnavailable | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is taken."""
-        return self._is_over
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> StoreRequest:
-        while not self._waiting:
-            if self._error is not None:
-                raise self._error
-            if self._is_over:
-                raise StopAsyncIteration
-            await self._changed.wait()
-        arrival = self._waiting.popleft()
-        self._tell_change()
-        return arrival
-
-    async def take(self, request: StoreRequest) -> int:
-        """Wait for room and keep the request's file; the status to answer (PS3.4 §B.2.3)."""
-        while len(self._waiting) >= self._waiting_max and not self._is_over:
-            await self._changed.wait()
-        if self._is_over:
-            return StoreStatus.OUT_OF_RESOURCES
-        # Moved away, for the acceptor removes what lies at the old path once we have answered.
-        kept = request.spooled.with_name(f"{request.spooled.name}.moved")
-        request.spooled.rename(kept)
-        self._waiting.append(replace(request, spooled=kept))
-        self._arrived += 1
-        self._tell_change()
-        return StoreStatus.SUCCESS
-
-    def finish(self, outcome: MoveOutcome | PacsUnavailable) -> None:
-        """The PACS is done, or failed; nothing more is taken."""
-        self._is_over = True
-        self._error = outcome if isinstance(outcome, PacsUnavailable) else self._find_gap(outcome)
-        self._tell_change()
-
-    def close(self) -> None:
-        """Nobody iterates any more: refuse what still comes, remove what was not taken."""
-        self._is_over = True
-        while self._waiting:
-            self._waiting.popleft().spooled.unlink(missing_ok=True)
-        self._tell_change()
-
-    def _find_gap(self, outcome: MoveOutcome) -> PacsUnavailable | None:
-        if outcome.failed or (outcome.failed is None and outcome.status == SOME_FAILED):
-            return PacsUnavailable(f"the PACS could not send {outcome.failed or 'some'} instances")
-        claimed = (outcome.completed or 0) + (outcome.warning or 0)
-        if self._arrived < claimed:
-            return PacsUnavailable(f"of {claimed} instances {self._arrived} arrived")
-        return None
-
-    def _tell_change(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +95,8 @@ class MoveMediator:
         """AE titles of the PACSs that were seen to name the move behind an instance."""
         self._refusal_told_at: dict[str, float] = {}
         """By AE title of the PACS, on the loop's clock."""
-        self._changed = asyncio.Event()
-        """Set, and made anew, when a move may have got its turn."""
+        self._turns = Change()
+        """A move may have got its turn."""
 
     @asynccontextmanager
     async def move(
@@ -204,7 +128,7 @@ class MoveMediator:
             arrivals.close()
             asking.cancel()
             await asyncio.wait({asking})
-            self._tell_change()
+            self._turns.tell()
 
     async def offer(self, request: StoreRequest) -> int | None:
         """Take an instance that a move asked for; the status to answer, once it was taken.
@@ -236,7 +160,7 @@ class MoveMediator:
         asked = {move.pacs_ae for move in self._moves.values()}
         if new := (titles & asked) - self._names_moves:
             self._names_moves |= new
-            self._tell_change()
+            self._turns.tell()
 
     def _allot_message_id(self) -> int:
         # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
@@ -263,7 +187,7 @@ class MoveMediator:
             move.arrivals.finish(PacsUnavailable("the move failed"))
         else:
             move.arrivals.finish(outcome)
-        self._tell_change()
+        self._turns.tell()
 
     def _tell_refusal(self, pacs_ae: str, status: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -281,7 +205,7 @@ class MoveMediator:
         try:
             async with asyncio.timeout(self._turn_s_max):
                 while self._must_wait(move):
-                    await self._changed.wait()
+                    await self._turns.wait()
         except TimeoutError:
             raise PacsBusy("the PACS sends the same to another", retry_after_s=1.0) from None
         move.is_asked.set()
@@ -295,10 +219,6 @@ class MoveMediator:
             if earlier.overlaps(move) and not earlier.arrivals.is_over:
                 return True
         return False
-
-    def _tell_change(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
 
     async def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
         move = self._moves.get(request.originator_message_id or 0)

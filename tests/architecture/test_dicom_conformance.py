@@ -78,7 +78,8 @@ def of_code(enum: type[Status] | type[StoreStatus], *places: tuple[str, str | No
 N_SHARED = of_code(Status, (PROVIDER, "_N_STATUS"))
 STEP, STEPS = "gateway/intake/procedure_step.py", "gateway/intake/procedure_steps.py"
 COMMITMENT, COMMITMENTS = "gateway/intake/commitment.py", "gateway/intake/commitments.py"
-DOOR, MEDIATOR = "gateway/intake/dimse_door.py", "gateway/dimse/move_mediator.py"
+DOOR = "gateway/intake/dimse_door.py"
+MEDIATOR, ARRIVALS = "gateway/dimse/move_mediator.py", "gateway/dimse/arrivals.py"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ DOOR, MEDIATOR = "gateway/intake/dimse_door.py", "gateway/dimse/move_mediator.py
         (ACCEPTOR, of_code(Status, (PROVIDER, "_immediate_answer"))),
         (
             "Storage",
-            of_code(StoreStatus, (PROVIDER, None), (DOOR, None), (MEDIATOR, None))
+            of_code(StoreStatus, (PROVIDER, None), (DOOR, None), (MEDIATOR, None), (ARRIVALS, None))
             | of_code(Status, (PROVIDER, "_STORE_STATUS")),
         ),
         ("Instance Availability Notification", N_SHARED | of_code(Status, (DOOR, None))),

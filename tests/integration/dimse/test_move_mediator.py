@@ -10,8 +10,9 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
+from gateway.dimse.arrivals import Arrivals
 from gateway.dimse.commands import StoreRequest
-from gateway.dimse.move_mediator import Arrivals, MoveMediator
+from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
