@@ -69,7 +69,8 @@ RETURNING study_uid;
 
 -- query: study
 SELECT *, EXISTS (SELECT 1 FROM instances AS sought
-                  WHERE sought.study_uid = studies.study_uid AND assumed = 1 AND gone = 1) AS seeks
+                  WHERE sought.study_uid = studies.study_uid AND assumed = 1 AND gone = 1
+                    AND rejected = '') AS seeks
 FROM studies WHERE study_uid = :study;
 
 -- query: images

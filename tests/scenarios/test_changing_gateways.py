@@ -61,8 +61,11 @@ async def test_what_the_pacs_never_held_stays_published_until_its_images_come(
 
         assert nobody_has_them == 404
         for study in (pushed, archived):
+            row = await world.standing(study)
+            assert (row["state"], row["code"], row["revision"]) == ("published", "", 1)
             assert await world.fetch(study) == study.digests
-            assert (await world.standing(study))["revision"] == 1
+            told = (await world.get(f"/api/studies/{study.uid}/history"))["history"]
+            assert "sweep" in [one["detail"].get("by") for one in told]  # a night compared it
 
 
 async def test_what_is_withdrawn_goes_with_all_that_the_gateway_before_had_replaced(

@@ -10,11 +10,13 @@ import pytest
 
 from gateway.app.files import export_pointers, import_medium
 from gateway.catalogue.checks import Checks
+from gateway.model.notification import InstancesRejected
 from gateway.model.resource import Resource
 from gateway.publication.export import Wanted
 from gateway.publication.night import Night
 from gateway.publication.sweep import Sweep
 from gateway.settings import PacsSettings, Settings
+from indexer.contract.identifiers import Uid
 from tests.support.failing_index import IndexInMemory
 from tests.support.gateway_stores import stores_in
 from tests.support.media import a_folder, a_pointer, an_archive
@@ -177,6 +179,22 @@ async def test_images_that_came_before_the_archive_make_the_study_whole(
         await a_night(bench)
 
         assert (await states(bench), await shown(bench)) == (("published", ""), 1)
+
+
+@pytest.mark.parametrize("nights", [0, 1])
+async def test_a_note_that_rejects_them_takes_the_pointer_back(bench, index, nights):
+    for _night in range(nights):
+        await a_night(bench)
+    rejected = (an_image().instance,)
+    note = InstancesRejected(study=STUDY, note=Uid("1.2.9"), code="113001", instances=rejected)
+
+    await bench.stores.database.write(
+        lambda tx: bench.stores.studies.instances_rejected(tx, note, now_ms=0)
+    )
+    await bench.come_to_rest()
+
+    assert (await states(bench))[0] == "withheld"
+    assert len(index.withdrawn) == 1
 
 
 async def test_a_report_on_images_that_are_nowhere_waits_for_a_person(bench, index):
