@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from gateway.catalogue.checks import Checks
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.standings import Standings
@@ -67,6 +66,7 @@ async def open_parts(
     stack.callback(objects.close)
     requestors = open_requestors(stack, settings)
     mediator = MoveMediator(ae_title=settings.ae_title)
+    studies = Studies(database.dialect)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Parts(
         stack=stack,
@@ -75,11 +75,11 @@ async def open_parts(
         clock=clock,
         database=database,
         objects=objects,
-        studies=Studies(database.dialect),
+        studies=studies,
         standings=Standings(database.dialect),
         outbox=Outbox(database.dialect),
         requestors=requestors,
-        directory=_pacs_directory(settings, requestors, _learner(database, mediator)),
+        directory=_pacs_directory(settings, requestors, _learner(database, studies, mediator)),
         mediator=mediator,
         index=MhdIndex(settings.index_url, session),
     )
@@ -111,11 +111,9 @@ def listener_of(settings: Settings, peer: DicomPeer) -> Listener:
     return Listener(host=peer.host, port=peer.port, tls=tls_towards(settings, peer))
 
 
-def _learner(database: Database, mediator: MoveMediator) -> ClassLearner:
-    checks = Checks(database.dialect)
-
+def _learner(database: Database, studies: Studies, mediator: MoveMediator) -> ClassLearner:
     async def known(study: Uid) -> dict[str, str]:
-        return await database.read(lambda tx: checks.classes(tx, study))
+        return await database.read(lambda tx: studies.classes(tx, study))
 
     return ClassLearner(mediator, known)
 

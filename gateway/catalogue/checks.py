@@ -49,15 +49,6 @@ class Checks:
         rows = await tx.fetch(self._sql["witness"], study=study)
         return Uid(cast(str, rows[0]["study_uid"])) if rows else None
 
-    async def classes(self, tx: Transaction, study: Uid) -> dict[str, str]:
-        """SOP class of each instance that was ever told of the study, by its UID."""
-        return {
-            cast(str, row["instance_uid"]): decode(
-                ImageDescription, cast(bytes, row["description"])
-            ).sop_class
-            for row in await tx.fetch(self._sql["described"], study=study)
-        }
-
     async def mark(self, tx: Transaction, study: Uid, *, now_ms: int) -> None:
         """The study was compared."""
         await tx.fetch(self._sql["mark_checked"], study=study, now_ms=now_ms)

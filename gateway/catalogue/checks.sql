@@ -31,7 +31,3 @@ UPDATE studies SET checked_at_ms = :now_ms WHERE study_uid = :study;
 -- query: touch
 INSERT INTO readiness (number, written_at_ms) VALUES (1, :now_ms)
 ON CONFLICT (number) DO UPDATE SET written_at_ms = :now_ms;
-
--- query: described
-SELECT instance_uid, coalesce(answer, header) AS description FROM instances
-WHERE study_uid = :study AND coalesce(answer, header) IS NOT NULL;

@@ -221,6 +221,15 @@ class Studies:
         )
         return [known_image(row) for row in rows]
 
+    async def classes(self, tx: Transaction, study: Uid) -> dict[str, str]:
+        """SOP class of each instance that was ever told of the study, by its UID."""
+        return {
+            cast(str, row["instance_uid"]): decode(
+                ImageDescription, cast(bytes, row["description"])
+            ).sop_class
+            for row in await tx.fetch(self._sql["described"], study=study)
+        }
+
 
 def _listed(held: tuple[HeldByPacs, ...]) -> str:
     return orjson.dumps([_held(one) for one in held]).decode()

@@ -86,6 +86,11 @@ WHERE study_uid = :study AND (:series IS NULL OR series_uid = :series)
   AND (:instance IS NULL OR instance_uid = :instance)
 ORDER BY series_uid, instance_uid;
 
+-- query: described
+-- Whatever was ever told, held or not.
+SELECT instance_uid, coalesce(answer, header) AS description FROM instances
+WHERE study_uid = :study AND coalesce(answer, header) IS NOT NULL;
+
 -- query: reject
 INSERT INTO rejections (study_uid, instance_uid, note_uid, code)
 SELECT :study, value, :note, :code FROM json_each(:instances) WHERE true
