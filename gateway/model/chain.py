@@ -15,7 +15,7 @@ from gateway.model.study import NumberedReport
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def effective_reports(reports: Iterable[NumberedReport]) -> list[NumberedReport]:
+def effective_reports(reports: Sequence[NumberedReport]) -> list[NumberedReport]:
     """The last word of each report, the one written last at the end; replaced ones are left out.
 
     A report that was once replaced (RPLC) stays so, even where its heir is withdrawn.

@@ -24,9 +24,6 @@ from gateway.publication.outbox import Outbox
 from gateway.storage.database import Database, Transaction
 from indexer.contract.document import DocumentEntry, Identifier, ReferenceKind, Submission
 
-TAKEN_OVER = Event.TAKEN_OVER
-"""The event in a study's history; its detail names the document and the report."""
-
 
 class PointerTakeover:
     """Makes pointers of another gateway this one's.
@@ -106,7 +103,7 @@ class PointerTakeover:
         await self._standings.history.note(
             tx,
             study,
-            TAKEN_OVER,
+            Event.TAKEN_OVER,
             now_ms=now_ms,
             revision=revision,
             document=submission.entry.unique_id,
