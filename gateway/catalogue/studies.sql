@@ -59,7 +59,8 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
 
 -- query: assume
 -- Where no PACS is named, they are nowhere yet.
-UPDATE instances SET assumed = 1, gone = pacs = '' WHERE study_uid = :study AND object_key IS NULL;
+UPDATE instances SET assumed = 1, gone = CASE pacs WHEN '' THEN 1 ELSE 0 END
+WHERE study_uid = :study AND object_key IS NULL;
 
 -- query: answered
 -- An answer to an older question than the last one is void.

@@ -52,13 +52,14 @@ async def test_what_the_pacs_never_held_stays_published_until_its_images_come(
             await world.report(study)
             await world.published(study)
 
-        await asyncio.to_thread(change_gateway, world)
+        said = await asyncio.to_thread(change_gateway, world)
         await world.stands(pushed, "published", "images_not_found")
         await world.stands(archived, "published")
         nobody_has_them = await world.status(f"/dicom-web/studies/{pushed.uid}")
         await asyncio.to_thread(bring_images, world)
         await world.stands(pushed, "published")
 
+        assert "  of 1 images lie in this gateway's store alone: import " in said
         assert nobody_has_them == 404
         for study in (pushed, archived):
             row = await world.standing(study)
@@ -88,8 +89,10 @@ async def test_what_is_withdrawn_goes_with_all_that_the_gateway_before_had_repla
         assert await world.entries(study.examination.patient) == []
 
 
-def change_gateway(world: World) -> None:
-    """Stop the gateway, and start another on an empty folder with its pointers alone."""
+def change_gateway(world: World) -> str:
+    """Stop the gateway, and start another on an empty folder with its pointers alone; what the
+    export said.
+    """
     world.gateway.stop()
     archive = world.data_dir.with_name("pointers.zip")
     settings = settings_of(world)
@@ -99,6 +102,7 @@ def change_gateway(world: World) -> None:
     taken = gateway_command("import", archive, settings=settings)
     assert (taken.returncode, taken.stderr) == (0, "")
     world.gateway.start()
+    return written.stdout
 
 
 def bring_images(world: World) -> None:
