@@ -14,9 +14,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+DEMO_OPTIONS = $(if $(ONCE),--once) $(if $(JSON),--json "$(JSON)") \
+	$(if $(STUDIES),--studies "$(STUDIES)") $(if $(FROM),--from "$(FROM)")
+
 demo: $(VENV)/.run-time ## Watch studies travel; ONCE=1 JSON=FILE STUDIES=N FROM=FOLDER
-	$(BIN)/drim-sim demo $(if $(ONCE),--once) $(if $(JSON),--json "$(JSON)") \
-		$(if $(STUDIES),--studies "$(STUDIES)") $(if $(FROM),--from "$(FROM)")
+	$(strip $(BIN)/drim-sim demo $(DEMO_OPTIONS))
 
 test: check ## Check, then run every test that this machine can run
 	$(BIN)/pytest --ignore=tests/architecture

@@ -195,6 +195,7 @@ def export(
     Exits 0 once it is written, 1 if it cannot be, 2 if a setting is bad, 130 after Ctrl-C.
     """
     from gateway.app.files import export_pointers
+    from gateway.media.tally import counted
     from gateway.progress import Onlooker
     from gateway.publication.export import Wanted
 
@@ -206,7 +207,7 @@ def export(
         except KeyboardInterrupt:
             typer.echo("interrupted: nothing is written", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"written {written.pointers}")
+    typer.echo(f"written {counted(written.pointers, 'pointer')}")
     if written.left_behind:
         typer.echo(
             f"  of {written.left_behind} images lie in this gateway's store alone: "

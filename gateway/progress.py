@@ -13,6 +13,7 @@ from typing import Final, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.errors import Conflict
 from gateway.media.tally import Fate, Outcome, Tally
 
 LINE_EVERY_S: Final = 10.0
@@ -25,10 +26,12 @@ class Onlooker:
     Args:
         what: the command does.
         report: a file that each outcome but those taken and known is written to, a JSON object a
-            line; made for its owner alone, for names of files may name patients.
+            line; made for its owner alone, for names of files may name patients. Its name ends in
+            `.part` until all is told: a command that is broken off is to be run again.
 
     Raises:
-        OSError: on entry, if the report cannot be made, or is there already.
+        Conflict: on entry, if the report is there already.
+        OSError: when it begins, if the report cannot be made.
     """
 
     def __init__(self, what: str, *, report: Path | None = None) -> None:
@@ -42,11 +45,8 @@ class Onlooker:
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._report_path is not None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = os.open(self._report_path, flags, 0o600)
-            file = os.fdopen(descriptor, "w", encoding="utf-8")
-            self._report = self._stack.enter_context(file)
+        if self._report_path is not None and self._report_path.exists():
+            raise Conflict(f"{self._report_path} is there: remove it, or name another by --report")
         return self
 
     def __exit__(
@@ -56,10 +56,17 @@ class Onlooker:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+        if self._report_path is not None and self._report is not None and kind is None:
+            _part_of(self._report_path).rename(self._report_path)
 
     def begin(self, total: int) -> None:
         """So many entries are to be looked at."""
         self._total = total
+        if self._report_path is not None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(_part_of(self._report_path), flags, 0o600)
+            file = os.fdopen(descriptor, "w", encoding="utf-8")
+            self._report = self._stack.enter_context(file)
         self._began = time.monotonic()
         self._show = self._bar() if sys.stderr.isatty() else self._lines()
 
@@ -104,3 +111,7 @@ class Onlooker:
     @property
     def _rate(self) -> str:
         return f"{self._done / max(time.monotonic() - self._began, 0.001):.0f}/s"
+
+
+def _part_of(report: Path) -> Path:
+    return report.with_name(f"{report.name}.part")

@@ -11,7 +11,7 @@ from uuid import uuid4
 from gateway.app.parts import MIB, Parts, milliseconds, open_parts
 from gateway.app.program import choose_policy
 from gateway.clock import system_clock
-from gateway.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
+from gateway.errors import InvalidRequest, NotFound, StorageUnavailable
 from gateway.intake.assembler import Assembler
 from gateway.intake.instances import InstanceIntake
 from gateway.intake.media_door import MediaDoor
@@ -57,8 +57,8 @@ async def import_medium(settings: Settings, path: Path, onlooker: Onlooker) -> N
 
     Raises:
         InvalidRequest: the medium cannot be opened, or holds more than is read.
-        Conflict: a gateway is at work in the data folder.
-        StorageUnavailable: the disk or the database takes nothing more.
+        StorageUnavailable: another process uses the data folder, or the disk or the database takes
+            nothing more.
     """
     async with _stopped_gateway(settings) as parts:
         with closing(await asyncio.to_thread(open_medium, path)) as tree:
@@ -79,9 +79,9 @@ async def export_pointers(
         to: a folder, or an archive where its name ends in .zip; nothing may be there yet.
 
     Raises:
-        Conflict: something is there already, or a gateway is at work in the data folder.
+        Conflict: something is there already.
         NotFound: there is no data folder, or a study that is named has no pointer that is out.
-        StorageUnavailable: the database cannot be read.
+        StorageUnavailable: another process uses the data folder, or the database cannot be read.
         UnreadableRecord: another version of the program wrote a pointer.
         OSError: the disk does not take the archive.
     """
@@ -171,7 +171,9 @@ class _Import:
             pointers = await asyncio.to_thread(read_pointers, self._tree, metadata, read_metadata)
             for pointer in pointers:
                 fate, reason = await self._takeover.take(pointer)
-                outcomes.append(Outcome(name=metadata.name, fate=fate, reason=reason))
+                outcomes.append(
+                    Outcome(name=metadata.name, fate=fate, reason=reason, is_pointer=True)
+                )
         except InvalidRequest as error:
             failed = Outcome(name=metadata.name, fate=Fate.FAILED, reason=str(error))
             outcomes.append(failed)
@@ -183,14 +185,8 @@ async def _stopped_gateway(settings: Settings) -> AsyncIterator[Parts]:
     """The parts of a gateway that does not run.
 
     Raises:
-        Conflict: one does.
+        StorageUnavailable: one does, or another of these commands.
     """
     async with AsyncExitStack() as stack:
         policy = choose_policy(settings, open_access=False)
-        try:
-            parts = await open_parts(stack, settings, policy, system_clock)
-        except StorageUnavailable as error:
-            if isinstance(error.__cause__, BlockingIOError):
-                raise Conflict(f"a gateway is at work in {settings.data_dir}: stop it") from None
-            raise
-        yield parts
+        yield await open_parts(stack, settings, policy, system_clock)

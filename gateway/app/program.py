@@ -64,8 +64,9 @@ async def run(settings: Settings, *, open_access: bool) -> None:
         log.warning("certificate_in_doubt", extra={"told": one.told, "mend": one.mend})
     policy = choose_policy(settings, open_access=open_access)
     stop = stop_on_signals()
-    with listen(settings.bind, settings.http_port) as listening:
-        async with opened(settings, policy) as gateway:
+    # The folder first: a second program is to say who holds that, not that a port is taken.
+    async with opened(settings, policy) as gateway:
+        with listen(settings.bind, settings.http_port) as listening:
             ports = {"dicom": gateway.dicom_port, "mllp": gateway.mllp_port}
             if gateway.dicom_tls_port is not None:
                 ports["dicom_tls"] = gateway.dicom_tls_port

@@ -40,8 +40,8 @@ class FolderLock:
             holder = os.read(descriptor, PID_BYTES_MAX).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise StorageUnavailable(
-                f"process {holder or 'unknown'} uses {self._folder}: "
-                "stop it, or give this one another data folder"
+                f"process {holder or 'unknown'} uses {self._folder}: stop it if it serves, else "
+                "let it end; a second program needs another data folder"
             ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))

@@ -146,6 +146,21 @@ def test_the_settings_for_a_pacs_are_settings() -> None:
     assert done.stdout == "PACS\n"
 
 
+def test_a_check_with_these_settings_tells_of_the_pacs(tmp_path: Path) -> None:
+    settings = block("export GATEWAY_PACS").replace("10.20.0.10", "127.0.0.1")
+    settings = settings.replace("104", str(free_port()))
+    environment = os.environ | {"GATEWAY_DATA_DIR": str(tmp_path / "gateway")}
+
+    done = subprocess.run(
+        ["bash", "-c", f"{settings}\n{block('drim-gateway check')}"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "GATEWAY_DATA_DIR, GATEWAY_PACS" in done.stdout.splitlines()[0]
+    assert "fail  PACS PACS, connection" in done.stdout
+
+
 def send_image(gateway: Gateway, folder: Path) -> None:
     """As the PACS test does, for a test that runs alone."""
     run(block("echoscu"), folder, ports=ports(gateway))

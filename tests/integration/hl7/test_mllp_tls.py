@@ -167,7 +167,9 @@ async def test_why_there_was_no_tls_is_logged_in_words(keys, caplog, who, reason
             while not (logged := of_mllp(caplog)):  # noqa: ASYNC110 - a log sets no event
                 await asyncio.sleep(0)
 
-    assert [(one.message, one.reason) for one in logged] == [("mllp_handshake_failed", reason)]
+    assert [(one.message, one.__dict__["reason"]) for one in logged] == [
+        ("mllp_handshake_failed", reason)
+    ]
 
 
 def of_mllp(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

@@ -37,7 +37,7 @@ def test_what_came_of_it_stands_below_the_bar(tmp_path: Path) -> None:
 
     shown = at_a_terminal("import", medium, data_dir=tmp_path / "gateway")
 
-    assert shown.splitlines()[-2:] == ["skipped 1", "  1 not a DICOM file"]
+    assert shown.splitlines()[-2:] == ["skipped 1 file", "  1 not a DICOM file"]
     assert "1/1" in shown
 
 
