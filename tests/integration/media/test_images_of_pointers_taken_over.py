@@ -212,6 +212,22 @@ async def test_a_report_on_images_that_are_nowhere_waits_for_a_person(bench, ind
     assert await states(bench) == ("published", "")
 
 
+async def test_a_centre_without_a_pacs_waits_for_them_as_well(heir, archive, index, onlooker):
+    await import_medium(heir.model_copy(update={"pacs": ()}), archive, onlooker)
+
+    async with stores_in(heir.data_dir) as stores:
+        bench = Bench(stores, index)
+        stores.clock.now_ms = 4_000_000_000_000
+        await bench.tell_report(message_digest="m2", version=2)
+        await bench.look()
+        waits = await states(bench)
+        await bench.tell_instance()
+        await bench.come_to_rest()
+
+        assert (waits, await states(bench)) == (("waiting", "images"), ("published", ""))
+    assert index.withdrawn == []
+
+
 async def test_a_centre_that_publishes_on_images_keeps_what_it_took_over(bench, index):
     on_images = Bench(bench.stores, index, policy=replace(ON_IMAGES, has_pacs=True))
 
