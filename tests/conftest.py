@@ -1,7 +1,8 @@
-"""What holds for every test: properties that repeat, servers that end at once, and a summary that
-names what did not run."""
+"""What holds for every test: properties that repeat, servers that end at once, no settings but the
+test's own, and a summary that names what did not run."""
 
 import asyncio
+import os
 import socketserver
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ def servers_that_end_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("uvicorn.server.asyncio", hurried)
         patched.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.02,))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_this_machine() -> Iterator[None]:
+    """What a developer has exported for a gateway of their own is not meant for those of tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [one for one in os.environ if one.startswith(("GATEWAY_", "INDEX_"))]:
+            patched.delenv(name)
         yield
 
 

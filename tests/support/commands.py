@@ -13,10 +13,9 @@ def gateway_command(
     *arguments: str | Path, settings: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """What became of `drim-gateway` with these arguments."""
-    inherited = {name: one for name, one in os.environ.items() if not name.startswith("GATEWAY_")}
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
-        env={**inherited, **settings},
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         timeout=ENDS_WITHIN_S,

@@ -58,17 +58,11 @@ class Program:
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process and do not wait for it."""
         assert not self.is_running, "it runs already"
-        # Settings of a gateway on this machine are none of the test's.
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("GATEWAY_", "INDEX_"))
-        }
         with self._log.open("ab") as log:
             self._log_start_bytes = log.tell()
             self._process = subprocess.Popen(
                 self._command,
-                env={**inherited, **self._settings},
+                env={**os.environ, **self._settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

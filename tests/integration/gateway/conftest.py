@@ -1,17 +1,10 @@
-"""What looks at a machine looks at none but the test's."""
+"""What the suites of a machine and its settings share: an authority that gives out certificates."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -60,8 +60,7 @@ async def events_until_it_listens(process: Process) -> list[dict[str, object]]:
 
 async def started(folder: Path, *command: str, **settings: str) -> Process:
     told = {"INDEX_DATA_DIR": str(folder), "INDEX_HTTP_PORT": "0", **settings}
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("INDEX_")}
-    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **told}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **told}
     return await asyncio.create_subprocess_exec(
         sys.executable, *command, env=environment, stdout=DEVNULL, stderr=PIPE
     )

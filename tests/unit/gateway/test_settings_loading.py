@@ -1,16 +1,9 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.settings import check_open_access, load_settings
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
