@@ -30,8 +30,8 @@ INSERT INTO discarded_objects (object_key, discarded_at_ms) VALUES (:object_key,
 ON CONFLICT (object_key) DO NOTHING;
 
 -- query: forget_unanswered
--- The answer is the whole of what the PACS holds: what it does not name, it no longer has. But if it
--- knows nothing of the study, nothing tells that it ever held what is assumed of it.
+-- The answer is the whole of what the PACS holds: what it does not name, it no longer has. But if
+-- it knows nothing of the study, nothing tells that it ever held what is assumed of it.
 DELETE FROM instances
 WHERE study_uid = :study AND object_key IS NULL AND (assumed = 0 OR :images <> '[]')
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));

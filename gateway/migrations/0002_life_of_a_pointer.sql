@@ -3,8 +3,8 @@
 ALTER TABLE studies ADD COLUMN spoken_by INTEGER NOT NULL DEFAULT 0;  -- news of the last message
 ALTER TABLE studies ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;    -- 1: taken back by a person
 
--- When what a PACS holds of the study was last compared with what was published of it, whether there
--- was news or not; 0: never.
+-- When what a PACS holds of the study was last compared with what was published of it, whether
+-- there was news or not; 0: never.
 ALTER TABLE studies ADD COLUMN checked_at_ms BIGINT NOT NULL DEFAULT 0;
 
 CREATE INDEX studies_blocked ON studies (study_uid) WHERE blocked = 1;

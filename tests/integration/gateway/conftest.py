@@ -1,4 +1,4 @@
-"""What the suites of a machine and its settings share: an authority that gives out certificates."""
+"""An authority that gives out certificates, for what looks at a machine."""
 
 from pathlib import Path
 
