@@ -7,6 +7,7 @@ import pytest
 
 from gateway.media.tally import Fate, Outcome
 from gateway.settings import Settings
+from tests.support.failing_index import IndexInMemory
 
 
 class Onlooker:
@@ -42,3 +43,14 @@ def onlooker() -> Onlooker:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "gateway")
+
+
+@pytest.fixture
+def heir(tmp_path: Path) -> Settings:
+    """The gateway that comes after."""
+    return Settings(data_dir=tmp_path / "heir")
+
+
+@pytest.fixture
+def index() -> IndexInMemory:
+    return IndexInMemory()

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -39,8 +38,6 @@ from tests.support.studies import POLICY, STUDY, an_image
 from tests.support.telling import tell_answer
 from tests.support.web_doors import file_of
 
-OTHER_CENTRE = "1.2.250.1.999.77"
-HIDDEN = frozenset({Visibility.HIDDEN_FROM_PATIENT})
 LATER_MS = 4_000_000_000_000  # after any import
 
 
@@ -64,17 +61,6 @@ async def publish(bench: Bench) -> None:
     bench.stores.clock.now_ms += POLICY.settle_ms
     await bench.look()
     await bench.send()
-
-
-@pytest.fixture
-def index() -> IndexInMemory:
-    return IndexInMemory()
-
-
-@pytest.fixture
-def heir(tmp_path: Path) -> Settings:
-    """The gateway that comes after."""
-    return Settings(data_dir=tmp_path / "heir")
 
 
 async def test_a_pointer_is_taken_over_as_it_was_published(settings, onlooker, tmp_path):
@@ -166,7 +152,7 @@ async def test_the_next_revision_replaces_what_was_taken_over(heir_at_work, inde
     async with a_bench(heir_at_work, index) as bench:
         bench.stores.clock.now_ms = LATER_MS
         await bench.tell_instance()
-        await bench.tell_report(visibility=HIDDEN)
+        await bench.tell_report(visibility=frozenset({Visibility.HIDDEN_FROM_PATIENT}))
         bench.stores.clock.now_ms += POLICY.settle_ms
         await bench.look()
         await bench.send()
@@ -188,39 +174,6 @@ async def test_a_person_takes_back_what_was_taken_over(heir_at_work, index):
 
     assert len(index.withdrawn) == 1
     assert await out(heir_at_work) == []
-
-
-@pytest.mark.parametrize("replaces_first", [False, True])
-async def test_what_the_gateway_before_had_replaced_is_taken_back_too(
-    settings, heir, index, onlooker, tmp_path, replaces_first
-):
-    async with a_bench(settings, index) as bench:
-        await publish(bench)
-        await bench.tell_report(message_digest="m2", visibility=HIDDEN)
-        await bench.come_to_rest()
-    await export_pointers(settings, tmp_path / "out.zip", Wanted(), onlooker)
-    await import_medium(heir, tmp_path / "out.zip", onlooker)
-    index.held.append(of_another_centre(index.held[0]))
-
-    async with a_bench(heir, index) as bench:
-        bench.stores.clock.now_ms = LATER_MS
-        await bench.tell_instance()
-        if replaces_first:
-            await bench.tell_report(message_digest="m3", version=3)
-            await bench.come_to_rest()
-        await bench.act(ActKind.WITHDRAW)
-        await bench.come_to_rest()
-
-    stays = [one for one in index.held if not index.is_withdrawn(one)]
-    assert [one.entry.local_patient.authority for one in stays] == [OTHER_CENTRE]
-    assert len(index.withdrawn) == 2 + replaces_first
-
-
-def of_another_centre(submission: Submission) -> Submission:
-    """A former pointer to the same study, whose patient has a number of another centre."""
-    local = Identifier(value="7", authority=OTHER_CENTRE)
-    entry = replace(submission.entry, unique_id=Uid("2.25.4007"), local_patient=local)
-    return replace(submission, entry=entry)
 
 
 async def test_what_goes_out_and_comes_in_goes_out_the_same(

@@ -31,11 +31,6 @@ PACS = PacsSettings(ae_title="PACS", host="127.0.0.1", port=1)
 
 
 @pytest.fixture
-def index() -> IndexInMemory:
-    return IndexInMemory()
-
-
-@pytest.fixture
 async def archive(settings: Settings, index: IndexInMemory, onlooker, tmp_path: Path) -> Path:
     """What a gateway leaves that published a study whose image was pushed to it."""
     async with stores_in(settings.data_dir) as stores:
@@ -45,9 +40,9 @@ async def archive(settings: Settings, index: IndexInMemory, onlooker, tmp_path: 
 
 
 @pytest.fixture
-def heir(tmp_path: Path) -> Settings:
-    """The gateway that comes after."""
-    return Settings(data_dir=tmp_path / "heir", pacs=(PACS,))
+def heir(heir: Settings) -> Settings:
+    """The gateway that comes after, with a PACS."""
+    return heir.model_copy(update={"pacs": (PACS,)})
 
 
 @pytest.fixture
