@@ -40,7 +40,7 @@ Reason = Annotated[
 UidText = Annotated[
     str, StringConstraints(max_length=UID_LENGTH_MAX, pattern=r"^[0-9]+(\.[0-9]+)*$")
 ]
-StudyUid = Annotated[str, Path(max_length=UID_LENGTH_MAX, pattern=r"^[0-9]+(\.[0-9]+)*$")]
+StudyUid = Annotated[UidText, Path()]
 TakeAct = Callable[[PersonActed], Awaitable[bool]]
 """Returns once the act is durable; False if nothing is known of the study."""
 
