@@ -139,20 +139,31 @@ class _Import:
     async def run(self, onlooker: Onlooker) -> None:
         """Take in all of it, several files at once."""
         entries = self._tree.walk()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(TOGETHER):
-                    tasks.create_task(self._take_some(entries, onlooker))
-        except* StorageUnavailable as failed:
-            raise failed.exceptions[0] from None
+        full: list[StorageUnavailable] = []
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(TOGETHER):
+                tasks.create_task(self._take_some(entries, onlooker, full))
+        if full:  # the group would have wrapped it in another
+            raise full[0]
 
     async def _take_some(
-        self, entries: Iterator[MediaFile | PassedOver], onlooker: Onlooker
+        self,
+        entries: Iterator[MediaFile | PassedOver],
+        onlooker: Onlooker,
+        full: list[StorageUnavailable],
     ) -> None:
+        """Take in entries until none is left, or nothing more can be kept."""
         for entry in entries:
-            for outcome in await self._take(entry):
+            try:
+                outcomes = await self._take(entry)
+            except StorageUnavailable as error:
+                full.append(error)
+                return
+            for outcome in outcomes:
                 onlooker.tell(outcome)
             onlooker.advance()
+            if full:
+                return
 
     async def _take(self, entry: MediaFile | PassedOver) -> list[Outcome]:
         name = entry.name
