@@ -16,6 +16,7 @@ class Dialect(StrEnum):
     """Which engine's SQL is spoken."""
 
     SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 class Transaction(Protocol):

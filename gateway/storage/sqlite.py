@@ -17,8 +17,13 @@ import aiosqlite
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, Param, Row, T, Work
-from gateway.storage.sqlite_transaction import ScriptConnection, execute, run_work
-from gateway.storage.sqlite_writer import GroupWriter
+from gateway.storage.group_writer import GroupWriter
+from gateway.storage.sqlite_transaction import (
+    ScriptConnection,
+    SqliteWriting,
+    execute,
+    run_work_on,
+)
 
 BUSY_S_MAX = 5.0
 """How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
@@ -85,7 +90,7 @@ class SqliteDatabase:
             except (OSError, sqlite3.Error, StorageUnavailable) as error:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
             opened = connections.pop_all()
-        writer = GroupWriter(writing, group_max=group_max, queue_max=queue_max)
+        writer = GroupWriter(SqliteWriting(writing), group_max=group_max, queue_max=queue_max)
         return cls(opened, writer, reading, reads_waiting_max=queue_max)
 
     @property
@@ -106,7 +111,7 @@ class SqliteDatabase:
         connection = await self._borrow_reader()
         try:
             await execute(connection, "BEGIN")
-            return await run_work(connection, work)
+            return await run_work_on(connection, work)
         finally:
             # In a task of its own, for a second cancellation must not lose the connection.
             returning = asyncio.create_task(self._give_back(connection))

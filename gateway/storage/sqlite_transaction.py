@@ -1,20 +1,18 @@
-"""One work's hold on a SQLite connection: statements, the pause between them, errors made ours."""
+"""What is run on a SQLite connection: statements, scripts and works, with errors made ours."""
 
-import asyncio
 import logging
 import sqlite3
+from collections.abc import Mapping
 from typing import cast
 
 import aiosqlite
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Param, Row, T, Work
+from gateway.storage.transaction import run_work
 
 # At DEBUG, aiosqlite logs each statement with its parameters, which name patients.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
-
-PAUSE_S_MAX = 10.0
-"""How long a work may take from one statement to the next while others wait for its connection."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -42,7 +40,7 @@ class ScriptConnection(sqlite3.Connection):
 
 
 async def execute(
-    connection: aiosqlite.Connection, sql: str, params: dict[str, Param] | None = None
+    connection: aiosqlite.Connection, sql: str, params: Mapping[str, Param] | None = None
 ) -> list[Row]:
     """Run one statement in one hop to the connection's thread.
 
@@ -51,7 +49,7 @@ async def execute(
         sqlite3.Error: the statement is wrong or breaks a constraint; a bug of the caller.
     """
     try:
-        rows = await connection.execute_fetchall(sql, params or {})
+        rows = await connection.execute_fetchall(sql, dict(params or {}))
     except sqlite3.Error as error:
         if _is_unavailable(error):
             raise StorageUnavailable(f"the database does not answer: {error}") from error
@@ -69,50 +67,43 @@ async def execute_all(connection: aiosqlite.Connection, script: str) -> None:
         raise
 
 
-async def run_work(connection: aiosqlite.Connection, work: Work[T]) -> T:
+async def run_work_on(connection: aiosqlite.Connection, work: Work[T]) -> T:
     """Run `work` on a connection that is inside a transaction; the caller ends that transaction.
 
     Raises:
-        StorageUnavailable: as `execute`, or the work paused for longer than `PAUSE_S_MAX`.
+        StorageUnavailable: as `execute`, or the work paused for too long.
     """
-    try:
-        async with asyncio.timeout(PAUSE_S_MAX) as pause:
-            tx = SqliteTransaction(connection, pause)
-            try:
-                return await work(tx)
-            finally:
-                tx.end()
-    except TimeoutError as error:
-        if pause.expired():
-            raise StorageUnavailable(f"a work paused for {PAUSE_S_MAX} s") from error
-        raise
 
-
-class SqliteTransaction:
-    """A `Transaction` for one work, and void when that work ends."""
-
-    def __init__(self, connection: aiosqlite.Connection, pause: asyncio.Timeout) -> None:
-        self._connection = connection
-        self._pause = pause
-        self._ended = False
-
-    async def fetch(self, sql: str, **params: Param) -> list[Row]:
-        """See `Transaction.fetch`."""
-        if self._ended:  # a task that outlives its work would write into another's savepoint
-            raise RuntimeError("the transaction ended with its work")
+    async def statement(sql: str, params: Mapping[str, Param]) -> list[Row]:
         # A full disk makes SQLite roll back by itself; what came next would commit on its own.
-        if not self._connection.in_transaction:
+        if not connection.in_transaction:
             raise StorageUnavailable("the database has rolled the transaction back")
-        self._pause.reschedule(None)
-        try:
-            return await execute(self._connection, sql, params)
-        finally:
-            if not self._pause.expired():
-                self._pause.reschedule(asyncio.get_running_loop().time() + PAUSE_S_MAX)
+        return await execute(connection, sql, params)
 
-    def end(self) -> None:
-        """Refuse further statements."""
-        self._ended = True
+    return await run_work(statement, work)
+
+
+class SqliteWriting:
+    """The writing connection, as the group writer uses it."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def begin(self) -> str:
+        """See `WritingConnection.begin`."""
+        return "BEGIN IMMEDIATE"
+
+    async def run_script(self, script: str) -> None:
+        """See `WritingConnection.run_script`."""
+        await execute_all(self._connection, script)
+
+    async def run_work(self, work: Work[T]) -> T:
+        """See `WritingConnection.run_work`."""
+        return await run_work_on(self._connection, work)
+
+    async def roll_back(self) -> None:
+        """See `WritingConnection.roll_back`."""
+        await self._connection.rollback()
 
 
 def _is_unavailable(error: sqlite3.Error) -> bool:

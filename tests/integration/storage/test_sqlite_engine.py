@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StorageUnavailable
-from gateway.storage import sqlite_transaction
+from gateway.storage import transaction
 from gateway.storage.database import Transaction, Work
 from gateway.storage.sqlite import SqliteDatabase
 from tests.support.notes import CREATE, SELECT, WorkFailed, a_note, a_note_that_fails, note_ids
@@ -234,7 +234,7 @@ async def test_a_work_cannot_go_on_after_sqlite_has_rolled_it_back(engine: Sqlit
 async def test_a_work_that_waits_for_something_else_is_ended(
     engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_transaction, "PAUSE_S_MAX", 0.05)
+    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.05)
 
     async def deadlock(tx: Transaction) -> None:
         await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
@@ -250,7 +250,7 @@ async def test_a_work_that_waits_for_something_else_is_ended(
 async def test_a_long_statement_is_no_pause(
     engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_transaction, "PAUSE_S_MAX", 0.01)
+    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.01)
     long = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
         SELECT max(i) AS count FROM n"""
 
@@ -277,7 +277,7 @@ async def test_nobody_waits_for_ever_when_the_loop_is_torn_down(engine: SqliteDa
     callers = [asyncio.create_task(engine.write(work)) for work in (gate, a_note(1), a_note(2))]
     await gate.reached.wait()
 
-    [writer] = [task for task in asyncio.all_tasks() if task.get_name() == "sqlite-writer"]
+    [writer] = [task for task in asyncio.all_tasks() if task.get_name() == "group-writer"]
     writer.cancel()
     heard = await asyncio.gather(*callers, return_exceptions=True)
 

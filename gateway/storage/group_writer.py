@@ -1,19 +1,16 @@
 """Group commit: one task takes the works that wait and makes them durable together.
 
-`SqliteDatabase` runs one writer. A work's caller hears of it only after the COMMIT that holds it.
+Each engine runs one writer on a connection of its own. A work's caller hears of it only after the
+COMMIT that holds it.
 """
 
 import asyncio
 import logging
-import sqlite3
 from dataclasses import dataclass, field
-from typing import Any
-
-import aiosqlite
+from typing import Any, Protocol
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import T, Work
-from gateway.storage.sqlite_transaction import execute_all, run_work
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +35,26 @@ class _Submitted:
             self.done.set_exception(self.error)
 
 
+class WritingConnection(Protocol):
+    """What the writer asks of an engine's connection, which nobody else uses."""
+
+    async def begin(self) -> str:
+        """What begins a transaction; a connection that was lost is opened anew.
+
+        Raises:
+            StorageUnavailable: the engine does not answer.
+        """
+
+    async def run_script(self, script: str) -> None:
+        """Run statements without parameters, up to the first that fails."""
+
+    async def run_work(self, work: Work[T]) -> T:
+        """Run `work` in the savepoint that is open; it fails if any of its statements did."""
+
+    async def roll_back(self) -> None:
+        """Leave the connection outside a transaction, as it is after some failures already."""
+
+
 class GroupWriter:
     """Owns the writing connection from its making to `finish`.
 
@@ -46,12 +63,12 @@ class GroupWriter:
         queue_max: works that may wait; more are turned away.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, *, group_max: int, queue_max: int) -> None:
+    def __init__(self, connection: WritingConnection, *, group_max: int, queue_max: int) -> None:
         self._connection = connection
         self._group_max = group_max
         self._queue: asyncio.Queue[_Submitted | None] = asyncio.Queue(queue_max)
         self._finished = False
-        self._task = asyncio.create_task(self._run(), name="sqlite-writer")
+        self._task = asyncio.create_task(self._run(), name="group-writer")
 
     async def write(self, work: Work[T]) -> T:
         """Queue the work and return its result once it is durable."""
@@ -106,12 +123,12 @@ class GroupWriter:
     async def _commit(self, group: list[_Submitted]) -> None:
         """Run the works in one transaction; without its COMMIT none of them holds."""
         try:
-            ending = "BEGIN IMMEDIATE"
+            ending = await self._connection.begin()
             for submitted in group:
-                await execute_all(self._connection, f"{ending}; SAVEPOINT work")
+                await self._connection.run_script(f"{ending}; SAVEPOINT work")
                 ending = await self._run_in_savepoint(submitted)
             # Fails if SQLite has rolled back the whole by itself, as it may when the disk is full.
-            await execute_all(self._connection, f"{ending}; COMMIT")
+            await self._connection.run_script(f"{ending}; COMMIT")
         except Exception as error:
             log.exception("group_not_committed", extra={"works": len(group)})
             for submitted in group:
@@ -123,7 +140,7 @@ class GroupWriter:
     async def _run_in_savepoint(self, submitted: _Submitted) -> str:
         """Let a work fail alone; returns what ends its savepoint, to be run with what follows."""
         try:
-            submitted.result = await run_work(self._connection, submitted.work)
+            submitted.result = await self._connection.run_work(submitted.work)
         except (Exception, asyncio.CancelledError) as error:
             if self._task.cancelling():
                 raise
@@ -132,10 +149,9 @@ class GroupWriter:
         return "RELEASE work"
 
     async def _roll_back(self) -> None:
-        """Leave the connection outside a transaction, as it is after some failures already."""
         try:
-            await self._connection.rollback()
-        except sqlite3.Error:
+            await self._connection.roll_back()
+        except Exception:
             log.exception("group_not_rolled_back")
 
 
