@@ -11,6 +11,9 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
+from gateway.storage.database import Dialect
+from tests.support.postgresql import PostgresqlServer, a_postgresql_server
+
 # The same examples on every machine and in every run; two slow cores are no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -34,6 +37,22 @@ def no_settings_of_this_machine() -> Iterator[None]:
         for name in [one for one in os.environ if one.startswith(("GATEWAY_", "INDEX_"))]:
             patched.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """One server for all tests that ask for it."""
+    with a_postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(params=list(Dialect))
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Of a database that holds nothing yet, of each engine; empty: a file in the test's folder."""
+    if request.param is Dialect.SQLITE:
+        return ""
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.emptied()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

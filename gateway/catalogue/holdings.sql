@@ -5,3 +5,10 @@ SELECT instance_uid, object_key, size_bytes,
 FROM instances
 WHERE instance_uid IN (SELECT value FROM json_each(:instances))
   AND object_key IS NOT NULL AND gone = 0;
+
+-- query: held [postgresql]
+SELECT instance_uid, object_key, size_bytes,
+       json_extract(convert_from(header, 'UTF8'), '$.sop_class') AS sop_class
+FROM instances
+WHERE instance_uid IN (SELECT value FROM json_each(:instances))
+  AND object_key IS NOT NULL AND gone = 0;

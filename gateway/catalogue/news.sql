@@ -6,12 +6,13 @@ VALUES (:study, 1, :due_at_ms, 'waiting', 'report', :now_ms, :pushed_at_ms, :ask
 ON CONFLICT (study_uid) DO UPDATE SET
     news = studies.news + 1,
     looks = 0,
-    due_at_ms = min(coalesce(studies.due_at_ms, :due_at_ms), :due_at_ms),
+    due_at_ms = CASE WHEN studies.due_at_ms < :due_at_ms THEN studies.due_at_ms
+                     ELSE :due_at_ms END,
     last_pushed_at_ms = coalesce(:pushed_at_ms, studies.last_pushed_at_ms),
-    ask_pacs_after = CASE :ask_pacs WHEN 1 THEN studies.news + 1 ELSE studies.ask_pacs_after END,
-    waiting_since_ms = CASE :wait_anew WHEN 1 THEN NULL ELSE studies.waiting_since_ms END,
+    ask_pacs_after = CASE WHEN :ask_pacs = 1 THEN studies.news + 1 ELSE studies.ask_pacs_after END,
+    waiting_since_ms = CASE WHEN :wait_anew = 1 THEN NULL ELSE studies.waiting_since_ms END,
     patient_changed_by =
-        CASE :patient_changed WHEN 1 THEN studies.news + 1 ELSE studies.patient_changed_by END
+        CASE WHEN :patient_changed = 1 THEN studies.news + 1 ELSE studies.patient_changed_by END
 RETURNING news;
 
 -- query: spoken

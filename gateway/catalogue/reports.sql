@@ -33,8 +33,9 @@ INSERT INTO report_studies (study_uid, content_digest, news, said_at_ms)
 VALUES (:study, :content_digest, :news, :said_at_ms)
 ON CONFLICT (study_uid, content_digest) DO UPDATE SET
     news = :news,
-    said_at_ms = max(coalesce(report_studies.said_at_ms, excluded.said_at_ms),
-                     coalesce(excluded.said_at_ms, report_studies.said_at_ms));
+    said_at_ms = CASE WHEN report_studies.said_at_ms > excluded.said_at_ms
+                      THEN report_studies.said_at_ms
+                      ELSE coalesce(excluded.said_at_ms, report_studies.said_at_ms) END;
 
 -- query: link_others
 -- What else was said of the report, and of those that replace it, came before it and has its word

@@ -17,7 +17,9 @@ UPDATE studies SET leased_until_ms = NULL WHERE study_uid = :study;
 UPDATE studies SET leased_until_ms = NULL WHERE leased_until_ms IS NOT NULL;
 
 -- query: next_due
-SELECT min(max(due_at_ms, coalesce(leased_until_ms, 0))) AS due_at_ms FROM studies
+SELECT min(CASE WHEN leased_until_ms > due_at_ms THEN leased_until_ms ELSE due_at_ms END)
+    AS due_at_ms
+FROM studies
 WHERE due_at_ms IS NOT NULL;
 
 -- query: conclude
@@ -27,7 +29,7 @@ UPDATE studies SET
     state = :state, code = :code, reason = :reason, looks = looks + 1, due_at_ms = :due_at_ms,
     revision = :revision, fingerprint = :fingerprint, left_out = :left_out,
     waiting_since_ms = :waiting_since_ms,
-    pacs_asked_after = CASE :ask_again WHEN 1 THEN -1 ELSE pacs_asked_after END
+    pacs_asked_after = CASE WHEN :ask_again = 1 THEN -1 ELSE pacs_asked_after END
 WHERE study_uid = :study AND news = :news AND revision = :known_revision
 RETURNING study_uid;
 
@@ -71,7 +73,7 @@ SELECT study_uid, state, code, reason, since_ms, revision, left_out,
                    AND (act.state = 'sent' OR (act.kind = 'withdraw' AND act.state = 'waiting'))
                  ORDER BY act.revision DESC LIMIT 1), 'none') AS pointer
 FROM studies
-WHERE (:state IS NULL OR state = :state) AND (:study IS NULL OR study_uid = :study)
+WHERE state = coalesce(:state, state) AND study_uid = coalesce(:study, study_uid)
 ORDER BY since_ms DESC, study_uid LIMIT :count_max OFFSET :offset;
 
 -- query: count_by_state

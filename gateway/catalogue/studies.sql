@@ -62,6 +62,21 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
 UPDATE instances SET assumed = 1, gone = CASE pacs WHEN '' THEN 1 ELSE 0 END
 WHERE study_uid = :study AND object_key IS NULL;
 
+-- query: store_answer [postgresql]
+INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, answer, pacs,
+                       rejected)
+SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'),
+       json_extract(value, '$.patient_id'), json_extract(value, '$.accession'),
+       convert_to(json_extract(value, '$.answer'), 'UTF8'), json_extract(value, '$.pacs'),
+       coalesce((SELECT max(code) FROM rejections
+                 WHERE study_uid = :study
+                   AND instance_uid = json_extract(value, '$.instance')), '')
+FROM json_each(:images) WHERE true
+ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
+    answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,
+    patient_id = coalesce(nullif(excluded.patient_id, ''), instances.patient_id),
+    accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0;
+
 -- query: answered
 -- An answer to an older question than the last one is void.
 UPDATE studies SET pacs_asked_after = :asked_after
@@ -83,8 +98,8 @@ ORDER BY series_uid, instance_uid;
 -- query: shown
 SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected
 FROM shown_instances
-WHERE study_uid = :study AND (:series IS NULL OR series_uid = :series)
-  AND (:instance IS NULL OR instance_uid = :instance)
+WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
+  AND instance_uid = coalesce(:instance, instance_uid)
 ORDER BY series_uid, instance_uid;
 
 -- query: described

@@ -42,7 +42,9 @@ WHERE order_key IN (SELECT order_key FROM order_studies WHERE study_uid = :study
 ORDER BY order_key;
 
 -- query: keep_word
-INSERT INTO patient_words (heard_at_ms, content) VALUES (:now_ms, :content) RETURNING number;
+INSERT INTO patient_words (number, heard_at_ms, content)
+SELECT coalesce(max(number), 0) + 1, :now_ms, :content FROM patient_words
+RETURNING number;
 
 -- query: link_ids
 INSERT INTO patient_word_ids (local_id, number)

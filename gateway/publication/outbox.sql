@@ -9,7 +9,7 @@ WHERE study_uid = :study AND state = 'waiting' AND sent_at_ms IS NULL
 -- What may no longer be published is not sent; what may be in the index already is asked for.
 UPDATE submissions SET
     state = CASE WHEN sent_at_ms IS NULL THEN 'dropped' ELSE 'stopping' END,
-    finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN :now_ms END
+    finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN CAST(:now_ms AS BIGINT) END
 WHERE study_uid = :study AND state = 'waiting' AND kind = 'publish';
 
 -- query: enqueue
@@ -22,7 +22,7 @@ VALUES (:submission_id, :study, :revision, :patient_key, 'waiting', :now_ms,
 INSERT INTO submissions (submission_id, study_uid, revision, patient_key, kind, state, due_at_ms,
                          content, document, enqueued_at_ms)
 VALUES (:submission_id, :study, :revision, :patient_key, 'withdraw', 'waiting', :now_ms,
-        x'', x'', :now_ms);
+        CAST('' AS BLOB), CAST('' AS BLOB), :now_ms);
 
 -- query: adopt
 -- Another gateway of the centre published it; what the index calls it is asked when it is needed.
@@ -94,7 +94,8 @@ RETURNING submission_id, study_uid, revision, kind, state, attempts, sent_before
 UPDATE submissions SET leased_until_ms = NULL WHERE leased_until_ms IS NOT NULL;
 
 -- query: next_due
-SELECT min(max(due_at_ms, coalesce(leased_until_ms, 0))) AS due_at_ms
+SELECT min(CASE WHEN leased_until_ms > due_at_ms THEN leased_until_ms ELSE due_at_ms END)
+    AS due_at_ms
 FROM submissions AS candidate
 WHERE state IN ('waiting', 'stopping')
   AND NOT EXISTS (SELECT 1 FROM submissions AS older
@@ -111,14 +112,14 @@ RETURNING study_uid;
 
 -- query: forget_documents
 -- What a revision that was sent has replaced, nobody asks for again.
-UPDATE submissions SET document = x''
-WHERE study_uid = :study AND revision < :revision AND document <> x''
+UPDATE submissions SET document = CAST('' AS BLOB)
+WHERE study_uid = :study AND revision < :revision AND length(document) > 0
   AND state IN ('sent', 'dropped', 'set_aside');
 
 -- query: postpone
 -- An attempt that did not even reach the index leaves what was known before it.
 UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL,
-    sent_at_ms = CASE :never_sent WHEN 1 THEN sent_before_ms ELSE sent_at_ms END
+    sent_at_ms = CASE WHEN :never_sent = 1 THEN sent_before_ms ELSE sent_at_ms END
 WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts;
 
 -- query: latest

@@ -10,9 +10,10 @@ from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.model.study import StudySnapshot
 from gateway.publication.outbox import Outbox
+from gateway.storage.database import Database
+from gateway.storage.engines import open_at
 from gateway.storage.migrations import migrate
 from gateway.storage.objects import ObjectStore
-from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.identifiers import Uid
 from tests.support.studies import STUDY
 
@@ -29,7 +30,7 @@ class HeldClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    database: SqliteDatabase
+    database: Database
     studies: Studies
     standings: Standings
     discards: Discards
@@ -50,10 +51,10 @@ class Stores:
 
 
 @asynccontextmanager
-async def stores_in(folder: Path) -> AsyncIterator[Stores]:
+async def stores_in(folder: Path, database_url: str = "") -> AsyncIterator[Stores]:
     """Open them; what an earlier one wrote is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    database = await SqliteDatabase.open(folder / "gateway.sqlite")
+    database = await open_at(database_url, folder / "gateway.sqlite")
     objects = ObjectStore.open(folder / "store")
     try:
         await migrate(database, "gateway.migrations")

@@ -43,6 +43,14 @@ def orthanc_plugin(name: str) -> Path:
     return path
 
 
+def postgresql_programs() -> Path:
+    """The folder of `initdb` and `postgres`, which Debian keeps off every PATH."""
+    newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    if not newest_first:
+        _miss("postgresql is not installed: make peers")
+    return newest_first[0].parent
+
+
 def shared_data() -> Path:
     """The folder of third-party DICOM and HL7 files, which are test inputs beside the project."""
     folder = Path(os.environ.get("DRIM_TEST_DATA") or ROOT.parent / "shared" / "data")

@@ -9,6 +9,6 @@ from tests.support.gateway_stores import Stores, stores_in
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with stores_in(tmp_path) as opened:
+async def stores(tmp_path: Path, database_url: str) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path, database_url) as opened:
         yield opened

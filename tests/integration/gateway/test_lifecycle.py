@@ -14,8 +14,8 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with stores_in(tmp_path) as opened:
+async def stores(tmp_path: Path, database_url: str) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path, database_url) as opened:
         opened.clock.now_ms = int(time.time() * 1000)  # files bear the machine's time
         yield opened
 

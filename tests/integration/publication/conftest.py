@@ -12,8 +12,8 @@ from tests.support.studies import WITH_PACS
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with stores_in(tmp_path) as opened:
+async def stores(tmp_path: Path, database_url: str) -> AsyncIterator[Stores]:
+    async with stores_in(tmp_path, database_url) as opened:
         yield opened
 
 

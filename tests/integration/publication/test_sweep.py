@@ -109,8 +109,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with stores_in(tmp_path) as stores:
+async def bench(tmp_path: Path, database_url: str) -> AsyncIterator[Bench]:
+    async with stores_in(tmp_path, database_url) as stores:
         two_at_night = datetime(2026, 1, 10, 1, 0, tzinfo=UTC)
         stores.clock.now_ms = int(two_at_night.timestamp() * 1000)
         yield Bench(stores)

@@ -6,19 +6,15 @@ from pathlib import Path
 import pytest
 
 from gateway.storage.database import Database
-from gateway.storage.sqlite import SqliteDatabase
+from gateway.storage.engines import open_at
 from tests.support.notes import CREATE, OpenDatabase
 from tests.support.packages import MakePackage, package_maker
 
 
-@pytest.fixture(params=["sqlite"])
-def open_database(tmp_path: Path) -> OpenDatabase:
-    """Opens the same database each time. A second engine adds its name to the parameters."""
-
-    async def open_sqlite() -> Database:
-        return await SqliteDatabase.open(tmp_path / "rows.sqlite")
-
-    return open_sqlite
+@pytest.fixture
+def open_database(tmp_path: Path, database_url: str) -> OpenDatabase:
+    """Opens the same database each time, of one engine and of the other."""
+    return lambda: open_at(database_url, tmp_path / "rows.sqlite")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every engine promises to the repositories; `open_database` has one parameter per engine."""
+"""What every engine promises to the repositories, of which `database_url` has one parameter each."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Database, Dialect, Row, Transaction
 from tests.support.notes import (
+    INSERT,
     SELECT,
     OpenDatabase,
     WorkFailed,
@@ -33,7 +34,7 @@ async def test_a_statement_without_result_gives_no_rows(database: Database) -> N
 @pytest.mark.parametrize("text", ["", "é œ", "a'; DROP TABLE note; --", "\N{GRINNING FACE}", None])
 async def test_a_parameter_comes_back_as_it_was(database: Database, text: str | None) -> None:
     [row] = await database.write(
-        lambda tx: tx.fetch("INSERT INTO note (text) VALUES (:text) RETURNING text", text=text)
+        lambda tx: tx.fetch(f"{INSERT} RETURNING text", note_id=1, text=text)
     )
 
     assert row["text"] == text

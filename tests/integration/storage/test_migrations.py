@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Dialect
 from gateway.storage.migrations import MigrationRefused, migrate, statements
 from tests.support.packages import MakePackage
 
@@ -14,10 +14,14 @@ TRIGGER = """CREATE TRIGGER t AFTER INSERT ON a BEGIN
 END;"""
 
 
+TABLES = {
+    Dialect.SQLITE: "SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')",
+    Dialect.POSTGRESQL: "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'i')",
+}
+
+
 async def tables(database: Database) -> set[str]:
-    rows = await database.read(
-        lambda tx: tx.fetch("SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')")
-    )
+    rows = await database.read(lambda tx: tx.fetch(TABLES[database.dialect]))
     return {str(row["name"]) for row in rows} & {"patient", "study", "study_id", "broken"}
 
 

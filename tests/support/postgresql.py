@@ -1,0 +1,116 @@
+"""A PostgreSQL server of the tests' own, from Debian's programs: one database, emptied for each test."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.peers import postgresql_programs
+
+ROLE = "drim"
+START_WITHIN_S = 30.0
+STOP_WITHIN_S = 15.0
+POLL_EVERY_S = 0.02
+
+QUICK = {
+    "fsync": "off",  # what a power cut would leave is the server's own promise
+    "full_page_writes": "off",
+    "listen_addresses": "",
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+    "jit": "off",
+}
+
+
+@dataclass
+class PostgresqlServer:
+    """A server that listens on a Unix socket in a folder of its own."""
+
+    programs: Path
+    folder: Path
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Of the one database that tests write to."""
+        return f"postgresql://{ROLE}@/postgres?host={self.folder}"
+
+    def emptied(self) -> str:
+        """The URL of the database, which holds nothing any more; a new one would take longer."""
+        self.ask("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        return self.url
+
+    def ask(self, *statements: str) -> str:
+        """What psql answers to these, a row a line, its columns parted by `|`."""
+        commands = [f"--command={statement}" for statement in statements]
+        psql = [str(self.programs / "psql"), "--no-psqlrc", "--quiet", "--tuples-only"]
+        asked = subprocess.run(
+            [*psql, "--no-align", *commands, self.url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return asked.stdout.strip()
+
+    def start(self) -> None:
+        """Start it and return once it answers."""
+        options = {**QUICK, "unix_socket_directories": str(self.folder)}
+        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.folder / "data", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **_unprivileged(),
+            )
+        given_up_at = time.monotonic() + START_WITHIN_S
+        ready = [str(self.programs / "pg_isready"), "--quiet", "--host", str(self.folder)]
+        while subprocess.run(ready, timeout=60, check=False).returncode != 0:
+            assert time.monotonic() < given_up_at, (self.folder / "log").read_text()
+            time.sleep(POLL_EVERY_S)
+
+    def stop(self) -> None:
+        """End it at once, as a crash would: whoever is connected is cut off."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(STOP_WITHIN_S)
+
+
+@contextmanager
+def a_postgresql_server() -> Iterator[PostgresqlServer]:
+    """A server, until the block ends; skips the test where its programs are missing."""
+    programs = postgresql_programs()
+    # Not in a folder of pytest: the server's user may not enter that, nor may the path be long.
+    folder = Path(tempfile.mkdtemp(prefix="drim-postgresql-"))
+    server = PostgresqlServer(programs=programs, folder=folder)
+    try:
+        if owner := _unprivileged():
+            os.chown(folder, owner["user"], owner["group"])
+        command = [str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", ROLE]
+        command += ["--auth", "trust", "--locale", "C", "--encoding", "UTF8", "--no-sync"]
+        subprocess.run(
+            command, stdout=subprocess.DEVNULL, timeout=60, check=True, **_unprivileged()
+        )
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _unprivileged() -> dict[str, Any]:
+    """As whom the programs run, for they refuse to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
