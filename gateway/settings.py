@@ -16,6 +16,7 @@ from pydantic import (
     IPvAnyAddress,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -82,7 +83,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("gateway-data")
-    """Folder of the database and the instances; made if it is not there."""
+    """Folder of the instances, and of the database; made if it is not there."""
+    database_url: SecretStr | None = None
+    """Of a PostgreSQL database for the rows, `postgresql://…`; empty: SQLite in the data folder."""
     bind: str = "127.0.0.1"
     """Address that every port listens on."""
     http_port: Port = 8080
@@ -175,6 +178,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("no such time zone: name one as Europe/Paris") from None
         return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("not an address of PostgreSQL: postgresql://role@host/database")
+        return url
 
     @field_validator("index_url", "public_url")
     @classmethod

@@ -11,6 +11,7 @@ import aiohttp
 
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
+from gateway.catalogue.pairing import SQLITE_FILE, Pairing
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
@@ -23,10 +24,10 @@ from gateway.publication.outbox import Outbox
 from gateway.security.policy import Policy
 from gateway.settings import DicomPeer, Settings
 from gateway.storage.database import Database
+from gateway.storage.engines import open_at
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
 from gateway.storage.objects import ObjectStore
-from gateway.storage.sqlite import SqliteDatabase
 from indexer.client.mhd import MhdIndex
 from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
@@ -59,9 +60,11 @@ async def open_parts(
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # First, for opening the store empties the spool of whoever else might use it.
     stack.enter_context(FolderLock(settings.data_dir))
-    database = await SqliteDatabase.open(settings.data_dir / "gateway.sqlite")
+    url = settings.database_url
+    database = await open_at(url.get_secret_value() if url else "", settings.data_dir / SQLITE_FILE)
     stack.push_async_callback(database.close)
     await migrate(database, "gateway.migrations")
+    await Pairing(database).check(settings.data_dir)
     objects = ObjectStore.open(settings.data_dir / "store")
     stack.callback(objects.close)
     requestors = open_requestors(stack, settings)

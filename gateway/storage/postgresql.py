@@ -5,9 +5,6 @@ writing connection holds a lock on the database while it lives, so that two proc
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from importlib import resources
 from typing import Self
 
@@ -16,38 +13,18 @@ import asyncpg
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
 from gateway.storage.group_writer import GroupWriter
+from gateway.storage.postgresql_connection import connect, connect_options, disconnect, examine
 from gateway.storage.postgresql_statement import (
     DRIVER_ERRORS,
     Connection,
+    StatementRefused,
     as_ours,
-    execute,
     execute_all,
     run_work_on,
 )
 
-log = logging.getLogger(__name__)
-
-VERSION_MIN = 15
-CONNECT_S_MAX = 5.0
-STATEMENT_S_MAX = 300.0
-"""How long a statement may take; an index that a migration makes over everything is one."""
-LOCK_S_MAX = 5.0
-"""How long to wait for a lock that an operator's tool, or a process that is ending, holds."""
 WRITERS_LOCK = 0x4452494D2D4D
 """Key of the advisory lock on the database: "DRIM-M"."""
-
-_SESSION = {
-    "application_name": "drim",
-    "synchronous_commit": "on",  # with off a crash may undo an acknowledged commit
-    "lock_timeout": f"{LOCK_S_MAX:.0f}s",
-    # A process whose machine is gone lets go of the writers' lock within a minute.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-}
-_FACTS = """SELECT current_setting('server_version_num')::integer / 10000 AS version,
-    current_setting('server_encoding') AS encoding, 'B' < 'a' AS by_bytes,
-    current_setting('synchronous_commit') AS commits, current_setting('fsync') AS syncs"""
 
 
 class PostgresqlDatabase:
@@ -90,33 +67,16 @@ class PostgresqlDatabase:
                 the database, or the database is not as it must be; the message says how.
         """
 
-        async def connect() -> Connection:
-            # A server that only follows another would refuse what is written.
-            connected: Connection = await asyncpg.connect(
-                url,
-                timeout=CONNECT_S_MAX,
-                command_timeout=STATEMENT_S_MAX,
-                server_settings=_SESSION,
-                target_session_attrs="read-write",
-            )
-            return connected
-
-        writing = _PostgresqlWriting(connect)
+        writing = _PostgresqlWriting(url)
         try:
-            await writing.open()
             await writing.prepare()
             pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=readers,
-                timeout=CONNECT_S_MAX,
-                command_timeout=STATEMENT_S_MAX,
-                server_settings=_SESSION,
-                reset=_left_as_it_is,
+                url, min_size=1, max_size=readers, reset=_left_as_it_is, **connect_options()
             )
-        except DRIVER_ERRORS as error:
+        except (StorageUnavailable, StatementRefused, *DRIVER_ERRORS) as error:
             await writing.close()
-            raise StorageUnavailable(f"cannot open the database: {_told(error)}") from None
+            told = as_ours(error, lost=True) if isinstance(error, DRIVER_ERRORS) else error
+            raise StorageUnavailable(f"cannot open the database: {told}") from None
         except BaseException:
             await writing.close()
             raise
@@ -196,53 +156,24 @@ class PostgresqlDatabase:
 class _PostgresqlWriting:
     """The writing connection, as the group writer uses it."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
-        self._connect = connect
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._connection: Connection | None = None
 
-    async def open(self) -> None:
-        """Connect, and take the writers' lock.
-
-        Raises:
-            StorageUnavailable: another process holds it.
-        """
-        connection = self._connection = await self._connect()
-        try:
-            await connection.execute(f"SELECT pg_advisory_lock({WRITERS_LOCK})")
-        except asyncpg.LockNotAvailableError:
-            raise StorageUnavailable(
-                "another process writes to this database: stop it, or give this one another"
-            ) from None
-
     async def prepare(self) -> None:
-        """See that the database is as it must be, and make what shared SQL calls by name.
+        """Connect, see that the database is as it must be, and make what shared SQL calls.
 
         Raises:
-            StorageUnavailable: it is not; the message says how it must be.
+            StorageUnavailable: another process writes to it, or it is not as it must be.
         """
-        [facts] = await execute(self._open, _FACTS, {})
-        if int(str(facts["version"])) < VERSION_MIN:
-            raise StorageUnavailable(f"PostgreSQL {VERSION_MIN} or later is needed")
-        if facts["encoding"] != "UTF8" or not facts["by_bytes"]:
-            raise StorageUnavailable(
-                "the database must keep UTF-8 and sort by bytes: create it with "
-                "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
-            )
-        if facts["commits"] != "on":
-            raise StorageUnavailable("the server does not commit with synchronous_commit = on")
-        if facts["syncs"] != "on":
-            log.warning("database_may_lose_commits")
+        connection = await self._connected()
+        await examine(connection)
         script = resources.files("gateway.storage").joinpath("postgresql.sql")
-        await execute_all(self._open, script.read_text(encoding="utf-8"))
+        await execute_all(connection, script.read_text(encoding="utf-8"))
 
     async def begin(self) -> str:
         """See `WritingConnection.begin`."""
-        if self._connection is None or self._connection.is_closed():
-            try:
-                await self.close()
-                await self.open()
-            except DRIVER_ERRORS as error:
-                raise as_ours(error, lost=True) from None
+        await self._connected()
         return "BEGIN"
 
     async def run_script(self, script: str) -> None:
@@ -262,8 +193,25 @@ class _PostgresqlWriting:
         """Let go of the server, and of the writers' lock with it."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with suppress(*DRIVER_ERRORS):
-                await connection.close(timeout=CONNECT_S_MAX)
+            await disconnect(connection)
+
+    async def _connected(self) -> Connection:
+        """The connection, which holds the writers' lock; opened anew where it was lost."""
+        if self._connection is None or self._connection.is_closed():
+            await self.close()
+            connection = await connect(self._url)
+            try:
+                # Only when the session before is over, and what it did is done or undone.
+                await connection.execute(f"SELECT pg_advisory_lock({WRITERS_LOCK})")
+            except DRIVER_ERRORS as error:
+                await disconnect(connection)
+                if isinstance(error, asyncpg.LockNotAvailableError):
+                    raise StorageUnavailable(
+                        "another process writes to it: stop it, or give this one another"
+                    ) from None
+                raise as_ours(error, lost=True) from None
+            self._connection = connection
+        return self._connection
 
     @property
     def _open(self) -> Connection:
@@ -274,8 +222,3 @@ class _PostgresqlWriting:
 
 async def _left_as_it_is(_connection: Connection) -> None:
     """Whoever borrowed it ended the snapshot, and nothing else of a session is ever changed."""
-
-
-def _told(error: Exception) -> str:
-    """What the server, or the system, says; it may name the database and the role."""
-    return str(error.args[0] if isinstance(error, asyncpg.PostgresError) else error)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from Debian's programs: one database, emptied for each test."""
+"""A PostgreSQL server of the tests' own: one database, emptied for each test."""
 
 import os
 import pwd

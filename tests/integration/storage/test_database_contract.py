@@ -1,4 +1,4 @@
-"""What every engine promises to the repositories, of which `database_url` has one parameter each."""
+"""What every engine promises to the repositories; each test runs on each, by `database_url`."""
 
 import asyncio
 

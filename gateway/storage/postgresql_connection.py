@@ -1,0 +1,95 @@
+"""Connects to PostgreSQL, and sees that the database is as a gateway or an index needs it."""
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from gateway.errors import StorageUnavailable
+from gateway.storage.postgresql_statement import DRIVER_ERRORS, Connection, as_ours, execute
+
+log = logging.getLogger(__name__)
+
+VERSION_MIN = 15
+CONNECT_S_MAX = 5.0
+STATEMENT_S_MAX = 300.0
+"""How long a statement may take; an index that a migration makes over everything is one."""
+LOCK_S_MAX = 5
+"""How long to wait for a lock that an operator's tool, or a process that is ending, holds."""
+
+_FACTS = """SELECT current_setting('server_version_num')::integer / 10000 AS version,
+    current_setting('server_encoding') AS encoding, 'B' < 'a' AS by_bytes,
+    current_setting('synchronous_commit') AS commits, current_setting('fsync') AS syncs"""
+
+
+def connect_options() -> dict[str, Any]:
+    """What every connection is opened with."""
+    session = {
+        "application_name": "drim",
+        "synchronous_commit": "on",  # with off a crash may undo an acknowledged commit
+        "lock_timeout": f"{LOCK_S_MAX}s",
+        # A process whose machine is gone lets go of what it holds within a minute.
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    return {
+        "timeout": CONNECT_S_MAX,
+        "command_timeout": STATEMENT_S_MAX,
+        "server_settings": session,
+    }
+
+
+async def connect(url: str) -> Connection:
+    """Connect to a server that takes writes, the first of those that the URL names.
+
+    Raises:
+        StorageUnavailable: none answers, or it refuses.
+    """
+    try:
+        connection: Connection = await asyncpg.connect(
+            url, target_session_attrs="read-write", **connect_options()
+        )
+    except ValueError:  # as a URL that is none; unquoted and unchained, for it has a password
+        raise StorageUnavailable("the database's URL cannot be understood") from None
+    except DRIVER_ERRORS as error:
+        raise as_ours(error, lost=True) from None
+    return connection
+
+
+async def disconnect(connection: Connection) -> None:
+    """Let go of the server, whatever it says."""
+    with suppress(*DRIVER_ERRORS):
+        await connection.close(timeout=CONNECT_S_MAX)
+
+
+async def examine(connection: Connection) -> str:
+    """See that the database is as it must be; the server's version.
+
+    Raises:
+        StorageUnavailable: it is not; the message says how it must be.
+    """
+    [facts] = await execute(connection, _FACTS, {})
+    version = int(str(facts["version"]))
+    if version < VERSION_MIN:
+        raise StorageUnavailable(f"PostgreSQL {VERSION_MIN} or later is needed, not {version}")
+    if facts["encoding"] != "UTF8" or not facts["by_bytes"]:
+        raise StorageUnavailable(
+            "the database must keep UTF-8 and sort by bytes: create it with "
+            "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+        )
+    if facts["commits"] != "on":
+        raise StorageUnavailable("the server does not commit with synchronous_commit = on")
+    if facts["syncs"] != "on":
+        log.warning("database_may_lose_commits")
+    return f"PostgreSQL {version}"
+
+
+async def look_at(url: str) -> str:
+    """As `examine`, on a connection for this alone; another process may be writing."""
+    connection = await connect(url)
+    try:
+        return await examine(connection)
+    finally:
+        await disconnect(connection)
