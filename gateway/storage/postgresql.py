@@ -5,6 +5,7 @@ writing connection holds a lock on the database while it lives, so that two proc
 """
 
 import asyncio
+from contextlib import suppress
 from importlib import resources
 from typing import Self
 
@@ -71,11 +72,11 @@ class PostgresqlDatabase:
         try:
             await writing.prepare()
             pool = await asyncpg.create_pool(
-                url, min_size=1, max_size=readers, reset=_left_as_it_is, **connect_options()
+                url, min_size=0, max_size=readers, reset=_left_as_it_is, **connect_options()
             )
         except (StorageUnavailable, StatementRefused, *DRIVER_ERRORS) as error:
             await writing.close()
-            told = as_ours(error, lost=True) if isinstance(error, DRIVER_ERRORS) else error
+            told = as_ours(error) if isinstance(error, DRIVER_ERRORS) else error
             raise StorageUnavailable(f"cannot open the database: {told}") from None
         except BaseException:
             await writing.close()
@@ -126,7 +127,7 @@ class PostgresqlDatabase:
         try:
             connection = await self._readers.acquire()
         except DRIVER_ERRORS as error:
-            raise as_ours(error, lost=True) from None
+            raise as_ours(error) from None
         try:
             await execute_all(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return await run_work_on(connection, work)
@@ -142,7 +143,8 @@ class PostgresqlDatabase:
         try:
             await connection.execute("ROLLBACK")
         except DRIVER_ERRORS:
-            connection.terminate()  # the pool opens another; what was read was read
+            with suppress(*DRIVER_ERRORS):  # where it is lost, the pool has let go of it already
+                connection.terminate()
         finally:
             await self._readers.release(connection)
 
@@ -209,7 +211,7 @@ class _PostgresqlWriting:
                     raise StorageUnavailable(
                         "another process writes to it: stop it, or give this one another"
                     ) from None
-                raise as_ours(error, lost=True) from None
+                raise as_ours(error) from None
             self._connection = connection
         return self._connection
 

@@ -54,7 +54,7 @@ async def connect(url: str) -> Connection:
     except ValueError:  # as a URL that is none; unquoted and unchained, for it has a password
         raise StorageUnavailable("the database's URL cannot be understood") from None
     except DRIVER_ERRORS as error:
-        raise as_ours(error, lost=True) from None
+        raise as_ours(error) from None
     return connection
 
 

@@ -81,7 +81,7 @@ async def execute(connection: Connection, sql: str, params: Mapping[str, Param])
         rows = await connection.fetch(text, *(params[name] for name in names))
     except DRIVER_ERRORS as error:
         # Not chained: the details of the cause quote the row, which names a patient.
-        raise as_ours(error, lost=connection.is_closed()) from None
+        raise as_ours(error) from None
     return [dict(row) for row in rows]
 
 
@@ -90,7 +90,7 @@ async def execute_all(connection: Connection, script: str) -> None:
     try:
         await connection.execute(script)
     except DRIVER_ERRORS as error:
-        raise as_ours(error, lost=connection.is_closed()) from None
+        raise as_ours(error) from None
 
 
 async def run_work_on(connection: Connection, work: Work[T]) -> T:
@@ -114,16 +114,12 @@ async def run_work_on(connection: Connection, work: Work[T]) -> T:
     return result
 
 
-def as_ours(error: Exception, *, lost: bool) -> Exception:
-    """What a repository, and whoever calls it, is told instead of the driver's own error.
-
-    Args:
-        lost: whether the connection is closed by now.
-    """
+def as_ours(error: Exception) -> Exception:
+    """What a repository, and whoever calls it, is told instead of the driver's own error."""
     if not isinstance(error, asyncpg.PostgresError):
-        if lost or isinstance(error, OSError):  # as is a statement that takes too long
-            return StorageUnavailable(f"the database does not answer: {type(error).__name__}")
-        return StatementRefused(type(error).__name__)
+        if isinstance(error, ValueError):  # a parameter is of another type than its column
+            return StatementRefused(type(error).__name__)
+        return StorageUnavailable(f"the database does not answer: {type(error).__name__}")
     state = error.sqlstate or ""
     if state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_CLASSES:
         return StorageUnavailable(f"the database does not answer: {error.args[0]}")

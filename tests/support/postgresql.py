@@ -62,7 +62,9 @@ class PostgresqlServer:
         return asked.stdout.strip()
 
     def start(self) -> None:
-        """Start it and return once it answers."""
+        """Start it, unless it runs, and return once it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
         options = {**QUICK, "unix_socket_directories": str(self.folder)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
