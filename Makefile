@@ -34,7 +34,7 @@ format: $(VENV)/.development ## Write the code as `check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-peers: ## Install DCMTK, Orthanc and dicom3tools, which the interop tests meet (root on Debian)
+peers: ## Install DCMTK, Orthanc, dicom3tools and PostgreSQL, which tests meet (root on Debian)
 	scripts/install-peers
 
 lock: $(VENV)/.development ## Resolve the dependencies anew into the two locks

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.app.machine import machine_probes, port_probes
 from gateway.app.neighbours import (
     commitment_probes,
+    database_probes,
     index_probes,
     pacs_probes,
     sender_probes,
@@ -29,6 +30,7 @@ async def check(settings: Settings, *, open_access: bool) -> list[Finding]:
     async with AsyncExitStack() as stack:
         probes: Mapping[str, Probe] = {
             **machine_probes(settings, system_clock),
+            **database_probes(settings),
             **port_probes(settings),
             **sender_probes(settings, is_open=open_access),
             **pacs_probes(settings, open_requestors(stack, settings)),

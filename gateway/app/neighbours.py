@@ -1,4 +1,4 @@
-"""Looks at the gateway's neighbours: each PACS, who sends HL7, and the index."""
+"""Looks at the gateway's neighbours: each PACS, who sends HL7, the index, a database server."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,9 +13,16 @@ from gateway.app.parts import listener_of
 from gateway.dimse.event_reports import try_listener
 from gateway.dimse.negotiation import STORAGE_COMMITMENT
 from gateway.dimse.scu import PacsAbilities, PynetdicomRequestor
-from gateway.errors import PacsBusy, PacsUnavailable, PacsUnreachable, Unavailable
+from gateway.errors import (
+    PacsBusy,
+    PacsUnavailable,
+    PacsUnreachable,
+    StorageUnavailable,
+    Unavailable,
+)
 from gateway.health import Finding, Probe, State
 from gateway.settings import DicomPeer, PacsSettings, Settings
+from gateway.storage.postgresql_connection import look_at
 from indexer.client.mhd import MhdIndex, why_not_reached
 from indexer.contract.errors import IndexUnavailable
 from indexer.contract.identifiers import Uid
@@ -147,6 +154,22 @@ def index_probes(settings: Settings) -> dict[str, Probe]:
             return await _index(settings.index_url, session)
 
     return {"index": probe}
+
+
+def database_probes(settings: Settings) -> dict[str, Probe]:
+    """One where the rows are on a server; a gateway at work may be writing there."""
+    if not settings.database_url:
+        return {}
+    url = settings.database_url.get_secret_value()
+
+    async def probe() -> list[Finding]:
+        try:
+            return [Finding(what="database", told=await look_at(url))]
+        except StorageUnavailable as error:
+            mend = "check GATEWAY_DATABASE_URL, that the server runs, and the firewalls between"
+            return [_fail("database", str(error), mend)]
+
+    return {"database": probe}
 
 
 async def _index(url: str, session: aiohttp.ClientSession) -> list[Finding]:

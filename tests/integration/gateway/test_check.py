@@ -11,18 +11,25 @@ from typer.testing import CliRunner
 
 from gateway.app.checkup import check
 from gateway.app.machine import port_probes
-from gateway.app.neighbours import commitment_probes, index_probes, pacs_probes
+from gateway.app.neighbours import (
+    commitment_probes,
+    database_probes,
+    index_probes,
+    pacs_probes,
+)
 from gateway.app.parts import open_requestors
 from gateway.cli import app
 from gateway.health import Finding, State, examine
 from gateway.settings import Settings
 from gateway.storage.lock import FolderLock
+from gateway.storage.postgresql import PostgresqlDatabase
 from indexer.server.access import RefuseAll
 from simulators.imaging_centre.commitment import CommitmentAsker
 from tests.integration.dimse.pacs import ECHO, STUDY_ROOT, Pacs
 from tests.support.centre_settings import settings, with_tls
 from tests.support.certificates import Authority
 from tests.support.indexes import a_served_index
+from tests.support.postgresql import PostgresqlServer
 from tests.support.programs import free_port
 
 
@@ -298,3 +305,30 @@ def test_two_doors_of_one_port_are_told_as_such(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["check"], env=environment).stdout
 
     assert "http_port and mllp_port are both 2575" in told
+
+
+async def test_a_database_server_is_looked_at_while_a_gateway_writes_to_it(
+    tmp_path: Path, postgresql: PostgresqlServer
+) -> None:
+    writing = await PostgresqlDatabase.open(postgresql.emptied())
+    given = settings(tmp_path, database_url=postgresql.url)
+
+    [found] = await examine(database_probes(given))
+    await writing.close()
+
+    assert (found.what, found.state) == ("database", State.OK)
+    assert found.told.startswith("PostgreSQL ")
+
+
+async def test_a_database_server_that_is_away_fails_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql://drim:secret@127.0.0.1:{free_port()}/drim"
+
+    [found] = await examine(database_probes(settings(tmp_path, database_url=url)))
+
+    assert found.state is State.FAIL
+    assert "GATEWAY_DATABASE_URL" in found.mend
+    assert "secret" not in f"{found}"
+
+
+async def test_a_file_of_sqlite_is_no_neighbour(tmp_path: Path) -> None:
+    assert database_probes(settings(tmp_path)) == {}

@@ -47,6 +47,25 @@ def test_a_file_is_read_and_the_environment_wins(given, tmp_path: Path):
     assert settings.pacs[0].host == "h"
 
 
+@pytest.mark.parametrize("url", ["postgresql://drim:secret@db/drim", "mysql://drim:secret@db"])
+def test_the_databases_password_is_never_shown(given, url: str):
+    given(DATABASE_URL=url)
+
+    try:
+        shown = repr(load_settings(None))
+    except ValueError as refused:
+        shown = str(refused)
+
+    assert "database" in shown
+    assert "secret" not in shown
+
+
+def test_an_empty_database_is_none(given):
+    given(DATABASE_URL="")
+
+    assert not load_settings(None).database_url
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
@@ -55,6 +74,7 @@ def test_a_file_is_read_and_the_environment_wins(given, tmp_path: Path):
         ("AE_TITLE", "MORE THAN SIXTEEN CHARACTERS"),
         ("INDEX_URL", "127.0.0.1:8090"),
         ("PUBLIC_URL", "box.example"),
+        ("DATABASE_URL", "mysql://drim:secret@db/drim"),
         ("HL7_SENDERS", '["ris.local"]'),
         ("LOCATION_UID", "not a uid"),
         ("STUDY_SETTLE_S", "-1"),
