@@ -167,16 +167,16 @@ class Studies:
         told = await tx.fetch(self._sql["answered"], study=study, asked_after=answer.asked_after)
         if not told:
             return
-        images = _listed(answer.held)
-        await tx.fetch(self._sql["forget_unanswered"], study=study, images=images)
-        await tx.fetch(self._sql["unanswer_kept"], study=study, images=images)
-        await tx.fetch(self._sql["store_answer"], study=study, images=images)
+        listed = _listed(answer.held)
+        await tx.fetch(self._sql["forget_unanswered"], study=study, images=listed["images"])
+        await tx.fetch(self._sql["unanswer_kept"], study=study, images=listed["images"])
+        await tx.fetch(self._sql["store_answer"], study=study, **listed)
 
     async def images_assumed(
         self, tx: Transaction, study: Uid, images: tuple[HeldByPacs, ...]
     ) -> None:
         """Take in what the study should hold, of which nothing is known here; nobody was asked."""
-        await tx.fetch(self._sql["store_answer"], study=study, images=_listed(images))
+        await tx.fetch(self._sql["store_answer"], study=study, **_listed(images))
         await tx.fetch(self._sql["assume"], study=study)
 
     async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
@@ -231,19 +231,24 @@ class Studies:
         }
 
 
-def _listed(held: tuple[HeldByPacs, ...]) -> str:
-    return orjson.dumps([_held(one) for one in held]).decode()
-
-
-def _held(held: HeldByPacs) -> dict[str, str]:
-    return {
-        "series": held.image.series,
-        "instance": held.image.instance,
-        "patient_id": held.image.patient.local_id.value,
-        "accession": held.image.accession.value,
-        "answer": encode(held.image).decode(),
-        "pacs": held.pacs,
-    }
+def _listed(held: tuple[HeldByPacs, ...]) -> dict[str, Param]:
+    """The images, each once, as JSON; their answers as bytes, where the images say."""
+    images, answers = [], bytearray()
+    for one in {one.image.instance: one for one in held}.values():
+        answer = encode(one.image)
+        images.append(
+            {
+                "series": one.image.series,
+                "instance": one.image.instance,
+                "patient_id": one.image.patient.local_id.value,
+                "accession": one.image.accession.value,
+                "pacs": one.pacs,
+                "starts_at": len(answers) + 1,
+                "size_bytes": len(answer),
+            }
+        )
+        answers += answer
+    return {"images": orjson.dumps(images).decode(), "answers": bytes(answers)}
 
 
 def _description(record: Param) -> ImageDescription | None:

@@ -18,8 +18,9 @@ VALUES (:study, :series, :instance, :patient_id, :accession, :header,
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     series_uid = :series, patient_id = :patient_id, accession = :accession, header = :header,
     object_key = :object_key, transfer_syntax = :transfer_syntax, size_bytes = :size_bytes,
-    sha256 = :sha256, gone = 0, assumed = 0, answer = CASE assumed WHEN 0 THEN answer END,
-    pacs = CASE assumed WHEN 0 THEN pacs ELSE '' END;
+    sha256 = :sha256, gone = 0, assumed = 0,
+    answer = CASE instances.assumed WHEN 0 THEN instances.answer END,
+    pacs = CASE instances.assumed WHEN 0 THEN instances.pacs ELSE '' END;
 
 -- query: exchange_object
 -- Nothing, if another data set has taken the place meanwhile.
@@ -42,11 +43,14 @@ WHERE study_uid = :study AND pacs <> ''
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));
 
 -- query: store_answer
+-- The answers come as one value, one after the other, for JSON cannot hold bytes.
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, answer, pacs,
                        rejected)
 SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'),
        json_extract(value, '$.patient_id'), json_extract(value, '$.accession'),
-       CAST(json_extract(value, '$.answer') AS BLOB), json_extract(value, '$.pacs'),
+       substr(CAST(:answers AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER),
+              CAST(json_extract(value, '$.size_bytes') AS INTEGER)),
+       json_extract(value, '$.pacs'),
        coalesce((SELECT max(code) FROM rejections
                  WHERE study_uid = :study
                    AND instance_uid = json_extract(value, '$.instance')), '')
@@ -61,21 +65,6 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
 -- Where no PACS is named, they are nowhere yet.
 UPDATE instances SET assumed = 1, gone = CASE pacs WHEN '' THEN 1 ELSE 0 END
 WHERE study_uid = :study AND object_key IS NULL;
-
--- query: store_answer [postgresql]
-INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, answer, pacs,
-                       rejected)
-SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'),
-       json_extract(value, '$.patient_id'), json_extract(value, '$.accession'),
-       convert_to(json_extract(value, '$.answer'), 'UTF8'), json_extract(value, '$.pacs'),
-       coalesce((SELECT max(code) FROM rejections
-                 WHERE study_uid = :study
-                   AND instance_uid = json_extract(value, '$.instance')), '')
-FROM json_each(:images) WHERE true
-ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
-    answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,
-    patient_id = coalesce(nullif(excluded.patient_id, ''), instances.patient_id),
-    accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0;
 
 -- query: answered
 -- An answer to an older question than the last one is void.

@@ -205,14 +205,16 @@ class _PostgresqlWriting:
             try:
                 # Only when the session before is over, and what it did is done or undone.
                 await connection.execute(f"SELECT pg_advisory_lock({WRITERS_LOCK})")
+                self._connection = connection
+            except asyncpg.LockNotAvailableError:
+                raise StorageUnavailable(
+                    "another process writes to it: stop it, or give this one another"
+                ) from None
             except DRIVER_ERRORS as error:
-                await disconnect(connection)
-                if isinstance(error, asyncpg.LockNotAvailableError):
-                    raise StorageUnavailable(
-                        "another process writes to it: stop it, or give this one another"
-                    ) from None
                 raise as_ours(error) from None
-            self._connection = connection
+            finally:
+                if self._connection is None:
+                    connection.terminate()
         return self._connection
 
     @property

@@ -9,7 +9,7 @@ from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import again, die_unaware, is_published_once
 from tests.scenarios.proxy import open_proxy
 from tests.support.postgresql import PostgresqlServer
-from tests.support.world import World, a_world
+from tests.support.world import a_world
 
 
 @pytest.fixture

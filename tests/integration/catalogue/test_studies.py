@@ -10,7 +10,7 @@ from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.studies import STUDY, an_image
-from tests.support.telling import tell_answer, tell_instance, tell_report
+from tests.support.telling import tell_announcement, tell_answer, tell_instance, tell_report
 
 OTHER_STUDY = Uid("1.2.250.1.999.1.2")
 
@@ -205,6 +205,16 @@ _NEWS = st.lists(
     min_size=1,
     max_size=8,
 )
+
+
+async def test_an_image_that_is_told_twice_at_once_is_held_as_it_was_told_last(stores):
+    told = [an_image(1), an_image(2), an_image(1, study_description="corrigé")]
+
+    await tell_announcement(stores)
+    await tell_answer(stores, *told, asked_after=1)
+
+    snapshot = await stores.snapshot()
+    assert {image.description for image in snapshot.images} == {*told[1:]}
 
 
 @settings(max_examples=30)
