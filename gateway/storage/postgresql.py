@@ -67,7 +67,6 @@ class PostgresqlDatabase:
             StorageUnavailable: the server does not answer or refuses, another process writes to
                 the database, or the database is not as it must be; the message says how.
         """
-
         writing = _PostgresqlWriting(url)
         try:
             await writing.prepare()
@@ -188,8 +187,13 @@ class _PostgresqlWriting:
 
     async def roll_back(self) -> None:
         """See `WritingConnection.roll_back`."""
-        if self._connection is not None and not self._connection.is_closed():
+        if self._connection is None or self._connection.is_closed():
+            return
+        try:
             await execute_all(self._connection, "ROLLBACK")
+        except BaseException:
+            self._connection.terminate()  # the next group must not stand in this transaction
+            raise
 
     async def close(self) -> None:
         """Let go of the server, and of the writers' lock with it."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -135,6 +137,30 @@ async def test_a_server_that_dies_within_a_work_leaves_nothing_of_it(
     await engine.write(a_note(3))
 
     assert await note_ids(engine) == [3]
+
+
+async def test_a_session_that_hangs_is_given_up(
+    postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_connection, "STATEMENT_S_MAX", 0.3)
+    engine = await PostgresqlDatabase.open(postgresql.emptied())
+    await engine.write(lambda tx: tx.fetch(CREATE))
+    [row] = await engine.write(lambda tx: tx.fetch("SELECT pg_backend_pid() AS session"))
+    session = int(str(row["session"]))
+
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        os.kill(session, signal.SIGSTOP)
+
+    with pytest.raises(StorageUnavailable):
+        await engine.write(work)
+    os.kill(session, signal.SIGCONT)
+    await engine.write(a_note(2))
+    [row] = await engine.write(lambda tx: tx.fetch("SELECT pg_backend_pid() AS session"))
+
+    assert row["session"] != session
+    assert 2 in await note_ids(engine)
+    await engine.close()
 
 
 async def test_a_work_that_swallows_the_error_of_its_statement_fails_alone(
