@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack, aclosing
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.dicomweb.multipart import MultipartRelated
+from indexer.contract.multipart_writer import MultipartRelated
 from gateway.dicomweb.negotiation import DICOM, Accepted, InstanceForm
 from gateway.model.resource import Resource
 from gateway.retrieval.answering import Body, Request, answer, read_request

@@ -31,7 +31,7 @@ STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
 """All that a server may end a request with (RFC 9110 §15)."""
 
 GOOD = {
-    "Submission": transaction_response(provide_bundle(a_submission()), "1"),
+    "Submission": transaction_response(provide_bundle(a_submission()), entry_id="1", set_id="2"),
     "Search": searchset([], self_url="urn:uuid:1", next_url=""),
     "Withdrawal": {"resourceType": "DocumentReference", "status": EntryStatus.WITHDRAWN.value},
 }

@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicomweb.multipart import MultipartRelated
 from indexer.contract.errors import InvalidValue
 from indexer.contract.multipart import MultipartReader, PartBegins, PartEnds
+from indexer.contract.multipart_writer import MultipartRelated
 
 BOUNDARY = "ab"
 PIECES = st.sampled_from([b"\r", b"\n", b"-", b"a", b"b", b"\r\n--a", b"\r\n--", b"\0"])

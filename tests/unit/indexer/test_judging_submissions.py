@@ -1,29 +1,44 @@
 """Which submissions of a batch an index refuses."""
 
+from itertools import count
+
 from indexer.contract.document import EntryStatus, Submission
+from indexer.contract.document_set import document_set_of
 from indexer.contract.identifiers import Ins
-from indexer.server.registry import KnownEntry, Registration, judge, patient_key
-from indexer.wire.outcome import IssueCode
+from indexer.server.judging import Known, KnownEntry, allot, judge, patient_key
+from indexer.wire.outcome import IssueCode, Refusal
 from tests.support.pointers import ANNE, PAUL, a_submission
 
 
 def held(
     number: int, *, patient: Ins = ANNE, status: EntryStatus = EntryStatus.APPROVED
 ) -> KnownEntry:
+    entry = a_submission(number).entry
     return KnownEntry(
         entry_id=f"held-{number}",
-        unique_id=a_submission(number).entry.unique_id,
+        unique_id=entry.unique_id,
         patient_key=patient_key(patient),
         status=status,
+        sha1=entry.sha1,
+        size_bytes=entry.size_bytes,
     )
+
+
+def refused(known: list[KnownEntry], *batch: Submission) -> dict[int, Refusal]:
+    """The refusals, by the place in the batch."""
+    numbers = count()
+    sets = [allot(document_set_of(one), lambda: f"new-{next(numbers)}") for one in batch]
+    verdict = judge(sets, Known(entries=known))
+    return {
+        place: verdict.refused[one.submission_set.set_id]
+        for place, one in enumerate(sets)
+        if one.submission_set.set_id in verdict.refused
+    }
 
 
 def refusals(known: list[KnownEntry], *batch: Submission) -> dict[int, IssueCode]:
     """The codes of the refusals, by the place in the batch."""
-    registrations = [
-        Registration(entry_id=str(place), submission=one) for place, one in enumerate(batch)
-    ]
-    return {int(place): one.code for place, one in judge(registrations, known).items()}
+    return {place: one.code for place, one in refused(known, *batch).items()}
 
 
 def test_what_is_new_is_taken() -> None:
