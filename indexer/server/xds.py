@@ -33,7 +33,7 @@ from indexer.wire.xml import Element
 
 log = logging.getLogger(__name__)
 
-REPOSITORY_UID: Final = "2.25.130962411937519346214961279203341834853"
+REPOSITORY_UID: Final = "2.25.116364843137264396833314896833774897206"
 """repositoryUniqueId of every such index: it is a mock, and there is one in a world."""
 
 PROVIDE: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"

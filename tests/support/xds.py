@@ -1,17 +1,17 @@
 """XDS.b as a client speaks it: messages of SOAP 1.2, with documents beside them or inside."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email import message_from_bytes
+from email.message import Message
 from email.policy import HTTP
 from uuid import uuid4
 
 import aiohttp
 from lxml import etree
 
-from indexer.contract.document import DocumentEntry
+from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Document, DocumentSet, document_set_of
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.ebrim import submit_objects_request
@@ -25,8 +25,7 @@ RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 
-SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
-APPROVED = names.STATUSES[next(iter(names.STATUSES))]
+APPROVED = names.STATUSES[EntryStatus.APPROVED]
 
 SPACES = {
     "env": ENVELOPE,
@@ -100,10 +99,16 @@ async def post(
         if told.startswith("multipart/"):
             # The standard library reads it, as a judge that is not ours.
             whole = f"Content-Type: {told}\r\n\r\n".encode() + received
-            first, *others = message_from_bytes(whole, policy=HTTP).iter_parts()  # type: ignore[attr-defined]
-            parts = {one["Content-ID"].strip("<>"): one.get_payload(decode=True) for one in others}
-            received = first.get_payload(decode=True)
+            first, *others = message_from_bytes(whole, policy=HTTP).iter_parts()
+            parts = {one["Content-ID"].strip("<>"): _content(one) for one in others}
+            received = _content(first)
         return Reply(answer.status, etree.fromstring(received), parts)
+
+
+def _content(part: Message) -> bytes:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
 
 
 async def ask(url: str, action: str, body: Element) -> Reply:
@@ -200,11 +205,3 @@ def uuid_of(entry: DocumentEntry, found: Reply) -> str:
         if any(child.get("value") == entry.unique_id for child in one):
             return one.get("id", "").removeprefix("urn:uuid:")
     raise AssertionError("the document was not found")
-
-
-@contextmanager
-def altered(body: Element, path: str) -> Iterator[Element]:
-    """An element of a body, to be changed."""
-    found = body.find(path, SPACES)
-    assert found is not None
-    yield found
