@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from indexer.contract.document import Code, DocumentEntry, ReferenceId
 from indexer.contract.errors import InvalidValue
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
 from indexer.wire.stored_query import ENTRY, StoredQuery
+
+WILDCARDS_MAX: Final = 4
+"""Of any length, in one pattern: each multiplies the ways to try."""
 
 _CODES: dict[str, Callable[[DocumentEntry], tuple[Code, ...]]] = {
     "ClassCode": lambda entry: (entry.class_code,),
@@ -115,8 +119,8 @@ def _read_pattern(text: str) -> re.Pattern[str]:
     """What SQL's LIKE would match: `%` is any text, `_` any character."""
     # Stars that follow each other would have the expression try each way to share a text out.
     text = re.sub(r"%+", "%", text)
-    if text.count("%") > 4:
-        raise InvalidValue("a pattern of more than 4 wildcards")
+    if text.count("%") > WILDCARDS_MAX:
+        raise InvalidValue(f"a pattern of more than {WILDCARDS_MAX} wildcards")
     parts = {"%": ".*", "_": "."}
     return re.compile("".join(parts.get(one, re.escape(one)) for one in text), re.DOTALL)
 
