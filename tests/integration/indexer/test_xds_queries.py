@@ -327,8 +327,6 @@ ONE = entry("UniqueId", "('1.2')")
      "XDSRegistryError"),
     (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("ClassCode", "(10^^1.2)")],
      "XDSRegistryError"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("AuthorPerson", "('%a%b%c%d%')")],
-     "XDSRegistryError"),
     (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("Own", "'1'")], "XDSRegistryError"),
     ("f26abbcb-ac74-4422-8a30-edb644bbc1a9", [], "XDSUnknownStoredQuery"),
 ])  # fmt: skip

@@ -258,6 +258,17 @@ async def test_a_signature_belongs_to_its_set_and_a_set_may_name_what_is_held(
     assert len(everything.ids("RegistryPackage")) == 2
 
 
+async def test_a_set_may_name_what_is_held_and_bring_nothing(index_url: str) -> None:
+    old = await held_uuid(index_url, 1)
+    refers = Association(relation=Relation.MEMBER, source="SubmissionSet01", target=old)
+
+    reply = await provide(index_url, replace(a_set(2, relations=[refers]), documents=()))
+
+    of_document = ("$uuid", f"('urn:uuid:{old}')")
+    sets = await query(index_url, "51224314-5390-4169-9b91-b1980040715a", of_document)
+    assert (reply.outcome, len(sets.ids("RegistryPackage"))) == ("Success", 2)
+
+
 async def test_a_slot_of_somebodys_own_is_not_saved_and_that_is_a_warning(index_url: str) -> None:
     body = provide_body(a_set(1), inline=True)
     own = body.find(".//rim:ExtrinsicObject/rim:Slot[@name='hash']", SPACES)
