@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from gateway.catalogue.header import Header, read_header
-from gateway.dicomweb.multipart_reader import ContentType, MultipartReader, PartBegins, PartEnds
 from gateway.dicomweb.negotiation import DICOM
 from gateway.dicomweb.store_response import Failed, FailureReason, Outcome, Stored
 from gateway.dimse.negotiation import STORAGE, transfer_syntaxes
@@ -31,6 +30,7 @@ from gateway.intake.instances import (
 )
 from gateway.intake.part10 import FileHead, FileMeta
 from indexer.contract.identifiers import Uid
+from indexer.contract.multipart import ContentType, MultipartReader, PartBegins, PartEnds
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class StowDoor:
             study: that all of them must be of; None where any will do.
 
         Raises:
-            InvalidRequest: it is no multipart body, is broken off, or holds nothing or too much;
+            InvalidValue: it is no multipart body, is broken off, or holds nothing or too much;
                 what came whole before that is stored.
             Unavailable: too many bodies come at once.
         """

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.dicomweb.dicom_xml import write_xml
-from gateway.dicomweb.multipart_reader import ContentType
 from gateway.dicomweb.negotiation import DICOM, XML_TYPES, Accepted
 from gateway.dicomweb.store_response import Failed, Outcome, build_response, status_of
 from gateway.errors import AccessDenied, InvalidRequest
@@ -22,6 +21,7 @@ from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
+from indexer.contract.multipart import ContentType
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ from contextlib import AsyncExitStack, aclosing
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.dicomweb.multipart import MultipartRelated
 from gateway.dicomweb.negotiation import DICOM, Accepted, InstanceForm
 from gateway.model.resource import Resource
 from gateway.retrieval.answering import Body, Request, answer, read_request
@@ -13,6 +12,7 @@ from gateway.retrieval.instances import HeldInstance, InstanceStream
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
+from indexer.contract.multipart_writer import MultipartRelated
 
 
 class InstancesEndpoint:

@@ -4,12 +4,12 @@ A pointer reaches another gateway so when a centre changes its supplier. The met
 as that of ITI-41, which some write with all of its envelope: both are read.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from lxml import etree
 
 from indexer.contract.document import Submission
+from indexer.contract.document_set import document_set_of
 from indexer.wire.ebrim import submit_objects_request
 from indexer.wire.ebrim_reader import SubmittedDocument, read_submit_objects
 from indexer.wire.xml import open_xml
@@ -24,7 +24,7 @@ def write_metadata(submission: Submission, *, uri: str) -> bytes:
     Args:
         uri: where the document lies, from the folder of the metadata (ITI TF-3 §4.2.3.2.26).
     """
-    request = submit_objects_request(submission, uri=uri)
+    request = submit_objects_request(document_set_of(submission), uris=[uri])
     return etree.tostring(request, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
@@ -37,5 +37,4 @@ def read_metadata(data: bytes) -> list[SubmittedDocument]:
     Raises:
         InvalidValue: the metadata cannot be read.
     """
-    found = read_submit_objects(open_xml(data), mime_types=MANIFEST_MIME_TYPES)
-    return [replace(one, submission=replace(one.submission, replaces=None)) for one in found]
+    return read_submit_objects(open_xml(data), mime_types=MANIFEST_MIME_TYPES)

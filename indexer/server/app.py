@@ -1,7 +1,7 @@
 """Puts the index together: its tables, its registrar, its routes and the policy before them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -19,6 +19,7 @@ from indexer.server.registry import Registry
 from indexer.server.routes import FhirRoutes
 from indexer.server.settings import IndexSettings
 from indexer.server.telemetry import IndexMetrics
+from indexer.server.xds import XdsRoutes
 
 DATABASE_FILE = "index.sqlite"
 
@@ -39,8 +40,10 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
             metrics = IndexMetrics()
             registry = Registry(database.dialect)
             registrar = Registrar(database, registry, metrics)
-            routes = FhirRoutes(
-                database, registry, registrar, body_bytes_max=settings.body_mib_max * 2**20
+            bytes_max = settings.body_mib_max * 2**20
+            routes = (
+                FhirRoutes(database, registry, registrar, body_bytes_max=bytes_max),
+                XdsRoutes(database, registry, registrar, body_bytes_max=bytes_max),
             )
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(registrar.run(), name="registrar")
@@ -51,7 +54,10 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
 
 
 def _application(
-    routes: FhirRoutes, *, probes_of: tuple[SqliteDatabase, IndexMetrics], policy: AccessPolicy
+    routes: Sequence[FhirRoutes | XdsRoutes],
+    *,
+    probes_of: tuple[SqliteDatabase, IndexMetrics],
+    policy: AccessPolicy,
 ) -> ASGIApp:
     database, metrics = probes_of
     app = FastAPI(
@@ -62,6 +68,7 @@ def _application(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(probes(database, metrics))
-    routes.add_to(app)
+    for one in routes:
+        one.add_to(app)
     answer_errors(app)
     return RequestLog(Guard(app, policy=policy), metrics)

@@ -27,7 +27,7 @@ app = typer.Typer(
 
 @app.callback()
 def main() -> None:
-    """A mock of the DMP: an index of pointers over FHIR MHD."""
+    """A mock of the DMP: an index of documents over FHIR MHD and XDS.b."""
 
 
 @app.command("serve")

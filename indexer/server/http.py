@@ -1,6 +1,7 @@
 """Bodies, media types and addresses of the index's requests, each with its limit."""
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -26,7 +27,18 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
     Raises:
         Refusal: it is larger than `bytes_max`, or did not come within `BODY_WAIT_S_MAX` seconds.
     """
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    await take_body(request, chunks.append, bytes_max=bytes_max)
+    return b"".join(chunks)
+
+
+async def take_body(request: Request, take: Callable[[bytes], None], *, bytes_max: int) -> None:
+    """Give the body on as it comes.
+
+    Raises:
+        Refusal: it is larger than `bytes_max`, or did not come within `BODY_WAIT_S_MAX` seconds.
+    """
+    size = 0
     try:
         async with asyncio.timeout(BODY_WAIT_S_MAX):
             async for chunk in request.stream():
@@ -34,10 +46,9 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
                 if size > bytes_max:
                     reason = f"the body is larger than {bytes_max} bytes"
                     raise Refusal(reason, code=IssueCode.TOO_LONG)
-                chunks.append(chunk)
+                take(chunk)
     except TimeoutError:
         raise Refusal("the body did not come in time", code=IssueCode.TIMEOUT) from None
-    return b"".join(chunks)
 
 
 async def read_json(request: Request, *, bytes_max: int) -> Json:

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from gateway.errors import Unavailable
 from gateway.storage.database import Database
-from indexer.contract.document import Submission
-from indexer.server.registry import Registration, Registry
+from indexer.contract.document_set import DocumentSet
+from indexer.server.judging import allot
+from indexer.server.registry import Registry
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Refusal
 
@@ -28,7 +29,7 @@ RETRY_AFTER_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    registration: Registration
+    submitted: DocumentSet
     answer: asyncio.Future[None]
 
 
@@ -41,40 +42,38 @@ class Registrar:
         self._metrics = metrics
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING_MAX)
 
-    async def register(self, submission: Submission) -> str:
-        """Hold the submission; gives the entry_id allotted to it once that is durable.
+    async def register(self, submitted: DocumentSet) -> DocumentSet:
+        """Hold a submission; gives it back with the ids allotted, once it is durable.
 
         Raises:
-            Refusal: its unique id is held already, or what it replaces is not current.
+            Refusal: a unique id is held already, or what is replaced is not current.
             Unavailable: too many wait, or the database does not take it now.
         """
-        registration = Registration(entry_id=str(uuid4()), submission=submission)
+        submitted = allot(submitted, lambda: str(uuid4()))
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(_Waiting(registration, answer))
+            self._queue.put_nowait(_Waiting(submitted, answer))
         except asyncio.QueueFull:
             raise Unavailable("too many wait", retry_after_s=RETRY_AFTER_S) from None
         await answer
-        return registration.entry_id
+        return submitted
 
     async def run(self) -> None:
         """Write batches until cancelled; it is cancelled once nobody waits any more."""
         while True:
             batch = [await self._queue.get()]
-            size_bytes = len(batch[0].registration.submission.document)
+            size_bytes = _size_bytes(batch[0].submitted)
             while (
                 not self._queue.empty() and len(batch) < BATCH_MAX and size_bytes < BATCH_BYTES_MAX
             ):
                 batch.append(self._queue.get_nowait())
-                size_bytes += len(batch[-1].registration.submission.document)
+                size_bytes += _size_bytes(batch[-1].submitted)
             await self._write(batch)
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
-        registrations = [one.registration for one in batch]
+        submitted = [one.submitted for one in batch]
         try:
-            refused = await self._database.write(
-                lambda tx: self._registry.register(tx, registrations)
-            )
+            refused = await self._database.write(lambda tx: self._registry.register(tx, submitted))
         except Exception as error:  # whatever it is, each of them must hear of it
             if not isinstance(error, Unavailable):
                 log.exception("batch_not_written", extra={"submissions": len(batch)})
@@ -86,12 +85,16 @@ class Registrar:
     def _answer(self, batch: Sequence[_Waiting], refused: Mapping[str, Refusal]) -> None:
         self._metrics.submissions_held(len(batch) - len(refused))
         for one in batch:
-            refusal = refused.get(one.registration.entry_id)
+            refusal = refused.get(one.submitted.submission_set.set_id)
             if refusal is not None:
                 self._metrics.submission_refused(refusal.code)
                 _fail(one.answer, refusal)
             elif not one.answer.done():  # done: its caller was cancelled
                 one.answer.set_result(None)
+
+
+def _size_bytes(submitted: DocumentSet) -> int:
+    return sum(len(one.content) for one in submitted.documents)
 
 
 def _fail(answer: asyncio.Future[None], error: Exception) -> None:

@@ -1,42 +1,29 @@
 """What the index holds: entries, their documents and submission sets.
 
-A batch of submissions is judged by a plain function and written with three statements, however
-many it holds, so a thousand pointers cost a handful of thread hops.
+A batch of submissions is judged by a plain function and written with a handful of statements,
+however many it holds, so a thousand pointers cost a handful of thread hops.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import orjson
 
 from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
-from indexer.contract.document import EntryStatus, Submission
-from indexer.contract.identifiers import Ins, Uid
-from indexer.wire.bundles import submission_set
+from indexer.contract.document import EntryStatus
+from indexer.contract.document_set import REPLACING, DocumentSet
+from indexer.contract.identifiers import Uid
+from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
 from indexer.wire.document_reference import document_reference
-from indexer.wire.outcome import IssueCode, Json, Refusal
+from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.outcome import Json, Refusal, XdsError, xds_refusal
 from indexer.wire.search import EntrySearch
+from indexer.wire.submission_set import submission_set_list
 from indexer.wire.vocabulary import UUID_PREFIX
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
-    """A submission with the entry_id that the index has allotted to it."""
-
-    entry_id: str
-    submission: Submission
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownEntry:
-    """What a submission is judged by."""
-
-    entry_id: str
-    unique_id: str
-    patient_key: str
-    status: EntryStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,53 +46,6 @@ class HeldDocument:
     content: bytes
 
 
-def patient_key(patient: Ins) -> str:
-    """The patient as a key: the authority, then the number within it."""
-    return f"{patient.oid}|{patient.value}"
-
-
-def judge(batch: Sequence[Registration], known: Sequence[KnownEntry]) -> Mapping[str, Refusal]:
-    """Which registrations of a batch are refused, by entry_id; the earlier of two has its way.
-
-    A repeat is told as a duplicate even when what it replaces is no longer current: it was its own
-    first coming that replaced it.
-    """
-    unique_ids = {entry.unique_id for entry in known}
-    current = {entry.entry_id: entry for entry in known}
-    refused: dict[str, Refusal] = {}
-    for one in batch:
-        entry, replaces = one.submission.entry, one.submission.replaces
-        if entry.unique_id in unique_ids:
-            refused[one.entry_id] = Refusal(
-                "a document with this unique id is held already", code=IssueCode.DUPLICATE
-            )
-            continue
-        if replaces is not None:
-            refusal = _not_replaceable(current.get(replaces), patient_key(entry.patient))
-            if refusal is not None:
-                refused[one.entry_id] = refusal
-                continue
-            current[replaces] = replace(current[replaces], status=EntryStatus.DEPRECATED)
-        unique_ids.add(entry.unique_id)
-    return refused
-
-
-def _not_replaceable(entry: KnownEntry | None, patient: str) -> Refusal | None:
-    """Why an entry cannot be replaced (ITI TF-2:3.42.4.1.3.3.1), None if it can."""
-    # Another patient's entry is told like one that is not there, which it is for this patient.
-    if entry is None or entry.patient_key != patient:
-        return Refusal(
-            "the entry to be replaced is not held for this patient", code=IssueCode.BUSINESS_RULE
-        )
-    if entry.status is EntryStatus.WITHDRAWN:
-        return Refusal("the entry to be replaced is withdrawn", code=IssueCode.DELETED)
-    if entry.status is not EntryStatus.APPROVED:
-        return Refusal(
-            "the entry to be replaced is no longer current", code=IssueCode.BUSINESS_RULE
-        )
-    return None
-
-
 class Registry:
     """The index's tables; every method is one step of a transaction that its caller runs."""
 
@@ -113,40 +53,64 @@ class Registry:
         self._sql = load_queries("indexer.server", "registry.sql", dialect)
 
     async def register(
-        self, tx: Transaction, batch: Sequence[Registration]
+        self, tx: Transaction, batch: Sequence[DocumentSet]
     ) -> Mapping[str, Refusal]:
-        """Hold what of a batch can be held; gives the refusals of the rest, by entry_id."""
-        replaced = [one.submission.replaces for one in batch if one.submission.replaces]
-        rows = await tx.fetch(
-            self._sql["find_known"],
-            unique_ids=_json([one.submission.entry.unique_id for one in batch]),
-            entry_ids=_json(replaced),
-        )
-        refused = judge(batch, [_known(row) for row in rows])
-        taken = [one for one in batch if one.entry_id not in refused]
+        """Hold what of a batch can be held; gives the refusals of the rest, by set_id."""
+        verdict = judge(batch, await self._known(tx, batch))
+        taken = [one for one in batch if one.submission_set.set_id not in verdict.refused]
         if taken:
             await self._add(tx, taken)
-        return refused
+        if verdict.superseded:
+            await tx.fetch(self._sql["supersede"], entry_ids=_json(sorted(verdict.superseded)))
+        return verdict.refused
 
-    async def _add(self, tx: Transaction, taken: Sequence[Registration]) -> None:
-        await tx.fetch(self._sql["add_entries"], entries=_json([_entry_row(one) for one in taken]))
-        contents = [one.submission.document for one in taken]
+    async def _known(self, tx: Transaction, batch: Sequence[DocumentSet]) -> Known:
+        documents = [document for one in batch for document in one.documents]
+        targets = [(one, target) for one in batch for target in targets_held(one)]
+        rows = await tx.fetch(
+            self._sql["find_known"],
+            unique_ids=_json([one.entry.unique_id for one in documents]),
+            entry_ids=_json([target.target for _, target in targets]),
+        )
+        set_unique_ids = [one.submission_set.unique_id for one in batch]
+        sets = await tx.fetch(self._sql["find_known_sets"], unique_ids=_json(set_unique_ids))
+        followers: dict[str, list[str]] = {}
+        roots = [
+            {"patient_key": patient_key(one.submission_set.patient), "entry_id": target.target}
+            for one, target in targets
+            if target.relation in REPLACING
+        ]
+        if roots:
+            for row in await tx.fetch(self._sql["find_followers"], roots=_json(roots)):
+                followers.setdefault(str(row["target_id"]), []).append(str(row["entry_id"]))
+        return Known(
+            entries=[_known(row) for row in rows],
+            set_unique_ids=frozenset(str(row["unique_id"]) for row in sets),
+            followers=followers,
+        )
+
+    async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
+        await tx.fetch(self._sql["add_sets"], sets=_json([_set_row(one) for one in taken]))
+        entries = [row for one in taken for row in _entry_rows(one)]
+        await tx.fetch(self._sql["add_entries"], entries=_json(entries))
         rows, starts_at = [], 1  # SQL counts bytes from 1
-        for one, content in zip(taken, contents, strict=True):
+        documents = [document for one in taken for document in one.documents]
+        for document in documents:
             rows.append(
                 {
-                    "patient_key": patient_key(one.submission.entry.patient),
-                    "entry_id": one.entry_id,
-                    "mime_type": one.submission.entry.mime_type,
+                    "patient_key": patient_key(document.entry.patient),
+                    "entry_id": document.entry.entry_id,
+                    "mime_type": document.entry.mime_type,
                     "starts_at": starts_at,
-                    "size_bytes": len(content),
+                    "size_bytes": len(document.content),
                 }
             )
-            starts_at += len(content)
-        await tx.fetch(self._sql["add_documents"], entries=_json(rows), contents=b"".join(contents))
-        replaced = [one.submission.replaces for one in taken if one.submission.replaces]
-        if replaced:
-            await tx.fetch(self._sql["supersede"], entry_ids=_json(replaced))
+            starts_at += len(document.content)
+        contents = b"".join(document.content for document in documents)
+        await tx.fetch(self._sql["add_documents"], entries=_json(rows), contents=contents)
+        associations = [row for one in taken for row in _association_rows(one)]
+        if associations:
+            await tx.fetch(self._sql["add_associations"], associations=_json(associations))
 
     async def withdraw(self, tx: Transaction, entry_id: str) -> HeldEntry:
         """Withdraw an entry, whatever its status; gives it as it is then.
@@ -160,6 +124,23 @@ class Registry:
         """Withdraw the entry of a document; see `withdraw`."""
         rows = await tx.fetch(self._sql["withdraw_by_unique_id"], unique_id=unique_id)
         return _held(_only(rows))
+
+    async def withdraw_all(self, tx: Transaction, withdrawals: Sequence[Withdrawal]) -> None:
+        """Withdraw entries, all of them or none.
+
+        Raises:
+            Refusal: one is not held, is another patient's, or has another status.
+        """
+        for one in withdrawals:
+            rows = await tx.fetch(self._sql["find_entry"], entry_id=one.target)
+            if not rows:
+                raise xds_refusal("an entry is not held", XdsError.UNRESOLVED_REFERENCE)
+            if rows[0]["patient_key"] != patient_key(one.patient):
+                reason = "an entry is not held for this patient"
+                raise xds_refusal(reason, XdsError.PATIENT_DOES_NOT_MATCH)
+            if rows[0]["status"] != one.original:
+                raise xds_refusal("OriginalStatus is not the status", XdsError.UPDATE)
+            await self.withdraw(tx, one.target)
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
         """One page of matches, newest first, and whether there are more."""
@@ -200,14 +181,14 @@ class Registry:
         """
         return _held(await self._one(tx, "find_entry", entry_id))
 
-    async def submission_set(self, tx: Transaction, entry_id: str) -> bytes:
-        """The List that came with an entry, as JSON.
+    async def submission_set(self, tx: Transaction, set_id: str) -> bytes:
+        """The List of a submission set, as JSON.
 
         Raises:
             NotFound: there is none.
         """
-        row = await self._one(tx, "find_submission_set", entry_id)
-        return str(row["submission_set"]).encode()
+        row = _only(await tx.fetch(self._sql["find_submission_set"], set_id=set_id))
+        return str(row["resource"]).encode()
 
     async def document(self, tx: Transaction, entry_id: str) -> HeldDocument:
         """The document of an entry.
@@ -223,6 +204,23 @@ class Registry:
         assert isinstance(content, bytes)
         return HeldDocument(mime_type=str(row["mime_type"]), content=content)
 
+    async def documents(
+        self, tx: Transaction, unique_ids: Sequence[str], *, bytes_max: int
+    ) -> dict[str, HeldDocument | None]:
+        """The documents by unique id, as many as may be held in memory at once; the first always.
+
+        Those that are not held, or withdrawn, are left out; None stands for those that are too
+        much.
+        """
+        rows = await tx.fetch(self._sql["find_document_sizes"], unique_ids=_json(unique_ids))
+        found: dict[str, HeldDocument | None] = {}
+        for row in rows:
+            bytes_max -= cast(int, row["size_bytes"])
+            fits = bytes_max >= 0 or not found
+            held = await self.document(tx, str(row["entry_id"])) if fits else None
+            found[str(row["unique_id"])] = held
+        return found
+
     async def _one(self, tx: Transaction, query: str, entry_id: str) -> Row:
         return _only(await tx.fetch(self._sql[query], entry_id=entry_id))
 
@@ -237,24 +235,54 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _entry_row(one: Registration) -> Json:
-    submission, place = one.submission, UUID_PREFIX + one.entry_id
-    entry = replace(submission.entry, entry_id=one.entry_id, status=EntryStatus.APPROVED)
-    resource = document_reference(entry, attachment_url=place, replaces=submission.replaces)
-    listed = submission_set(
-        submission, list_url=place, document_url=f"DocumentReference/{one.entry_id}"
-    )
+def _set_row(submitted: DocumentSet) -> Json:
+    told = submitted.submission_set
+    urls = [f"DocumentReference/{one.entry.entry_id}" for one in submitted.documents]
+    listed = submission_set_list(told, list_url=UUID_PREFIX + told.set_id, document_urls=urls)
     return {
-        "patient_key": patient_key(entry.patient),
-        "entry_id": one.entry_id,
-        "unique_id": entry.unique_id,
-        "type_scheme": entry.type_code.scheme,
-        "type_code": entry.type_code.code,
-        "created_at_ms": int(entry.created_at.timestamp() * 1000),
-        "reference_ids": _json([{"kind": r.kind, "value": r.value} for r in entry.reference_ids]),
-        "resource": _json(resource),
-        "submission_set": _json({**listed, "id": one.entry_id}),
+        "patient_key": patient_key(told.patient),
+        "set_id": told.set_id,
+        "unique_id": told.unique_id,
+        "submitted_at_ms": int(told.submitted_at.timestamp() * 1000),
+        "resource": _json(listed),
     }
+
+
+def _entry_rows(submitted: DocumentSet) -> Iterator[Json]:
+    told = submitted.submission_set
+    for document in submitted.documents:
+        entry = document.entry
+        relations = [
+            one
+            for one in submitted.associations
+            if one.source == entry.entry_id and one.target != told.set_id
+        ]
+        place = UUID_PREFIX + entry.entry_id
+        resource = document_reference(entry, attachment_url=place, relations=relations)
+        yield {
+            "patient_key": patient_key(entry.patient),
+            "entry_id": entry.entry_id,
+            "unique_id": entry.unique_id,
+            "type_scheme": entry.type_code.scheme,
+            "type_code": entry.type_code.code,
+            "created_at_ms": int(entry.created_at.timestamp() * 1000),
+            "reference_ids": _json(
+                [{"kind": r.kind, "value": r.value} for r in entry.reference_ids]
+            ),
+            "resource": _json(resource),
+            "set_id": told.set_id,
+        }
+
+
+def _association_rows(submitted: DocumentSet) -> Iterator[Json]:
+    for one in submitted.associations:
+        yield {
+            "patient_key": patient_key(submitted.submission_set.patient),
+            "association_id": one.association_id,
+            "relation": one.relation,
+            "source_id": one.source,
+            "target_id": one.target,
+        }
 
 
 def _known(row: Row) -> KnownEntry:
@@ -263,13 +291,20 @@ def _known(row: Row) -> KnownEntry:
         unique_id=str(row["unique_id"]),
         patient_key=str(row["patient_key"]),
         status=EntryStatus(str(row["status"])),
+        sha1=base64.b64decode(str(row["hash"])).hex(),
+        size_bytes=cast(int, row["size_bytes"]),
     )
 
 
-def _held(row: Row) -> HeldEntry:
-    resource = orjson.loads(str(row["resource"]))
+def held_resource(row: Row) -> Json:
+    """The resource of an entry's row, with the status that it has now."""
+    resource: Json = orjson.loads(str(row["resource"]))
     resource["status"] = row["status"]
-    return HeldEntry(entry_id=str(row["entry_id"]), resource=resource)
+    return resource
+
+
+def _held(row: Row) -> HeldEntry:
+    return HeldEntry(entry_id=str(row["entry_id"]), resource=held_resource(row))
 
 
 def _matches(row: Row, search: EntrySearch) -> bool:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from gateway.errors import NotFound
 from gateway.storage.database import Database
 from gateway.telemetry import NamedRoute
+from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.server.capability import capability_statement
 from indexer.server.http import (
@@ -51,7 +52,7 @@ async def _require_json(request: Request) -> None:
     require_acceptable(request, *JSON_MEDIA_TYPES)
 
 
-async def _entry_id(id: str) -> str:
+async def _object_id(id: str) -> str:
     """The id of a path; what is no UUID names nothing here."""
     try:
         return read_uuid(id)
@@ -59,7 +60,7 @@ async def _entry_id(id: str) -> str:
         raise NotFound("the index holds nothing by this id") from error
 
 
-EntryId = Annotated[str, Depends(_entry_id)]
+ObjectId = Annotated[str, Depends(_object_id)]
 
 
 class FhirRoutes:
@@ -110,9 +111,11 @@ class FhirRoutes:
         require_acceptable(request, *JSON_MEDIA_TYPES)
         bundle = await read_json(request, bytes_max=self._body_bytes_max)
         submission = read_provide_bundle(bundle)
-        entry_id = await self._registrar.register(submission)
+        held = await self._registrar.register(document_set_of(submission))
+        [document], set_id = held.documents, held.submission_set.set_id
+        entry_id = document.entry.entry_id
         log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
-        return fhir_response(transaction_response(bundle, entry_id))
+        return fhir_response(transaction_response(bundle, entry_id=entry_id, set_id=set_id))
 
     async def find(self, request: Request) -> Response:
         """Find Document References (ITI-67) by address; see `find_by_form`."""
@@ -135,12 +138,12 @@ class FhirRoutes:
         )
         return fhir_response(bundle)
 
-    async def entry(self, request: Request, entry_id: EntryId) -> Response:
+    async def entry(self, request: Request, entry_id: ObjectId) -> Response:
         """Read one DocumentReference."""
         held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
         return fhir_response(_addressed(held, fhir_base(request)))
 
-    async def withdraw(self, request: Request, entry_id: EntryId) -> Response:
+    async def withdraw(self, request: Request, entry_id: ObjectId) -> Response:
         """Update the metadata of an entry (PDSm, flow 03): it is withdrawn, durably."""
         read_withdrawal(await read_patch(request))
         held = await self._database.write(lambda tx: self._registry.withdraw(tx, entry_id))
@@ -155,12 +158,12 @@ class FhirRoutes:
         )
         return _updated(held, fhir_base(request))
 
-    async def submission_set(self, entry_id: EntryId) -> Response:
-        """Read the List of the submission that brought an entry."""
-        held = await self._database.read(lambda tx: self._registry.submission_set(tx, entry_id))
+    async def submission_set(self, set_id: ObjectId) -> Response:
+        """Read the List of a submission."""
+        held = await self._database.read(lambda tx: self._registry.submission_set(tx, set_id))
         return Response(held, media_type=JSON_MEDIA_TYPE)
 
-    async def document(self, request: Request, entry_id: EntryId) -> Response:
+    async def document(self, request: Request, entry_id: ObjectId) -> Response:
         """Retrieve Document (ITI-68): its bytes, in its media type.
 
         A superseded document is given too. MHD lets an index answer 410 for it; yet a gateway that

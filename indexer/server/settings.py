@@ -23,7 +23,7 @@ class IndexSettings(BaseSettings):
     )
 
     http_port: int = Field(default=8090, ge=0, le=65535)
-    """Port for FHIR and probes; 0 takes a free one, which the event `listening` names."""
+    """Port for FHIR, XDS.b and probes; 0 takes a free one, which the event `listening` names."""
 
     bind: IPv4Address | IPv6Address = ip_address("127.0.0.1")
     """Address to listen at; with open access only a loopback address is taken."""
@@ -32,7 +32,9 @@ class IndexSettings(BaseSettings):
     """Folder of the database; it is made if it is not there."""
 
     body_mib_max: int = Field(default=64, ge=1, le=1024)
-    """MiB that the body of a submission may have; base64 makes a document larger by a third."""
+    """MiB that the body of a submission may have; base64 makes a document larger by a third.
+
+    An answer to ITI-43 holds no more documents than this, unless it is one alone."""
 
     @classmethod
     def settings_customise_sources(

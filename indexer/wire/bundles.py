@@ -11,36 +11,23 @@ import re
 from dataclasses import dataclass, replace
 from uuid import NAMESPACE_OID, uuid5
 
-from indexer.contract.document import Code, EntryStatus, Submission
+from indexer.contract.document import EntryStatus, Submission
+from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Oid, Uid
 from indexer.wire.document_reference import (
     document_reference,
     read_document_reference,
-    read_subject,
 )
-from indexer.wire.document_reference import subject as patient_reference
 from indexer.wire.elements import (
     Element,
-    concept,
-    read_concept,
-    read_uri_oid,
     read_uuid,
-    uri_identifier,
-    uris_with,
     write_moment,
 )
 from indexer.wire.outcome import IssueCode, Json, Refusal
+from indexer.wire.submission_set import read_submission_set, submission_set_list
 from indexer.wire.vocabulary import (
-    DESIGNATION_TYPE,
-    LIST_TYPES,
-    OID_PREFIX,
     PATCH_PROFILE,
     PROVIDE_BUNDLE_PROFILE,
-    SOURCE_ID,
-    SUBMISSION_SET,
-    SUBMISSION_SET_PROFILE,
-    URI_SYSTEM,
     UUID_PREFIX,
 )
 
@@ -59,9 +46,13 @@ def provide_bundle(submission: Submission) -> Json:
         for part in ("List", "DocumentReference", "Binary")
     )
     entry = replace(submission.entry, entry_id="", status=EntryStatus.APPROVED)
-    document = document_reference(entry, attachment_url=binary_url, replaces=submission.replaces)
+    whole = document_set_of(submission)
+    relations = whole.associations
+    document = document_reference(entry, attachment_url=binary_url, relations=relations)
+    told = replace(whole.submission_set, set_id="")
+    listed = submission_set_list(told, list_url=set_url, document_urls=[document_url])
     entries = [
-        _post(set_url, submission_set(submission, list_url=set_url, document_url=document_url)),
+        _post(set_url, listed),
         _post(document_url, document),
         _post(binary_url, binary(submission.document, mime_type=submission.entry.mime_type)),
     ]
@@ -74,40 +65,6 @@ def provide_bundle(submission: Submission) -> Json:
         "timestamp": write_moment(submission.submitted_at),
         "entry": entries,
     }
-
-
-def submission_set(submission: Submission, *, list_url: str, document_url: str) -> Json:
-    """The List that tells who submits what (MHD Comprehensive SubmissionSet).
-
-    Args:
-        submission: what is submitted.
-        list_url: the List's own `urn:uuid:`, its entryUUID.
-        document_url: what the List's entry refers to.
-    """
-    source = {"url": SOURCE_ID, "valueIdentifier": _oid_identifier(submission.source_id)}
-    designation = {
-        "url": DESIGNATION_TYPE,
-        "valueCodeableConcept": concept(submission.content_type),
-    }
-    return {
-        "resourceType": "List",
-        "meta": {"profile": [SUBMISSION_SET_PROFILE]},
-        "extension": [designation, source],
-        "identifier": [
-            uri_identifier(OID_PREFIX + submission.submission_id, use="usual"),
-            uri_identifier(list_url, use="official"),
-        ],
-        "status": "current",
-        "mode": "working",
-        "code": {"coding": [{"system": LIST_TYPES, "code": SUBMISSION_SET}]},
-        "subject": patient_reference(submission.entry.patient),
-        "date": write_moment(submission.submitted_at),
-        "entry": [{"item": {"reference": document_url}}],
-    }
-
-
-def _oid_identifier(oid: Oid) -> Json:
-    return {"system": URI_SYSTEM, "value": OID_PREFIX + oid}
 
 
 def _post(url: str, resource: Json) -> Json:
@@ -152,8 +109,8 @@ def read_provide_bundle(resource: object) -> Submission:
     parts = _Parts.of(Element(resource, "Bundle"))
     listed, document = parts.submission_set, parts.document
     entry = read_document_reference(document.element)
-    submission_id, source_id = _read_set_ids(listed.element)
-    if read_subject(listed.element) != entry.patient:
+    told = read_submission_set(listed.element)
+    if told.patient != entry.patient:
         raise listed.element.refuse("subject", "is not the document's", IssueCode.BUSINESS_RULE)
     if entry.status is not EntryStatus.APPROVED:
         raise document.element.refuse("status", "is not current", IssueCode.VALUE)
@@ -175,10 +132,10 @@ def read_provide_bundle(resource: object) -> Submission:
     if parts.binary.url != entry.document_url:
         raise document.element.refuse("content", "is not the Binary", IssueCode.INVALID)
     return Submission(
-        submission_id=submission_id,
-        source_id=source_id,
-        submitted_at=listed.element.moment("date"),
-        content_type=_read_designation(listed.element),
+        submission_id=told.unique_id,
+        source_id=told.source_id,
+        submitted_at=told.submitted_at,
+        content_type=told.content_type,
         entry=replace(entry, entry_id="", document_url=""),
         document=content,
         replaces=_read_replaced(document.element, parts.patches),
@@ -248,30 +205,6 @@ def _single(bundle: Element, by_kind: dict[str, list[_Part]], kind: str) -> _Par
     return found[0]
 
 
-def _read_set_ids(listed: Element) -> tuple[Uid, Oid]:
-    listed.expect("status", "current")
-    listed.expect("mode", "working")
-    code = read_concept(listed.child("code"))
-    if (code.scheme, code.code) != (LIST_TYPES, SUBMISSION_SET):
-        raise listed.refuse("code", "is not that of a submission set", IssueCode.NOT_SUPPORTED)
-    source = _extension(listed, SOURCE_ID).child("valueIdentifier")
-    source_id = source.parsed("value", lambda text: Oid(read_uri_oid(text)))
-    for one in uris_with(OID_PREFIX, listed.children("identifier")):
-        return one.parsed("value", lambda text: Uid(read_uri_oid(text))), source_id
-    raise listed.refuse("identifier", "names no unique id", IssueCode.REQUIRED)
-
-
-def _read_designation(listed: Element) -> Code:
-    return read_concept(_extension(listed, DESIGNATION_TYPE).child("valueCodeableConcept"))
-
-
-def _extension(element: Element, url: str) -> Element:
-    for one in element.children("extension"):
-        if one.text("url") == url:
-            return one
-    raise element.refuse("extension", f"lacks {url.rpartition('/')[2]}", IssueCode.REQUIRED)
-
-
 def _read_binary(binary: Element, *, mime_type: str) -> bytes:
     if binary.text("contentType") != mime_type:
         raise binary.refuse("contentType", "is not the attachment's", IssueCode.INVALID)
@@ -330,25 +263,28 @@ def _check_patch(parameters: Element) -> None:
         told[name].expect(value, wanted)
 
 
-def transaction_response(bundle: Json, entry_id: str) -> Json:
+def transaction_response(bundle: Json, *, entry_id: str, set_id: str) -> Json:
     """The answer to a transaction that was read without a refusal.
 
     Args:
         bundle: the transaction; each of its entries has its answer at the same place.
-        entry_id: what the index allotted; it names the List, the DocumentReference and the Binary.
+        entry_id: what the index allotted to the DocumentReference and its Binary.
+        set_id: what it allotted to the List.
     """
     return {
         "resourceType": "Bundle",
         "type": "transaction-response",
-        "entry": [{"response": _response(entry, entry_id)} for entry in bundle["entry"]],
+        "entry": [
+            {"response": _response(entry, {"List": set_id}, entry_id)} for entry in bundle["entry"]
+        ],
     }
 
 
-def _response(entry: Json, entry_id: str) -> Json:
+def _response(entry: Json, ids: Json, entry_id: str) -> Json:
     if entry["request"]["method"] == "PATCH":
         return {"status": "200 OK", "location": entry["request"]["url"]}
     kind = entry["resource"]["resourceType"]
-    return {"status": "201 Created", "location": f"{kind}/{entry_id}"}
+    return {"status": "201 Created", "location": f"{kind}/{ids.get(kind, entry_id)}"}
 
 
 def read_transaction_response(resource: object) -> str:

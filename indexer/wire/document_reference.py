@@ -7,19 +7,32 @@ into a contained Patient, as sourcePatientInfo does in XDS.
 import base64
 import binascii
 import re
+from collections.abc import Iterator, Sequence
 
 from indexer.contract.document import (
     DocumentEntry,
     EntryStatus,
     Identifier,
-    Organisation,
     PatientTraits,
-    Person,
     ReferenceId,
     ReferenceKind,
 )
+from indexer.contract.document_set import Association
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid, Uid
+from indexer.contract.media_types import checked_media_type
+from indexer.wire.contained import (
+    AUTHOR,
+    ORGANISATION,
+    Contained,
+    first_identifier,
+    local,
+    organisation,
+    practitioner,
+    read_name,
+    read_organisation,
+    read_person,
+)
 from indexer.wire.elements import (
     Element,
     coding,
@@ -28,7 +41,6 @@ from indexer.wire.elements import (
     identifier,
     read_coding,
     read_concept,
-    read_identifier,
     read_system,
     read_uri_oid,
     read_uuid,
@@ -42,35 +54,29 @@ from indexer.wire.vocabulary import (
     DCM,
     DOCUMENT_REFERENCE_PROFILE,
     OID_PREFIX,
-    ORGANISATIONS,
-    PROFESSIONALS,
     REFERENCE_DCM_CODE,
     URI_SYSTEM,
     UUID_PREFIX,
 )
 
 SOURCE_PATIENT = "source-patient"
-AUTHOR = "author"
-ORGANISATION = "organisation"
 AUTHENTICATOR = "authenticator"
 
 SHA1_BYTES = 20
 _SEX_TO_GENDER = {"M": "male", "F": "female", "U": "unknown"}
 _GENDER_TO_SEX = {"male": "M", "female": "F", "unknown": "U", "other": "U"}
-# Printable only: it becomes a header of the answer that carries the document.
-_MEDIA_TYPE = re.compile(r"[!-.0-~]+/[!-~][ -~]*", re.ASCII)
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 
 
 def document_reference(
-    entry: DocumentEntry, *, attachment_url: str, replaces: str | None = None
+    entry: DocumentEntry, *, attachment_url: str, relations: Sequence[Association] = ()
 ) -> Json:
     """The entry as a resource, whose document lies at `attachment_url`.
 
     Args:
         entry: the entry; one without an `entry_id` gives a resource without `id`.
         attachment_url: where the document lies, or its Binary's place in the same Bundle.
-        replaces: entry_id of the entry that this one replaces.
+        relations: what this entry is to others that the index holds.
     """
     unique_id = uri_identifier(OID_PREFIX + entry.unique_id, use="usual")
     identifiers = [unique_id]
@@ -88,10 +94,10 @@ def document_reference(
         category=[concept(entry.class_code)],
         subject=subject(entry.patient),
         date=write_moment(entry.created_at),
-        author=[_local(AUTHOR), _local(ORGANISATION)],
-        authenticator=_local(AUTHENTICATOR) if entry.legal_authenticator else None,
-        custodian=_local(ORGANISATION),
-        relatesTo=[_replaces(replaces)] if replaces else [],
+        author=[local(AUTHOR), local(ORGANISATION)],
+        authenticator=local(AUTHENTICATOR) if entry.legal_authenticator else None,
+        custodian=local(ORGANISATION),
+        relatesTo=[relation for one in relations for relation in _relates_to(one)],
         description=entry.comments,
         securityLabel=[concept(code) for code in entry.confidentiality],
         content=[_content(entry, attachment_url)],
@@ -105,28 +111,21 @@ def subject(patient: Ins) -> Json:
     return {"type": "Patient", "identifier": who}
 
 
-def _local(name: str) -> Json:
-    return {"reference": f"#{name}"}
-
-
-def _replaces(entry_id: str) -> Json:
-    return {"code": "replaces", "target": {"reference": f"DocumentReference/{entry_id}"}}
+def _relates_to(association: Association) -> Iterator[Json]:
+    """FHIR has a word for each half of a transformation that replaces, and none for both."""
+    target = {"reference": f"DocumentReference/{association.target}"}
+    for code in association.relation.value.split("-and-"):
+        yield {"code": code, "target": target}
 
 
 def _contained(entry: DocumentEntry) -> list[Json]:
-    organisation = Identifier(value=entry.author_organisation.number, authority=ORGANISATIONS)
     contained = [
         _source_patient(entry.local_patient, entry.traits),
-        _practitioner(AUTHOR, entry.author),
-        compact(
-            resourceType="Organization",
-            id=ORGANISATION,
-            identifier=[identifier(organisation)] if organisation.value else [],
-            name=entry.author_organisation.name,
-        ),
+        practitioner(AUTHOR, entry.author),
+        organisation(ORGANISATION, entry.author_organisation),
     ]
     if entry.legal_authenticator:
-        contained.append(_practitioner(AUTHENTICATOR, entry.legal_authenticator))
+        contained.append(practitioner(AUTHENTICATOR, entry.legal_authenticator))
     return contained
 
 
@@ -144,17 +143,6 @@ def _source_patient(local: Identifier, traits: PatientTraits) -> Json:
         name=[name] if len(name) > 1 else [],
         gender=_SEX_TO_GENDER[traits.sex],
         birthDate=f"{born[:4]}-{born[4:6]}-{born[6:]}" if born else "",
-    )
-
-
-def _practitioner(name: str, person: Person) -> Json:
-    number = Identifier(value=person.number, authority=PROFESSIONALS)
-    human = compact(family=person.family, given=[person.given] if person.given else [])
-    return compact(
-        resourceType="Practitioner",
-        id=name,
-        identifier=[identifier(number)] if number.value else [],
-        name=[human] if human else [],
     )
 
 
@@ -180,7 +168,7 @@ def _context(entry: DocumentEntry) -> Json:
         ),
         facilityType=concept(entry.facility),
         practiceSetting=concept(entry.practice_setting),
-        sourcePatientInfo=_local(SOURCE_PATIENT),
+        sourcePatientInfo=local(SOURCE_PATIENT),
         related=[{"identifier": _reference_id(one)} for one in entry.reference_ids],
     )
 
@@ -205,17 +193,17 @@ def read_document_reference(element: Element) -> DocumentEntry:
     attachment = content.child("attachment")
     context = element.child("context")
     period = context.child("period") if context.has("period") else Element({}, context.at("period"))
-    contained = _Contained(element)
+    contained = Contained(element)
     patient = contained.referred(context, "sourcePatientInfo")
     return DocumentEntry(
         unique_id=_read_unique_id(element),
         patient=read_subject(element),
-        local_patient=_first_identifier(patient),
+        local_patient=first_identifier(patient),
         traits=_read_traits(patient),
         class_code=read_concept(element.only_child("category")),
         type_code=read_concept(element.child("type")),
         format_code=read_coding(content.child("format")),
-        mime_type=attachment.parsed("contentType", _read_media_type),
+        mime_type=attachment.parsed("contentType", checked_media_type),
         confidentiality=tuple(read_concept(one) for one in element.children("securityLabel")),
         facility=read_concept(context.child("facilityType")),
         practice_setting=read_concept(context.child("practiceSetting")),
@@ -227,10 +215,10 @@ def read_document_reference(element: Element) -> DocumentEntry:
         language=attachment.text_or_empty("language"),
         title=attachment.text_or_empty("title"),
         comments=element.text_or_empty("description"),
-        author=_read_person(contained.among(element, "author", "Practitioner")),
-        author_organisation=_read_organisation(contained.among(element, "author", "Organization")),
+        author=read_person(contained.among(element, "author", "Practitioner")),
+        author_organisation=read_organisation(contained.among(element, "author", "Organization")),
         legal_authenticator=(
-            _read_person(contained.referred(element, "authenticator"))
+            read_person(contained.referred(element, "authenticator"))
             if element.has("authenticator")
             else None
         ),
@@ -256,60 +244,14 @@ def read_subject(element: Element) -> Ins:
     return named.parsed("value", lambda text: Ins(value=text, oid=oid))
 
 
-class _Contained:
-    """The contained resources of one resource, by their ids."""
-
-    def __init__(self, element: Element) -> None:
-        self._by_reference = {f"#{one.text('id')}": one for one in element.children("contained")}
-
-    def referred(self, element: Element, name: str) -> Element:
-        """The contained resource to which the element refers."""
-        reference = element.child(name)
-        found = self._by_reference.get(reference.text("reference"))
-        if found is None:
-            raise reference.refuse("reference", "is not contained", IssueCode.NOT_SUPPORTED)
-        return found
-
-    def among(self, element: Element, name: str, kind: str) -> Element:
-        """The first contained resource of one type among a list of references."""
-        for reference in element.children(name):
-            found = self._by_reference.get(reference.text_or_empty("reference"))
-            if found is not None and found.text("resourceType") == kind:
-                return found
-        raise element.refuse(name, f"refers to no contained {kind}", IssueCode.REQUIRED)
-
-
-def _first_identifier(element: Element) -> Identifier:
-    found = element.children("identifier")
-    return read_identifier(found[0]) if found else Identifier(value="")
-
-
-def _read_name(element: Element) -> tuple[str, str]:
-    """Family and given name of the first human name."""
-    found = element.children("name")
-    if not found:
-        return "", ""
-    return found[0].text_or_empty("family"), " ".join(found[0].texts("given"))
-
-
 def _read_traits(element: Element) -> PatientTraits:
-    family, given = _read_name(element)
+    family, given = read_name(element)
     return PatientTraits(
         birth_name=family,
         given_name=given,
         birth_date=element.parsed("birthDate", _read_date) if element.has("birthDate") else "",
         sex=element.parsed("gender", _read_gender) if element.has("gender") else "U",
     )
-
-
-def _read_person(element: Element) -> Person:
-    element.expect("resourceType", "Practitioner")
-    family, given = _read_name(element)
-    return Person(number=_first_identifier(element).value, family=family, given=given)
-
-
-def _read_organisation(element: Element) -> Organisation:
-    return Organisation(number=_first_identifier(element).value, name=element.text_or_empty("name"))
 
 
 def _read_reference_id(related: Element) -> ReferenceId:
@@ -355,12 +297,6 @@ def _read_date(text: str) -> str:
     if found is None:
         raise InvalidValue("not a date")
     return "".join(found.groups())
-
-
-def _read_media_type(text: str) -> str:
-    if not _MEDIA_TYPE.fullmatch(text):
-        raise InvalidValue("not a media type")
-    return text
 
 
 def _read_hash(text: str) -> str:

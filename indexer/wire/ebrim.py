@@ -1,44 +1,85 @@
-"""Writes a submission as XDS metadata: an ebRIM SubmitObjectsRequest (ITI TF-3 §4.2.5).
+"""Writes XDS metadata in ebRIM 3.0 (ITI TF-3 §4.2.5): what is submitted, and what is found.
 
-It is the body of ITI-41 and the METADATA.XML of ITI-32. Elements stand in the order of the schema,
-and ids within the request are counted, so that equal submissions give equal bytes.
+What is submitted is the body of ITI-41 and the METADATA.XML of ITI-32; what is found answers
+ITI-18. Elements stand in the order of the schema, and ids within the request are counted, so that
+equal submissions give equal bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
 from lxml import etree
 
-from indexer.contract.document import Code, DocumentEntry, Organisation, Person, Submission
+from indexer.contract.document import Code, DocumentEntry, EntryStatus, Organisation, Person
+from indexer.contract.document_set import Association, DocumentSet, Relation, SubmissionSet
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
 from indexer.wire.xml import Element, clean
 
-_SET: Final = "SubmissionSet01"
-_DOCUMENT: Final = "Document01"
 _XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def submit_objects_request(submission: Submission, *, uri: str = "") -> Element:
-    """The request that submits one document with its submission set.
+def submit_objects_request(submitted: DocumentSet, *, uris: Sequence[str] = ()) -> Element:
+    """The request that submits documents with their submission set.
 
     Args:
-        uri: where the document lies, from the folder of the metadata; empty where it travels in
+        submitted: what is submitted; its ids are symbols.
+        uris: where each document lies, from the folder of the metadata; none where they travel in
             the same message.
     """
     request = etree.Element(f"{{{names.LCM}}}SubmitObjectsRequest", nsmap=_NAMESPACES)
     objects = etree.SubElement(request, _rim("RegistryObjectList"))
-    _Package(objects, _SET).write(submission)
-    _Document(objects, _DOCUMENT).write(submission.entry, uri)
-    member = _associate(objects, names.HAS_MEMBER, source=_SET, target=_DOCUMENT)
-    _slot(member, "SubmissionSetStatus", ["Original"])
-    if submission.replaces is not None:
-        target = f"{names.UUID}{submission.replaces}"
-        _associate(objects, names.REPLACES, source=_DOCUMENT, target=target)
-    for number, one in enumerate(objects.iterchildren(_rim("Association")), start=1):
-        one.set("id", f"Association{number:02}")
+    set_id = submitted.submission_set.set_id
+    symbols = [one.entry.entry_id for one in submitted.documents]
+    _Package(objects, set_id).write(submitted.submission_set)
+    for number, document in enumerate(submitted.documents):
+        uri = uris[number] if uris else ""
+        _Document(objects, symbols[number]).write(document.entry, URI=uri)
+    for symbol in symbols:
+        _associate(objects, names.HAS_MEMBER, source=set_id, target=symbol, origin="Original")
+    for one in submitted.associations:
+        target = one.target if one.target in {set_id, *symbols} else names.UUID + one.target
+        origin = "Reference" if one.relation is Relation.MEMBER else ""
+        kind = names.ASSOCIATION_TYPES[one.relation]
+        _associate(objects, kind, source=one.source, target=target, origin=origin)
+    for number, element in enumerate(objects.iterchildren(_rim("Association")), start=1):
+        element.set("id", f"Association{number:02}")
     return request
+
+
+def add_entry(objects: Element, entry: DocumentEntry, *, repository: str) -> None:
+    """An entry as a registry holds it, and which repository holds its document."""
+    written = _Document(objects, names.UUID + entry.entry_id)
+    written.write(entry, repositoryUniqueId=repository)
+    written.hold(names.STATUSES[entry.status])
+
+
+def add_submission_set(objects: Element, told: SubmissionSet) -> None:
+    """A submission set as a registry holds it."""
+    written = _Package(objects, names.UUID + told.set_id)
+    written.write(told)
+    written.hold(names.STATUSES[EntryStatus.APPROVED])
+
+
+def add_association(objects: Element, one: Association, *, original: bool) -> None:
+    """An association as a registry holds it.
+
+    Args:
+        original: of a membership, whether the set brought the document itself.
+    """
+    origin = ("Original" if original else "Reference") if one.relation is Relation.MEMBER else ""
+    source, target = names.UUID + one.source, names.UUID + one.target
+    kind = names.ASSOCIATION_TYPES[one.relation]
+    element = _associate(objects, kind, source=source, target=target, origin=origin)
+    element.set("id", names.UUID + one.association_id)
+    element.set("objectType", names.ASSOCIATION)
+    element.set("status", names.STATUSES[EntryStatus.APPROVED])
+
+
+def add_reference(objects: Element, object_id: str) -> None:
+    """An object by its id alone."""
+    etree.SubElement(objects, _rim("ObjectRef"), id=names.UUID + object_id)
 
 
 class _Object:
@@ -48,6 +89,11 @@ class _Object:
         self.element = etree.SubElement(parent, _rim(tag), id=name)
         self._name = name
         self._numbers = count(1)
+
+    def hold(self, status: str) -> None:
+        """What a registry adds: its only version names itself (ITI-57 changes a status alone)."""
+        self.element.set("lid", self._name)
+        self.element.set("status", status)
 
     def texts(self, title: str, comments: str) -> None:
         """Name and Description."""
@@ -108,16 +154,17 @@ class _Package(_Object):
     def __init__(self, parent: Element, name: str) -> None:
         super().__init__(parent, "RegistryPackage", name)
 
-    def write(self, submission: Submission) -> None:
-        entry = submission.entry
-        _slot(self.element, "submissionTime", [values.write_moment(submission.submitted_at)])
-        self.author(names.SET_AUTHOR, entry.author, entry.author_organisation)
-        self.code(names.SET_CONTENT_TYPE, submission.content_type)
+    def write(self, told: SubmissionSet) -> None:
+        self.element.set("objectType", names.REGISTRY_PACKAGE)
+        _slot(self.element, "submissionTime", [values.write_moment(told.submitted_at)])
+        self.texts(told.title, told.comments)
+        self.author(names.SET_AUTHOR, told.author, told.author_organisation)
+        self.code(names.SET_CONTENT_TYPE, told.content_type)
         self.node(names.SUBMISSION_SET)
         for scheme, name, value in (
-            (names.SET_PATIENT_ID, "patientId", values.write_patient(entry.patient)),
-            (names.SET_SOURCE_ID, "sourceId", submission.source_id),
-            (names.SET_UNIQUE_ID, "uniqueId", submission.submission_id),
+            (names.SET_PATIENT_ID, "patientId", values.write_patient(told.patient)),
+            (names.SET_SOURCE_ID, "sourceId", told.source_id),
+            (names.SET_UNIQUE_ID, "uniqueId", told.unique_id),
         ):
             self.identifier(scheme, f"XDSSubmissionSet.{name}", value)
 
@@ -128,11 +175,13 @@ class _Document(_Object):
     def __init__(self, parent: Element, name: str) -> None:
         super().__init__(parent, "ExtrinsicObject", name)
 
-    def write(self, entry: DocumentEntry, uri: str) -> None:
+    def write(self, entry: DocumentEntry, **more: str) -> None:
         self.element.set("mimeType", clean(entry.mime_type))
         self.element.set("objectType", names.STABLE_DOCUMENT)
-        for name, told in _slots(entry, uri):
+        for name, told in _slots(entry):
             _slot(self.element, name, told)
+        for name, value in more.items():
+            _slot(self.element, name, _told(value))
         self.texts(entry.title, entry.comments)
         self.author(names.AUTHOR, entry.author, entry.author_organisation)
         for scheme, codes in (
@@ -151,7 +200,7 @@ class _Document(_Object):
         self.identifier(names.UNIQUE_ID, "XDSDocumentEntry.uniqueId", entry.unique_id)
 
 
-def _slots(entry: DocumentEntry, uri: str) -> Iterator[tuple[str, list[str]]]:
+def _slots(entry: DocumentEntry) -> Iterator[tuple[str, list[str]]]:
     times = {
         "creationTime": entry.created_at,
         "serviceStartTime": entry.service_start,
@@ -168,17 +217,18 @@ def _slots(entry: DocumentEntry, uri: str) -> Iterator[tuple[str, list[str]]]:
     yield "hash", _told(entry.sha1)
     yield "size", [str(entry.size_bytes)]
     yield names.REFERENCE_ID_LIST, [values.write_reference(one) for one in entry.reference_ids]
-    yield "URI", _told(uri)
 
 
-def _associate(objects: Element, kind: str, *, source: str, target: str) -> Element:
-    return etree.SubElement(
+def _associate(objects: Element, kind: str, *, source: str, target: str, origin: str) -> Element:
+    element = etree.SubElement(
         objects,
         _rim("Association"),
         associationType=kind,
         sourceObject=source,
         targetObject=target,
     )
+    _slot(element, "SubmissionSetStatus", _told(origin))
+    return element
 
 
 def _slot(parent: Element, name: str, told: Iterable[str]) -> None:

@@ -4,8 +4,9 @@ What the gateway cannot do without must be there; the rest may be missing, as it
 write. Refusals name the attribute, never its value.
 """
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -17,10 +18,13 @@ from indexer.contract.document import (
     Person,
     Submission,
 )
+from indexer.contract.document_set import SubmissionSet
 from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Oid, Uid
+from indexer.contract.identifiers import Ins, Oid, Uid
+from indexer.contract.media_types import checked_media_type
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
+from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.xml import Element
 
 T = TypeVar("T")
@@ -31,109 +35,32 @@ VALUES_MAX: Final = 256
 DOCUMENTS_MAX: Final = 256
 
 _NAMESPACES: Final = {"rim": names.RIM}
+_SLOT_NAME = re.compile(r"[$A-Za-z]{1,64}", re.ASCII)
+_SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmittedDocument:
-    """One document of a request."""
-
-    submission: Submission
-    """Without the document itself, which lies elsewhere; its hash is empty, and its size 0, where
-    they are not told (ITI-41 leaves them to the repository)."""
-    uri: str
-    """Where it lies, from the folder of the metadata; empty where it is part of the message."""
-
-
-def read_submit_objects(root: Element, *, mime_types: frozenset[str]) -> list[SubmittedDocument]:
-    """The documents of these media types that are submitted, in their order.
-
-    Others, such as the signature of a submission set, are passed over.
-
-    Raises:
-        InvalidValue: there is no submission set, or an attribute is missing or malformed.
-    """
-    objects = next(root.iter(f"{{{names.RIM}}}RegistryObjectList"), None)
-    if objects is None:
-        raise InvalidValue("the metadata holds no list of registry objects")
-    package = _submission_set(objects)
-    found = [
-        _Described(one)
-        for one in objects.iterfind("rim:ExtrinsicObject", _NAMESPACES)
-        if one.get("mimeType", "").strip() in mime_types
-    ]
-    if len(found) > DOCUMENTS_MAX:
-        raise InvalidValue(f"the metadata describes more than {DOCUMENTS_MAX} documents")
-    replaced = _replaced(objects)
-    return [_submitted(package, one, replaced.get(one.name)) for one in found]
-
-
-def _submitted(
-    package: "_Described", document: "_Described", replaces: str | None
-) -> SubmittedDocument:
-    entry = _entry(document)
-    if package.identifier(names.SET_PATIENT_ID, "patientId", values.read_patient) != entry.patient:
-        raise InvalidValue("the submission set is of another patient than its document")
-    submission = Submission(
-        submission_id=package.identifier(names.SET_UNIQUE_ID, "uniqueId", Uid),
-        source_id=package.identifier(names.SET_SOURCE_ID, "sourceId", Oid),
-        submitted_at=package.parsed("submissionTime", values.read_moment),
-        content_type=package.code(names.SET_CONTENT_TYPE, "contentTypeCode"),
-        entry=entry,
-        document=b"",
-        replaces=replaces,
-    )
-    return SubmittedDocument(submission=submission, uri=document.value("URI"))
-
-
-def _entry(told: "_Described") -> DocumentEntry:
-    person, organisation = told.author(names.AUTHOR)
-    signed_by = told.value("legalAuthenticator")
-    local = told.value("sourcePatientId")
-    references = map(values.read_reference, told.values(names.REFERENCE_ID_LIST))
-    return DocumentEntry(
-        unique_id=told.identifier(names.UNIQUE_ID, "uniqueId", Uid),
-        patient=told.identifier(names.PATIENT_ID, "patientId", values.read_patient),
-        local_patient=values.read_local_patient(local) if local else Identifier(value=""),
-        traits=values.read_traits(told.values("sourcePatientInfo")),
-        class_code=told.code(names.CLASS_CODE, "classCode"),
-        type_code=told.code(names.TYPE_CODE, "typeCode"),
-        format_code=told.code(names.FORMAT_CODE, "formatCode"),
-        mime_type=told.element.get("mimeType", "").strip(),
-        confidentiality=tuple(told.codes(names.CONFIDENTIALITY_CODE)),
-        facility=told.code(names.FACILITY_CODE, "healthcareFacilityTypeCode"),
-        practice_setting=told.code(names.PRACTICE_SETTING_CODE, "practiceSettingCode"),
-        event_codes=tuple(told.codes(names.EVENT_CODE)),
-        reference_ids=tuple(one for one in references if one is not None),
-        created_at=told.parsed("creationTime", values.read_moment),
-        service_start=_moment(told, "serviceStartTime"),
-        service_stop=_moment(told, "serviceStopTime"),
-        language=told.value("languageCode"),
-        title=told.text("Name"),
-        comments=told.text("Description"),
-        author=person,
-        author_organisation=organisation,
-        legal_authenticator=values.read_person(signed_by) if signed_by else None,
-        sha1=told.value("hash").lower(),
-        size_bytes=told.parsed("size", _size) if told.value("size") else 0,
-    )
-
-
-class _Described:
+class Described:
     """A registry object, or a classification of one, by its slots and classifications."""
 
     def __init__(self, element: Element) -> None:
         self.element = element
         self.name = element.get("id", "")
 
+    def listed(self) -> list[str]:
+        """The values of what is a slot itself."""
+        name = self.element.get("name", "")
+        found = self.element.iterfind("rim:ValueList/rim:Value", _NAMESPACES)
+        told = _SLOT_NAME.fullmatch(name)  # else unquoted: a sender may have put anything there
+        return _few(
+            [_bounded((one.text or "").strip(), told[0] if told else "a value") for one in found],
+            "Value",
+        )
+
     def values(self, name: str) -> list[str]:
         """All values of a slot; a sender may spread them over several of the same name."""
-        found = [
-            _bounded((value.text or "").strip(), name)
-            for slot in self.element.iterfind("rim:Slot", _NAMESPACES)
-            if slot.get("name") == name
-            for value in slot.iterfind("rim:ValueList/rim:Value", _NAMESPACES)
-        ]
-        return _few(found, name)
+        slots = self.element.iterfind("rim:Slot", _NAMESPACES)
+        told = (Described(slot).listed() for slot in slots if slot.get("name") == name)
+        return _few([value for values in told for value in values], name)
 
     def value(self, name: str) -> str:
         """The first value of a slot; empty where there is none."""
@@ -185,18 +112,150 @@ class _Described:
         classified = self.element.iterfind("rim:Classification", _NAMESPACES)
         return any(one.get("classificationNode") == node for one in classified)
 
-    def _classifications(self, scheme: str) -> list["_Described"]:
+    def _classifications(self, scheme: str) -> list["Described"]:
         found = [
-            _Described(one)
+            Described(one)
             for one in self.element.iterfind("rim:Classification", _NAMESPACES)
             if one.get("classificationScheme") == scheme
         ]
         return _few(found, "Classification")
 
 
-def _submission_set(objects: Element) -> _Described:
-    """The package that is a submission set: classified inside, or beside it (ebRIM 3.0 §4.3)."""
-    packages = [_Described(one) for one in objects.iterfind("rim:RegistryPackage", _NAMESPACES)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedDocument:
+    """One document of a request."""
+
+    submission: Submission
+    """Without the document itself, which lies elsewhere; its hash is empty, and its size 0, where
+    they are not told (ITI-41 leaves them to the repository)."""
+    uri: str
+    """Where it lies, from the folder of the metadata; empty where it is part of the message."""
+
+
+def read_submit_objects(root: Element, *, mime_types: frozenset[str]) -> list[SubmittedDocument]:
+    """The documents of these media types that are submitted, in their order.
+
+    Others, such as the signature of a submission set, are passed over.
+
+    Raises:
+        InvalidValue: there is no submission set, or an attribute is missing or malformed.
+    """
+    objects = find_objects(root)
+    package = find_submission_set(objects)
+    found = [
+        Described(one)
+        for one in objects.iterfind("rim:ExtrinsicObject", _NAMESPACES)
+        if one.get("mimeType", "").strip() in mime_types
+    ]
+    if len(found) > DOCUMENTS_MAX:
+        raise InvalidValue(f"the metadata describes more than {DOCUMENTS_MAX} documents")
+    told = read_submission_set(package)
+    return [_submitted(told, one) for one in found]
+
+
+def _submitted(told: SubmissionSet, document: Described) -> SubmittedDocument:
+    entry = read_entry(document)
+    if told.patient != entry.patient:
+        raise InvalidValue("the submission set is of another patient than its document")
+    submission = Submission(
+        submission_id=told.unique_id,
+        source_id=told.source_id,
+        submitted_at=told.submitted_at,
+        content_type=told.content_type,
+        entry=replace(entry, entry_id=""),
+        document=b"",
+    )
+    return SubmittedDocument(submission=submission, uri=document.value("URI"))
+
+
+def read_submission_set(package: Described) -> SubmissionSet:
+    """The submission set that a package is; its id is the package's own.
+
+    Raises:
+        InvalidValue: an attribute is missing or malformed.
+    """
+    author, organisation = package.author(names.SET_AUTHOR)
+    return SubmissionSet(
+        unique_id=package.identifier(names.SET_UNIQUE_ID, "uniqueId", Uid),
+        source_id=package.identifier(names.SET_SOURCE_ID, "sourceId", Oid),
+        patient=_patient(package, names.SET_PATIENT_ID),
+        submitted_at=package.parsed("submissionTime", values.read_moment),
+        content_type=package.code(names.SET_CONTENT_TYPE, "contentTypeCode"),
+        author=author,
+        author_organisation=organisation,
+        title=package.text("Name"),
+        comments=package.text("Description"),
+        set_id=package.name,
+    )
+
+
+def _patient(told: Described, scheme: str) -> Ins:
+    text = told.identifier(scheme, "patientId", str)
+    try:
+        return values.read_patient(text)
+    except InvalidValue as error:
+        # Nobody else is known here: the index keeps records by national identity.
+        raise xds_refusal(f"patientId is {error}", XdsError.UNKNOWN_PATIENT) from None
+
+
+def read_entry(told: Described) -> DocumentEntry:
+    """The entry that an object describes; its id is the object's own.
+
+    Raises:
+        InvalidValue: an attribute is missing or malformed.
+    """
+    person, organisation = told.author(names.AUTHOR)
+    signed_by = told.value("legalAuthenticator")
+    local = told.value("sourcePatientId")
+    references = map(values.read_reference, told.values(names.REFERENCE_ID_LIST))
+    return DocumentEntry(
+        unique_id=told.identifier(names.UNIQUE_ID, "uniqueId", Uid),
+        patient=_patient(told, names.PATIENT_ID),
+        local_patient=values.read_local_patient(local) if local else Identifier(value=""),
+        traits=values.read_traits(told.values("sourcePatientInfo")),
+        class_code=told.code(names.CLASS_CODE, "classCode"),
+        type_code=told.code(names.TYPE_CODE, "typeCode"),
+        format_code=told.code(names.FORMAT_CODE, "formatCode"),
+        mime_type=_parsed(told.element.get("mimeType", "").strip(), "mimeType", checked_media_type),
+        confidentiality=tuple(told.codes(names.CONFIDENTIALITY_CODE)),
+        facility=told.code(names.FACILITY_CODE, "healthcareFacilityTypeCode"),
+        practice_setting=told.code(names.PRACTICE_SETTING_CODE, "practiceSettingCode"),
+        event_codes=tuple(told.codes(names.EVENT_CODE)),
+        reference_ids=tuple(one for one in references if one is not None),
+        created_at=told.parsed("creationTime", values.read_moment),
+        service_start=_moment(told, "serviceStartTime"),
+        service_stop=_moment(told, "serviceStopTime"),
+        language=told.value("languageCode"),
+        title=told.text("Name"),
+        comments=told.text("Description"),
+        author=person,
+        author_organisation=organisation,
+        legal_authenticator=values.read_person(signed_by) if signed_by else None,
+        sha1=told.parsed("hash", _sha1) if told.value("hash") else "",
+        size_bytes=told.parsed("size", _size) if told.value("size") else 0,
+        entry_id=told.name,
+    )
+
+
+def find_objects(root: Element) -> Element:
+    """The list of registry objects, whatever it is wrapped in.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    objects = next(root.iter(f"{{{names.RIM}}}RegistryObjectList"), None)
+    if objects is None:
+        raise InvalidValue("the metadata holds no list of registry objects")
+    return objects
+
+
+def find_submission_set(objects: Element) -> Described:
+    """The package that is a submission set: classified inside, or beside it (ebRIM 3.0 §4.3).
+
+    Raises:
+        InvalidValue: there is none, or more than one.
+    """
+    packages = [Described(one) for one in objects.iterfind("rim:RegistryPackage", _NAMESPACES)]
     beside = {
         one.get("classifiedObject")
         for one in objects.iterfind("rim:Classification", _NAMESPACES)
@@ -208,17 +267,14 @@ def _submission_set(objects: Element) -> _Described:
     return sets[0]
 
 
-def _replaced(objects: Element) -> dict[str, str]:
-    """What each document replaces: the id of the old entry by that of the new one."""
-    return {
-        one.get("sourceObject", ""): one.get("targetObject", "").strip().removeprefix(names.UUID)
-        for one in objects.iterfind("rim:Association", _NAMESPACES)
-        if one.get("associationType") == names.REPLACES
-    }
-
-
-def _moment(told: _Described, name: str) -> datetime | None:
+def _moment(told: Described, name: str) -> datetime | None:
     return told.parsed(name, values.read_moment) if told.value(name) else None
+
+
+def _sha1(text: str) -> str:
+    if not _SHA1.fullmatch(text):
+        raise InvalidValue("not a SHA-1")
+    return text.lower()
 
 
 def _size(text: str) -> int:

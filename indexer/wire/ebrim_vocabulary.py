@@ -2,13 +2,24 @@
 
 from typing import Final
 
+from indexer.contract.document import EntryStatus
+from indexer.contract.document_set import Relation
+
 RIM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 LCM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
+RS: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
+QUERY: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
+XDS: Final = "urn:ihe:iti:xds-b:2007"
 
 UUID: Final = "urn:uuid:"
 
 STABLE_DOCUMENT: Final = f"{UUID}7edca82f-054d-47f2-a032-9b2a5b5186c1"
 """objectType of a DocumentEntry whose document does not change."""
+
+REGISTRY_PACKAGE: Final = (
+    "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:RegistryPackage"
+)
+ASSOCIATION: Final = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:Association"
 
 AUTHOR: Final = f"{UUID}93606bcf-9494-43ec-9b4e-a7748d1a838d"
 CLASS_CODE: Final = f"{UUID}41a5887f-8865-4c09-adf7-e362475b143a"
@@ -28,7 +39,26 @@ SET_PATIENT_ID: Final = f"{UUID}6b5aea1a-874d-4603-a4bc-96a0a7b38446"
 SET_UNIQUE_ID: Final = f"{UUID}96fdda7c-d067-4183-912e-bf5ee74998a8"
 SET_SOURCE_ID: Final = f"{UUID}554ac39e-e3fe-47fe-b233-965d2a147832"
 
-HAS_MEMBER: Final = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
-REPLACES: Final = "urn:ihe:iti:2007:AssociationType:RPLC"
+_ASSOCIATIONS: Final = "urn:ihe:iti:2007:AssociationType:"
+ASSOCIATION_TYPES: Final = {
+    Relation.MEMBER: "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember",
+    Relation.REPLACES: f"{_ASSOCIATIONS}RPLC",
+    Relation.APPENDS: f"{_ASSOCIATIONS}APND",
+    Relation.TRANSFORMS: f"{_ASSOCIATIONS}XFRM",
+    Relation.TRANSFORMS_AND_REPLACES: f"{_ASSOCIATIONS}XFRM_RPLC",
+    Relation.SIGNS: f"{_ASSOCIATIONS}signs",
+}
+RELATIONS: Final = {name: relation for relation, name in ASSOCIATION_TYPES.items()}
+HAS_MEMBER: Final = ASSOCIATION_TYPES[Relation.MEMBER]
+UPDATE_STATUS: Final = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
+
+STATUSES: Final = {
+    EntryStatus.APPROVED: "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved",
+    EntryStatus.DEPRECATED: "urn:oasis:names:tc:ebxml-regrep:StatusType:Deprecated",
+    EntryStatus.WITHDRAWN: "urn:asip:ci-sis:2010:StatusType:Deleted",
+}
+"""availabilityStatus; that of a deletion is the DMP's own."""
 
 REFERENCE_ID_LIST: Final = "urn:ihe:iti:xds:2013:referenceIdList"
+
+IDENTIFIER_LENGTH_MAX: Final = 256  # characters of a unique id, which is a UID of 64 here

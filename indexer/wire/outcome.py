@@ -1,4 +1,4 @@
-"""Refusals, and the OperationOutcome that carries them (FHIR R4 §OperationOutcome)."""
+"""Refusals, in the words of both protocols, and the OperationOutcome that carries them in FHIR."""
 
 import re
 from enum import StrEnum
@@ -31,6 +31,38 @@ class IssueCode(StrEnum):
     VALUE = "value"
 
 
+class XdsError(StrEnum):
+    """Error codes of XDS.b in use here (ITI TF-3 §4.2.4.1)."""
+
+    DEPRECATED = "XDSRegistryDeprecatedDocumentError"
+    DOCUMENT_UNIQUE_ID = "XDSDocumentUniqueIdError"
+    DUPLICATE_IN_MESSAGE = "XDSRepositoryDuplicateUniqueIdInMessage"
+    DUPLICATE_IN_REGISTRY = "XDSDuplicateUniqueIdInRegistry"
+    EXTRA_METADATA = "XDSExtraMetadataNotSaved"
+    MISSING_DOCUMENT = "XDSMissingDocument"
+    MISSING_METADATA = "XDSMissingDocumentMetadata"
+    MISSING_PARAMETER = "XDSStoredQueryMissingParam"
+    NON_IDENTICAL_HASH = "XDSNonIdenticalHash"
+    NON_IDENTICAL_SIZE = "XDSNonIdenticalSize"
+    NOT_SINGLE_PATIENT = "XDSResultNotSinglePatient"
+    PARAMETER_NUMBER = "XDSStoredQueryParamNumber"
+    PATIENT_DOES_NOT_MATCH = "XDSPatientIdDoesNotMatch"
+    REGISTRY_BUSY = "XDSRegistryBusy"
+    REGISTRY_ERROR = "XDSRegistryError"
+    REGISTRY_METADATA = "XDSRegistryMetadataError"
+    REPOSITORY_BUSY = "XDSRepositoryBusy"
+    REPOSITORY_ERROR = "XDSRepositoryError"
+    REPOSITORY_METADATA = "XDSRepositoryMetadataError"
+    REPOSITORY_RESOURCES = "XDSRepositoryOutOfResources"
+    TOO_MANY_RESULTS = "XDSTooManyResults"
+    UNKNOWN_PATIENT = "XDSUnknownPatientId"
+    UNKNOWN_QUERY = "XDSUnknownStoredQuery"
+    UNKNOWN_REPOSITORY = "XDSUnknownRepositoryId"
+    UNRESOLVED_REFERENCE = "UnresolvedReferenceException"
+    UPDATE = "XDSMetadataUpdateError"
+    UPDATE_OPERATION = "XDSMetadataUpdateOperationError"
+
+
 class Refusal(InvalidValue):
     """What was sent cannot be taken, and would not be if it came again.
 
@@ -38,13 +70,27 @@ class Refusal(InvalidValue):
         reason: what is wrong, without the value that is: it may name a patient.
         code: the issue type that a peer can act on.
         expression: FHIRPath of the element at fault, empty where none is.
+        error: what XDS.b calls it; None where its own reader does not say.
     """
 
-    def __init__(self, reason: str, *, code: IssueCode, expression: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        code: IssueCode,
+        expression: str = "",
+        error: XdsError | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
         self.expression = expression
+        self.error = error
+
+
+def xds_refusal(reason: str, error: XdsError) -> Refusal:
+    """The refusal of what came by XDS.b."""
+    return Refusal(reason, code=IssueCode.INVALID, error=error)
 
 
 def operation_outcome(code: IssueCode, reason: str, *, expression: str = "") -> Json:

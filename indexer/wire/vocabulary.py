@@ -22,6 +22,7 @@ DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _MHD: Final = "https://profiles.ihe.net/ITI/MHD/"
 SOURCE_ID: Final = f"{_MHD}StructureDefinition/ihe-sourceId"
 DESIGNATION_TYPE: Final = f"{_MHD}StructureDefinition/ihe-designationType"
+AUTHOR_ORGANISATION: Final = f"{_MHD}StructureDefinition/ihe-authorOrg"
 LIST_TYPES: Final = f"{_MHD}CodeSystem/MHDlistTypes"
 SUBMISSION_SET: Final = "submissionset"
 

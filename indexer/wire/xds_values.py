@@ -26,6 +26,7 @@ LOCAL_PATIENT_TYPE: Final = "PI"
 _ESCAPES: Final = {"\\": "\\E\\", "^": "\\S\\", "&": "\\T\\", "|": "\\F\\", "~": "\\R\\"}
 _UNESCAPES: Final = {escaped: plain for plain, escaped in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\[ESTFR]\\")
+_DATE = re.compile(r"[0-9]{8}", re.ASCII)
 _MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d{1,6})?Z?", re.ASCII)
 
 
@@ -135,10 +136,11 @@ def read_traits(fields: list[str]) -> PatientTraits:
         told.setdefault(name.strip(), value)
     family, given = _parts(told.get("PID-5", ""), 2)
     sex = told.get("PID-8", "").strip()
+    born = _DATE.match(told.get("PID-7", ""))
     return PatientTraits(
         birth_name=family,
         given_name=given,
-        birth_date=_unescape(told.get("PID-7", ""))[:8],
+        birth_date=born[0] if born else "",  # a part of a date is none that FHIR's form can tell
         sex=sex if sex in {"M", "F"} else "U",
     )
 

@@ -20,13 +20,13 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What XML 1.0 §2.2 cannot hold."""
 
 
-def open_xml(data: bytes) -> Element:
+def open_xml(data: bytes, *, bytes_max: int = XML_BYTES_MAX) -> Element:
     """The root of a document.
 
     Raises:
         InvalidValue: it is no XML, or not one that can be opened safely.
     """
-    text = text_of_xml(data, name="the XML", bytes_max=XML_BYTES_MAX, markup_max=MARKUP_MAX)
+    text = text_of_xml(data, name="the XML", bytes_max=bytes_max, markup_max=MARKUP_MAX)
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the declaration says: the text was decoded here
         resolve_entities=False,

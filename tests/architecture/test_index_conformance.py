@@ -16,8 +16,9 @@ from indexer.contract.errors import DocumentNotFound, IndexUnavailable, Submissi
 from indexer.server.capability import capability_statement
 from indexer.server.http_errors import REFUSAL_STATUS
 from indexer.wire.bundles import provide_bundle, transaction_response
-from indexer.wire.outcome import IssueCode, Refusal, operation_outcome
+from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
 from indexer.wire.search import read_search, searchset
+from indexer.wire.stored_query import QueryKind
 from tests.architecture.repository import files
 from tests.architecture.statement import table, words
 from tests.support.indexes import a_served_index
@@ -31,7 +32,7 @@ STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
 """All that a server may end a request with (RFC 9110 §15)."""
 
 GOOD = {
-    "Submission": transaction_response(provide_bundle(a_submission()), "1"),
+    "Submission": transaction_response(provide_bundle(a_submission()), entry_id="1", set_id="2"),
     "Search": searchset([], self_url="urn:uuid:1", next_url=""),
     "Withdrawal": {"resourceType": "DocumentReference", "status": EntryStatus.WITHDRAWN.value},
 }
@@ -185,3 +186,15 @@ def told_in_the_code() -> Iterator[int]:
                     yield status
                 case ast.keyword(arg="status_code", value=ast.Constant(value=int(status))):
                     yield status
+
+
+def test_each_code_of_xds_is_stated() -> None:
+    stated = [word for cell in table(SERVER, "Code").column("Code") for word in words(cell)]
+
+    assert sorted(stated) == sorted(XdsError)
+
+
+def test_each_stored_query_is_stated() -> None:
+    [cell] = [row[1] for row in table(SERVER, "Transaction").rows if row[0] == "ITI-18"]
+
+    assert len(cell.partition(";")[0].split(", ")) == len(QueryKind)

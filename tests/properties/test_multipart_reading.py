@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicomweb.multipart import MultipartRelated
-from gateway.dicomweb.multipart_reader import MultipartReader, PartBegins, PartEnds
-from gateway.errors import InvalidRequest
+from indexer.contract.errors import InvalidValue
+from indexer.contract.multipart import MultipartReader, PartBegins, PartEnds
+from indexer.contract.multipart_writer import MultipartRelated
 
 BOUNDARY = "ab"
 PIECES = st.sampled_from([b"\r", b"\n", b"-", b"a", b"b", b"\r\n--a", b"\r\n--", b"\0"])
@@ -55,5 +55,5 @@ def test_a_body_is_read_the_same_wherever_it_is_cut(parts: list[bytes], places: 
 
 @given(st.lists(PIECES | st.just(b"--ab") | st.just(b"\r\n\r\n"), max_size=30))
 def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
-    with suppress(InvalidRequest):
+    with suppress(InvalidValue):
         read(pieces)

@@ -14,7 +14,6 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from gateway import http_errors
-from gateway.dicomweb.multipart import MultipartRelated
 from gateway.intake import stow_routes, webhook
 from gateway.intake.assembler import Assembler
 from gateway.intake.instances import InstanceIntake
@@ -23,6 +22,7 @@ from gateway.security.gate import Gate
 from gateway.security.policy import Policy
 from gateway.serving import listen, serve, url_of
 from indexer.contract.identifiers import Uid
+from indexer.contract.multipart_writer import MultipartRelated
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.retrieval import write_part10
 from tests.support.studies import STUDY

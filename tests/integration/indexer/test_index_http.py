@@ -84,16 +84,20 @@ async def test_with_open_access_a_wrong_authorization_is_ignored(
 async def test_a_transaction_is_answered_entry_by_entry(
     index_url: str, session: aiohttp.ClientSession
 ) -> None:
-    entry_id = await submit(session, index_url)
+    bundle = provide_bundle(a_submission())
+    async with session.post(f"{index_url}/fhir", json=bundle) as answer:
+        created = [
+            one["response"]["location"] for one in (await answer.json(content_type=None))["entry"]
+        ]
 
     answers: list[Any] = []
-    for kind in ("List", "DocumentReference"):
-        async with session.get(f"{index_url}/fhir/{kind}/{entry_id}") as answer:
+    for place in created[:2]:
+        async with session.get(f"{index_url}/fhir/{place}") as answer:
             answers.append(await answer.json(content_type="application/fhir+json"))
 
     listed, document = answers
-    assert listed["entry"] == [{"item": {"reference": f"DocumentReference/{entry_id}"}}]
-    assert (listed["id"], document["id"]) == (entry_id, entry_id)
+    assert listed["entry"] == [{"item": {"reference": created[1]}}]
+    assert [f"List/{listed['id']}", f"DocumentReference/{document['id']}"] == created[:2]
     url = document["content"][0]["attachment"]["url"]
     async with session.get(url, headers={"Accept": "application/dicom"}) as answer:
         assert (await answer.read(), answer.content_type) == (KOS, "application/dicom")

@@ -13,6 +13,7 @@ from gateway.errors import StorageUnavailable, Unavailable
 from gateway.storage.database import Database, Dialect, T, Work
 from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
+from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.server.probes import probes
 from indexer.server.registrar import WAITING_MAX, Registrar
 from indexer.server.registry import Registry
@@ -63,9 +64,13 @@ async def registrar(database: GatedDatabase) -> AsyncIterator[Registrar]:
     await asyncio.wait([running])
 
 
-async def waiting(registrar: Registrar, *numbers: int) -> list[asyncio.Task[str]]:
+def a_set(number: int) -> DocumentSet:
+    return document_set_of(a_submission(number))
+
+
+async def waiting(registrar: Registrar, *numbers: int) -> list[asyncio.Task[DocumentSet]]:
     """Submissions that have come while the gate is shut."""
-    tasks = [asyncio.create_task(registrar.register(a_submission(one))) for one in numbers]
+    tasks = [asyncio.create_task(registrar.register(a_set(one))) for one in numbers]
     await asyncio.sleep(0)  # each has run up to its wait
     return tasks
 
@@ -78,9 +83,9 @@ async def test_what_waits_while_a_batch_is_written_becomes_the_next(
     others = await waiting(registrar, *range(1, 100))
 
     database.gate.set()
-    entry_ids = await asyncio.gather(*first, *others)
+    held = await asyncio.gather(*first, *others)
 
-    assert len(set(entry_ids)) == 100
+    assert len({one.documents[0].entry.entry_id for one in held}) == 100
     assert database.writes == 2
 
 
@@ -92,7 +97,7 @@ async def test_one_that_is_refused_leaves_the_others_of_its_batch_held(
     database.gate.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert [type(one) for one in outcomes] == [str, str, Refusal, str]
+    assert [type(one) for one in outcomes] == [DocumentSet, DocumentSet, Refusal, DocumentSet]
     assert isinstance(outcomes[2], Refusal)
     assert outcomes[2].code == IssueCode.DUPLICATE
 
@@ -107,10 +112,10 @@ async def test_when_a_batch_cannot_be_written_each_of_it_hears_and_the_next_is_t
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
     database.fault = None
-    entry_id = await registrar.register(a_submission(1))
+    held = await registrar.register(a_set(1))
 
     assert outcomes == [fault, fault]
-    assert entry_id
+    assert held.submission_set.set_id
 
 
 async def test_a_caller_that_leaves_does_not_harm_the_others(
@@ -121,7 +126,7 @@ async def test_a_caller_that_leaves_does_not_harm_the_others(
 
     database.gate.set()
 
-    assert await staying
+    assert (await staying).documents
 
 
 async def test_more_than_may_wait_are_asked_to_come_again(
@@ -132,7 +137,7 @@ async def test_more_than_may_wait_are_asked_to_come_again(
     tasks = await waiting(registrar, *range(1, WAITING_MAX + 1))
 
     with pytest.raises(Unavailable) as fault:
-        await registrar.register(a_submission(WAITING_MAX + 1))
+        await registrar.register(a_set(WAITING_MAX + 1))
 
     assert fault.value.retry_after_s
     database.gate.set()

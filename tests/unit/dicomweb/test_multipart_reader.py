@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from gateway.dicomweb.multipart_reader import (
+from indexer.contract.errors import InvalidValue
+from indexer.contract.multipart import (
     HEAD_BYTES_MAX,
     ContentType,
     MultipartReader,
     PartBegins,
     PartEnds,
 )
-from gateway.errors import InvalidRequest
 
 
 def read(body: bytes, boundary: str = "b") -> list[tuple[str, bytes]]:
@@ -72,13 +72,13 @@ def test_a_body_without_parts_has_none() -> None:
     ],
 )
 def test_a_body_without_its_end_is_refused(body: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="cut short"):
+    with pytest.raises(InvalidValue, match="cut short"):
         read(body)
 
 
 @pytest.mark.parametrize("body", [b"", b"one", b"--other\r\n\r\none\r\n--other--"])
 def test_a_body_with_another_boundary_than_its_type_names_is_refused_as_such(body: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="no part with the boundary"):
+    with pytest.raises(InvalidValue, match="no part with the boundary"):
         read(body)
 
 
@@ -93,13 +93,13 @@ def test_a_body_with_another_boundary_than_its_type_names_is_refused_as_such(bod
     ],
 )
 def test_a_body_that_is_none_is_refused_before_it_is_held(body: bytes, why: str) -> None:
-    with pytest.raises(InvalidRequest, match=why):
+    with pytest.raises(InvalidValue, match=why):
         read(body)
 
 
 @pytest.mark.parametrize("boundary", ["", "x" * 201, "é"])
 def test_a_boundary_that_is_none_is_refused(boundary: str) -> None:
-    with pytest.raises(InvalidRequest, match="boundary"):
+    with pytest.raises(InvalidValue, match="boundary"):
         MultipartReader(boundary)
 
 

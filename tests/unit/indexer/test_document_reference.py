@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from indexer.contract.document import DocumentEntry
+from indexer.contract.document_set import Association, Relation
 from indexer.wire.document_reference import document_reference, read_document_reference
 from indexer.wire.elements import Element
 from indexer.wire.outcome import IssueCode, Json, Refusal
@@ -98,11 +99,21 @@ def codes(identifier: Json) -> list[str]:
 
 
 def test_a_replacement_names_what_it_replaces() -> None:
-    resource = document_reference(an_entry(), attachment_url="urn:uuid:1", replaces="abc")
+    replaces = Association(relation=Relation.REPLACES, source="1", target="abc")
+
+    resource = document_reference(an_entry(), attachment_url="urn:uuid:1", relations=[replaces])
 
     assert resource["relatesTo"] == [
         {"code": "replaces", "target": {"reference": "DocumentReference/abc"}}
     ]
+
+
+def test_a_transformation_that_replaces_is_told_in_two_words() -> None:
+    both = Association(relation=Relation.TRANSFORMS_AND_REPLACES, source="1", target="abc")
+
+    resource = document_reference(an_entry(), attachment_url="urn:uuid:1", relations=[both])
+
+    assert [one["code"] for one in resource["relatesTo"]] == ["transforms", "replaces"]
 
 
 def test_times_of_another_zone_are_read_in_utc() -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 
-from indexer.client.xdm import MANIFEST_MIME_TYPES, read_metadata, write_metadata
+from indexer.client.xdm import read_metadata, write_metadata
 from indexer.contract.document import Identifier, Organisation, PatientTraits, Person, Submission
+from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
+from indexer.wire.document_set_reader import read_document_set
 from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.ebrim_reader import read_submit_objects
 from tests.support.pointers import ANNE, PAUL, a_submission
 
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
@@ -47,16 +48,16 @@ def test_the_same_submission_gives_the_same_bytes() -> None:
 def test_what_is_replaced_is_told_by_an_association() -> None:
     submission = a_submission(replaces="0b6a8ba5-1a4f-4f6c-8f3e-0d1f0a1b2c3d")
 
-    [found] = read_submit_objects(
-        submit_objects_request(submission), mime_types=MANIFEST_MIME_TYPES
-    )
+    found = read_document_set(submit_objects_request(document_set_of(submission)))
 
-    assert found.submission == submitted(submission)
+    whole = document_set_of(submission)
+    [document] = whole.documents
+    assert found == replace(whole, documents=(replace(document, content=b""),))
 
 
 @pytest.mark.parametrize("tag", ["RegistryPackage", "ExtrinsicObject"])
 def test_elements_stand_in_the_order_of_the_schema(tag: str) -> None:
-    request = submit_objects_request(a_submission(), uri="KOS_1.DCM")
+    request = submit_objects_request(document_set_of(a_submission()), uris=["KOS_1.DCM"])
 
     [described] = request.iter(f"{RIM}{tag}")
     found = [etree.QName(one).localname for one in described]
@@ -64,7 +65,7 @@ def test_elements_stand_in_the_order_of_the_schema(tag: str) -> None:
 
 
 def test_ids_within_a_request_are_unique() -> None:
-    request = submit_objects_request(a_submission(replaces="x"))
+    request = submit_objects_request(document_set_of(a_submission(replaces="x")))
 
     ids = [one.get("id") for one in request.iter() if one.get("id")]
     assert len(ids) == len(set(ids))
@@ -123,7 +124,7 @@ def test_other_documents_of_the_submission_set_are_passed_over() -> None:
 
 
 def test_a_classification_beside_the_package_makes_it_a_submission_set() -> None:
-    root = submit_objects_request(a_submission())
+    root = submit_objects_request(document_set_of(a_submission()))
     [inside] = [one for one in root.iter() if one.get("classificationNode")]
     [objects] = root.iter(f"{RIM}RegistryObjectList")
     objects.append(inside)

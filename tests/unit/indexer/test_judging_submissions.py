@@ -1,29 +1,48 @@
 """Which submissions of a batch an index refuses."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import count
+
 from indexer.contract.document import EntryStatus, Submission
+from indexer.contract.document_set import Association, DocumentSet, Relation, document_set_of
 from indexer.contract.identifiers import Ins
-from indexer.server.registry import KnownEntry, Registration, judge, patient_key
-from indexer.wire.outcome import IssueCode
+from indexer.server.judging import Known, KnownEntry, allot, judge, patient_key
+from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from tests.support.pointers import ANNE, PAUL, a_submission
+from tests.support.xds import a_set
 
 
 def held(
     number: int, *, patient: Ins = ANNE, status: EntryStatus = EntryStatus.APPROVED
 ) -> KnownEntry:
+    entry = a_submission(number).entry
     return KnownEntry(
         entry_id=f"held-{number}",
-        unique_id=a_submission(number).entry.unique_id,
+        unique_id=entry.unique_id,
         patient_key=patient_key(patient),
         status=status,
+        sha1=entry.sha1,
+        size_bytes=entry.size_bytes,
     )
+
+
+def refused(known: list[KnownEntry], *batch: Submission) -> dict[int, Refusal]:
+    """The refusals, by the place in the batch."""
+    numbers = count()
+    sets = [allot(document_set_of(one), lambda: f"new-{next(numbers)}") for one in batch]
+    verdict = judge(sets, Known(entries=known))
+    return {
+        place: verdict.refused[one.submission_set.set_id]
+        for place, one in enumerate(sets)
+        if one.submission_set.set_id in verdict.refused
+    }
 
 
 def refusals(known: list[KnownEntry], *batch: Submission) -> dict[int, IssueCode]:
     """The codes of the refusals, by the place in the batch."""
-    registrations = [
-        Registration(entry_id=str(place), submission=one) for place, one in enumerate(batch)
-    ]
-    return {int(place): one.code for place, one in judge(registrations, known).items()}
+    return {place: one.code for place, one in refused(known, *batch).items()}
 
 
 def test_what_is_new_is_taken() -> None:
@@ -93,3 +112,106 @@ def test_a_repeat_of_a_replacement_is_told_as_a_duplicate() -> None:
 
     superseded = held(1, status=EntryStatus.DEPRECATED)
     assert refusals([superseded, held(2)], repeat) == {0: IssueCode.DUPLICATE}
+
+
+def sets_of(*batch: DocumentSet) -> list[DocumentSet]:
+    """With ids like `new-1-2`: the submission's number, and its object's."""
+    allotted = []
+    for number, one in enumerate(batch, start=1):
+        objects = count()
+        allotted.append(allot(one, partial(_named, number, objects)))
+    return allotted
+
+
+def _named(number: int, objects: Iterator[int]) -> str:
+    return f"new-{number}-{next(objects)}"
+
+
+def related(number: int, relation: Relation, target: str) -> DocumentSet:
+    """A submission of `DocumentN`, which is something to a target."""
+    association = Association(relation=relation, source=f"Document{number}", target=target)
+    return a_set(number, relations=[association])
+
+
+def test_ids_are_allotted_to_all_that_a_submission_names_by_symbols() -> None:
+    signs = Association(relation=Relation.SIGNS, source="Document2", target="SubmissionSet01")
+    refers = Association(relation=Relation.MEMBER, source="SubmissionSet01", target="held-1")
+
+    [one] = sets_of(a_set(1, 2, relations=[signs, refers]))
+
+    assert one.submission_set.set_id == "new-1-0"
+    assert [document.entry.entry_id for document in one.documents] == ["new-1-1", "new-1-2"]
+    assert [(it.source, it.target) for it in one.associations] == [
+        ("new-1-2", "new-1-0"),
+        ("new-1-0", "held-1"),
+    ]
+
+
+def test_what_follows_a_replaced_entry_is_superseded_with_it_however_far() -> None:
+    followers = {"held-1": ["held-2"], "held-2": ["held-3", "held-1"], "held-4": ["held-5"]}
+    known = Known(entries=[held(1)], followers=followers)
+
+    verdict = judge(sets_of(related(9, Relation.REPLACES, "held-1")), known)
+
+    assert verdict.refused == {}
+    assert verdict.superseded == {"held-1", "held-2", "held-3"}
+
+
+def test_an_amendment_of_the_same_batch_is_superseded_with_what_it_amends() -> None:
+    batch = sets_of(related(8, Relation.APPENDS, "held-1"), related(9, Relation.REPLACES, "held-1"))
+
+    verdict = judge(batch, Known(entries=[held(1)]))
+
+    assert verdict.refused == {}
+    assert verdict.superseded == {"held-1", "new-1-1"}
+
+
+def test_what_follows_a_replaced_entry_is_no_target_for_the_rest_of_the_batch() -> None:
+    batch = sets_of(related(8, Relation.REPLACES, "held-1"), related(9, Relation.APPENDS, "held-2"))
+
+    known = Known(entries=[held(1), held(2)], followers={"held-1": ["held-2"]})
+    verdict = judge(batch, known)
+
+    assert [one.error for one in verdict.refused.values()] == [XdsError.DEPRECATED]
+
+
+def test_one_submission_cannot_replace_an_entry_twice() -> None:
+    twice = [
+        Association(relation=Relation.REPLACES, source=f"Document{number}", target="held-1")
+        for number in (8, 9)
+    ]
+
+    verdict = judge(sets_of(a_set(8, 9, relations=twice)), Known(entries=[held(1)]))
+
+    assert [one.error for one in verdict.refused.values()] == [XdsError.DEPRECATED]
+    assert verdict.superseded == frozenset()
+
+
+def test_what_is_superseded_can_be_signed_and_referred_to() -> None:
+    superseded = held(1, status=EntryStatus.DEPRECATED)
+    refers = Association(relation=Relation.MEMBER, source="SubmissionSet01", target="held-1")
+    batch = sets_of(related(8, Relation.SIGNS, "held-1"), a_set(9, relations=[refers]))
+
+    assert judge(batch, Known(entries=[superseded])).refused == {}
+
+
+def test_a_submission_set_is_taken_once_in_a_batch() -> None:
+    first = a_set(1)
+
+    batch = sets_of(first, replace(a_set(2), submission_set=first.submission_set))
+    verdict = judge(batch, Known())
+
+    assert [one.error for one in verdict.refused.values()] == [XdsError.DUPLICATE_IN_REGISTRY]
+
+
+def test_the_code_of_a_duplicate_says_in_what_it_differs() -> None:
+    twin = replace(held(1), sha1="0" * 40)
+    grown = replace(held(1), size_bytes=7)
+
+    codes = [refused([one], a_submission(1))[0].error for one in (held(1), twin, grown)]
+
+    assert codes == [
+        XdsError.DUPLICATE_IN_REGISTRY,
+        XdsError.NON_IDENTICAL_HASH,
+        XdsError.NON_IDENTICAL_SIZE,
+    ]

@@ -22,6 +22,7 @@ from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry, subm
 
 OLD = "11111111-2222-4333-8444-555555555555"
 NEW = "66666666-7777-4888-8999-000000000000"
+SET = "5e7f0a52-3c1d-4b8e-9a60-7d2c4f1b8a93"
 
 
 def bundle_of(submission: Submission) -> Json:
@@ -256,13 +257,13 @@ def test_the_answer_names_each_entry_at_its_place() -> None:
     bundle = bundle_of(a_submission(replaces=OLD))
     bundle["entry"].reverse()
 
-    answer = transaction_response(bundle, NEW)
+    answer = transaction_response(bundle, entry_id=NEW, set_id=SET)
 
     assert [entry["response"]["location"] for entry in answer["entry"]] == [
         f"DocumentReference/{OLD}",
         f"Binary/{NEW}",
         f"DocumentReference/{NEW}",
-        f"List/{NEW}",
+        f"List/{SET}",
     ]
     assert read_transaction_response(answer) == NEW
 
@@ -273,14 +274,14 @@ def test_the_answer_names_each_entry_at_its_place() -> None:
     f"/fhir/DocumentReference/{NEW}",
 ])  # fmt: skip
 def test_a_location_is_read_however_it_is_written(location: str) -> None:
-    answer = transaction_response(bundle_of(a_submission()), NEW)
+    answer = transaction_response(bundle_of(a_submission()), entry_id=NEW, set_id=SET)
     answer["entry"][1]["response"]["location"] = location
 
     assert read_transaction_response(answer) == NEW
 
 
 def test_an_answer_without_a_location_is_refused() -> None:
-    answer = transaction_response(bundle_of(a_submission()), NEW)
+    answer = transaction_response(bundle_of(a_submission()), entry_id=NEW, set_id=SET)
     del answer["entry"][1]["response"]["location"]
 
     with pytest.raises(Refusal):

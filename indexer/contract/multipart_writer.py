@@ -5,6 +5,7 @@ The writer makes the lines between the parts; whoever sends puts each part's byt
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046 §5.1.1, without blanks
@@ -16,34 +17,47 @@ class MultipartRelated:
     Args:
         part_type: media type of the parts, such as `application/dicom`.
         boundary: chosen at random by default, so that no instance can be made to hold it.
+        parameters: more of Content-Type, such as `start`; none holds a quote.
 
     Raises:
         ValueError: the boundary is none.
     """
 
-    def __init__(self, part_type: str, *, boundary: str | None = None) -> None:
+    def __init__(
+        self,
+        part_type: str,
+        *,
+        boundary: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
         self._boundary = secrets.token_hex(16) if boundary is None else boundary
         if not _BOUNDARY.fullmatch(self._boundary):
             raise ValueError("not a boundary")
-        self._part_type = part_type
+        self._parameters = {"type": part_type, "boundary": self._boundary, **(parameters or {})}
         self._begun = False
 
     @property
     def content_type(self) -> str:
         """Content-Type of the whole body (PS3.18 §8.7.3)."""
-        return f'multipart/related; type="{self._part_type}"; boundary="{self._boundary}"'
+        told = (f'; {name}="{value}"' for name, value in self._parameters.items())
+        return "multipart/related" + "".join(told)
 
-    def part(self, content_type: str, *, size_bytes: int) -> bytes:
+    def part(self, content_type: str, *, size_bytes: int, content_id: str = "") -> bytes:
         """What goes before the next part's bytes.
+
+        Args:
+            content_id: by which another part refers to it (RFC 2392); empty for none.
 
         Raises:
             ValueError: the content type would end its line.
         """
         if "\r" in content_type or "\n" in content_type:
             raise ValueError("a content type is one line")
+        named = f"Content-ID: <{content_id}>\r\n" if content_id else ""
         head = (
             f"--{self._boundary}\r\n"
             f"Content-Type: {content_type}\r\n"
+            f"{named}"
             f"Content-Length: {size_bytes}\r\n\r\n"
         ).encode("ascii")
         between = b"\r\n" if self._begun else b""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from gateway.dicomweb.media_types import read_media_type
-from gateway.errors import InvalidRequest
+from indexer.contract.errors import InvalidValue
+from indexer.contract.media_types import read_media_type
 
 BOUNDARY_LENGTH_MAX: Final = 200
 """Characters; the standard stops at 70 (RFC 2046 §5.1.1), and some clients do not."""
@@ -52,6 +52,10 @@ class PartBegins:
     """The head of a part has been read."""
 
     content_type: ContentType
+    content_id: str = ""
+    """Content-ID without its angle brackets (RFC 2392); empty where there is none."""
+    transfer_encoding: str = ""
+    """Content-Transfer-Encoding in lower case, which the content is still in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,12 @@ class MultipartReader:
         boundary: as the body's own Content-Type names it.
 
     Raises:
-        InvalidRequest: the boundary is empty or too long, or no ASCII.
+        InvalidValue: the boundary is empty or too long, or no ASCII.
     """
 
     def __init__(self, boundary: str) -> None:
         if not 0 < len(boundary) <= BOUNDARY_LENGTH_MAX or not boundary.isascii():
-            raise InvalidRequest("the body's boundary is missing or too long")
+            raise InvalidValue("the body's boundary is missing or too long")
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._within = _Within.PREAMBLE
         # The first delimiter may be the very first bytes, without the line end before it.
@@ -94,7 +98,7 @@ class MultipartReader:
         """What the next bytes of the body bring.
 
         Raises:
-            InvalidRequest: the body is no multipart body with this boundary.
+            InvalidValue: the body is no multipart body with this boundary.
         """
         self._buffer += chunk
         events: list[Event] = []
@@ -106,14 +110,14 @@ class MultipartReader:
         """The body has ended.
 
         Raises:
-            InvalidRequest: its last delimiter has not come, so that it was broken off, or none.
+            InvalidValue: its last delimiter has not come, so that it was broken off, or none.
         """
         if self._within is _Within.DELIMITER and self._buffer.startswith(_LAST):
             return
         if self._within is _Within.PREAMBLE:
-            raise InvalidRequest("the body has no part with the boundary that its type names")
+            raise InvalidValue("the body has no part with the boundary that its type names")
         if self._within is not _Within.EPILOGUE:
-            raise InvalidRequest("the body is cut short: its last delimiter is missing")
+            raise InvalidValue("the body is cut short: its last delimiter is missing")
 
     def _step(self, events: list[Event]) -> bool:
         """Read on; False where more bytes are needed."""
@@ -140,7 +144,7 @@ class MultipartReader:
         """Forget what belongs to no part."""
         self._passed_bytes += size_bytes
         if self._passed_bytes > AROUND_BYTES_MAX:
-            raise InvalidRequest(fault)
+            raise InvalidValue(fault)
         del self._buffer[:size_bytes]
 
     def _pass_delimiter(self) -> bool:
@@ -158,7 +162,7 @@ class MultipartReader:
         at = self._buffer.find(_LINE_END)
         padding = self._buffer if at < 0 else self._buffer[:at]
         if padding.strip(_BLANKS + b"\r") or len(padding) > HEAD_BYTES_MAX:
-            raise InvalidRequest("the line of a delimiter holds more than the boundary")
+            raise InvalidValue("the line of a delimiter holds more than the boundary")
         if at < 0:
             return False
         # The line end stays, for where a part has no headers it is the first half of the blank
@@ -171,9 +175,9 @@ class MultipartReader:
         at = self._buffer.find(_HEAD_END, 0, HEAD_BYTES_MAX)
         if at < 0:
             if len(self._buffer) >= HEAD_BYTES_MAX:
-                raise InvalidRequest(f"a part's headers are longer than {HEAD_BYTES_MAX} bytes")
+                raise InvalidValue(f"a part's headers are longer than {HEAD_BYTES_MAX} bytes")
             return False
-        events.append(PartBegins(ContentType.parse(_content_type(bytes(self._buffer[:at])))))
+        events.append(_begins(bytes(self._buffer[:at])))
         del self._buffer[: at + len(_HEAD_END)]
         self._within = _Within.PART
         return True
@@ -190,9 +194,13 @@ class MultipartReader:
         return self._pass_delimiter()
 
 
-def _content_type(head: bytes) -> str:
+def _begins(head: bytes) -> PartBegins:
+    told: dict[bytes, str] = {}
     for line in head.split(_LINE_END):
         name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-type":
-            return value.strip().decode("latin-1")
-    return ""
+        told.setdefault(name.strip().lower(), value.strip().decode("latin-1"))
+    return PartBegins(
+        content_type=ContentType.parse(told.get(b"content-type", "")),
+        content_id=told.get(b"content-id", "").removeprefix("<").removesuffix(">"),
+        transfer_encoding=told.get(b"content-transfer-encoding", "").lower(),
+    )

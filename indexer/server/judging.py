@@ -1,0 +1,202 @@
+"""Which submissions an index takes, and what becomes of what they replace: plain decisions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from indexer.contract.document import DocumentEntry, EntryStatus
+from indexer.contract.document_set import FOLLOWING, REPLACING, Association, DocumentSet, Relation
+from indexer.contract.identifiers import Ins
+from indexer.wire.outcome import IssueCode, Refusal, XdsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEntry:
+    """What a submission is judged by."""
+
+    entry_id: str
+    unique_id: str
+    patient_key: str
+    status: EntryStatus
+    sha1: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What of the index concerns a batch of submissions."""
+
+    entries: Sequence[KnownEntry] = ()
+    set_unique_ids: frozenset[str] = frozenset()
+    followers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Amendments and transformations, by the entry that they follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What comes of a batch."""
+
+    refused: Mapping[str, Refusal]
+    """By set_id."""
+    superseded: frozenset[str]
+    """Entries that are no longer current, where they were."""
+
+
+def patient_key(patient: Ins) -> str:
+    """The patient as a key: the authority, then the number within it."""
+    return f"{patient.oid}|{patient.value}"
+
+
+def allot(submitted: DocumentSet, new_id: Callable[[], str]) -> DocumentSet:
+    """The same submission, in which each object has an id of the index's instead of a symbol."""
+    symbols = [one.entry.entry_id for one in submitted.documents]
+    ids = {symbol: new_id() for symbol in (submitted.submission_set.set_id, *symbols)}
+    return DocumentSet(
+        submission_set=replace(
+            submitted.submission_set, set_id=ids[submitted.submission_set.set_id]
+        ),
+        documents=tuple(
+            replace(one, entry=replace(one.entry, entry_id=ids[one.entry.entry_id]))
+            for one in submitted.documents
+        ),
+        associations=tuple(
+            replace(
+                one,
+                source=ids[one.source],
+                target=ids.get(one.target, one.target),
+                association_id=new_id(),
+            )
+            for one in submitted.associations
+        ),
+    )
+
+
+def targets_held(submitted: DocumentSet) -> list[Association]:
+    """The associations whose target is no object of the submission itself."""
+    own = {submitted.submission_set.set_id, *(one.entry.entry_id for one in submitted.documents)}
+    return [one for one in submitted.associations if one.target not in own]
+
+
+def judge(batch: Sequence[DocumentSet], known: Known) -> Verdict:
+    """Which submissions of a batch are refused; the earlier of two has its way.
+
+    A repeat is told as a duplicate even when what it replaces is no longer current: it was its own
+    first coming that replaced it.
+    """
+    court = _Court(known)
+    refused = {}
+    for one in batch:
+        refusal = court.refusal_of(one)
+        if refusal is None:
+            court.take(one)
+        else:
+            refused[one.submission_set.set_id] = refusal
+    return Verdict(refused=refused, superseded=frozenset(court.superseded))
+
+
+class _Court:
+    """What is known, with what the batch has added so far."""
+
+    def __init__(self, known: Known) -> None:
+        self._by_unique_id = {one.unique_id: one for one in known.entries}
+        self._by_id = {one.entry_id: one for one in known.entries}
+        self._set_unique_ids = set(known.set_unique_ids)
+        self._followers = {target: list(them) for target, them in known.followers.items()}
+        self.superseded: set[str] = set()
+
+    def refusal_of(self, submitted: DocumentSet) -> Refusal | None:
+        for document in submitted.documents:
+            twin = self._by_unique_id.get(document.entry.unique_id)
+            if twin is not None:
+                return _duplicate(document.entry, twin)
+        told = submitted.submission_set
+        if told.unique_id in self._set_unique_ids:
+            return Refusal(
+                "a submission set with this unique id is held already",
+                code=IssueCode.DUPLICATE,
+                error=XdsError.DUPLICATE_IN_REGISTRY,
+            )
+        patient = patient_key(told.patient)
+        taken: set[str] = set()
+        for one in targets_held(submitted):
+            refusal = self._refusal_of_target(one, patient, taken)
+            if refusal is not None:
+                return refusal
+            if one.relation in REPLACING:
+                taken.add(one.target)
+        return None
+
+    def _refusal_of_target(self, one: Association, patient: str, taken: set[str]) -> Refusal | None:
+        """Why an entry cannot be a target (ITI TF-2 §3.42.4.1.3.3), None if it can."""
+        what = _TARGETS[one.relation]
+        entry = self._by_id.get(one.target)
+        # Another patient's entry is told like one that is not there, which it is for this patient;
+        # only XDS has a code of its own for it.
+        if entry is None or entry.patient_key != patient:
+            error = (
+                XdsError.UNRESOLVED_REFERENCE if entry is None else XdsError.PATIENT_DOES_NOT_MATCH
+            )
+            return Refusal(
+                f"{what} is not held for this patient", code=IssueCode.BUSINESS_RULE, error=error
+            )
+        if entry.status is EntryStatus.WITHDRAWN:
+            return Refusal(
+                f"{what} is withdrawn", code=IssueCode.DELETED, error=XdsError.DEPRECATED
+            )
+        gone = one.target in self.superseded or entry.status is EntryStatus.DEPRECATED
+        if (gone or one.target in taken) and one.relation not in (Relation.MEMBER, Relation.SIGNS):
+            return Refusal(
+                f"{what} is no longer current",
+                code=IssueCode.BUSINESS_RULE,
+                error=XdsError.DEPRECATED,
+            )
+        return None
+
+    def take(self, submitted: DocumentSet) -> None:
+        told = submitted.submission_set
+        self._set_unique_ids.add(told.unique_id)
+        for document in submitted.documents:
+            entry = document.entry
+            self._by_unique_id[entry.unique_id] = KnownEntry(
+                entry_id=entry.entry_id,
+                unique_id=entry.unique_id,
+                patient_key=patient_key(told.patient),
+                status=EntryStatus.APPROVED,
+                sha1=entry.sha1,
+                size_bytes=entry.size_bytes,
+            )
+        for one in submitted.associations:
+            if one.relation in FOLLOWING:
+                self._followers.setdefault(one.target, []).append(one.source)
+        for one in submitted.associations:
+            if one.relation in REPLACING:
+                self._supersede(one.target)
+
+    def _supersede(self, entry_id: str) -> None:
+        """With all that follows it, however far (ITI TF-2 §3.42.4.1.3.3.4)."""
+        waiting = [entry_id]
+        while waiting:
+            one = waiting.pop()
+            if one not in self.superseded:
+                self.superseded.add(one)
+                waiting.extend(self._followers.get(one, ()))
+
+
+_TARGETS = {
+    Relation.MEMBER: "the entry to be referred to",
+    Relation.REPLACES: "the entry to be replaced",
+    Relation.APPENDS: "the entry to be amended",
+    Relation.TRANSFORMS: "the entry to be transformed",
+    Relation.TRANSFORMS_AND_REPLACES: "the entry to be replaced",
+    Relation.SIGNS: "the entry to be signed",
+}
+
+
+def _duplicate(entry: DocumentEntry, twin: KnownEntry) -> Refusal:
+    error = XdsError.DUPLICATE_IN_REGISTRY
+    if entry.sha1 != twin.sha1:
+        error = XdsError.NON_IDENTICAL_HASH
+    elif entry.size_bytes != twin.size_bytes:
+        error = XdsError.NON_IDENTICAL_SIZE
+    return Refusal(
+        "a document with this unique id is held already", code=IssueCode.DUPLICATE, error=error
+    )

@@ -1,0 +1,105 @@
+"""Takes SOAP messages, has an operation answer each, and sends its answer back as it was asked.
+
+What a message is at fault in before its operation is known is told by a SOAP fault; all that comes
+after by the operation's own response, with an error code of XDS.b (ITI TF-3 §4.2.4).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from gateway.errors import Unavailable
+from indexer.contract.errors import InvalidValue
+from indexer.server.http import take_body
+from indexer.server.http_errors import REFUSAL_STATUS
+from indexer.wire.mtom import Package, PackageReader, write_package
+from indexer.wire.outcome import Refusal, XdsError
+from indexer.wire.registry_messages import RegistryError
+from indexer.wire.soap import SOAP_MEDIA_TYPE, Call, FaultCode, SoapFault, fault, read_call, reply
+from indexer.wire.xml import Element
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response, with the documents that go beside it."""
+
+    body: Element
+    parts: Sequence[tuple[str, str, bytes]] = field(default=())
+    """Content-ID, media type and bytes of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What one action does, and what it says where it cannot."""
+
+    run: Callable[[Element, Package], Awaitable[Answer]]
+    failed: Callable[[Sequence[RegistryError]], Element]
+    invalid: XdsError
+    """For what cannot be read and has no code of its own."""
+    busy: XdsError
+    broken: XdsError
+
+
+class XdsEndpoint:
+    """One address.
+
+    Args:
+        operations: by WS-Addressing action.
+        body_bytes_max: of a whole message.
+    """
+
+    def __init__(self, operations: Mapping[str, Operation], *, body_bytes_max: int) -> None:
+        self._operations = operations
+        self._body_bytes_max = body_bytes_max
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one message."""
+        try:
+            package = await self._receive(request)
+            call = read_call(package.root)
+        except SoapFault as error:
+            return _fault(error, status=400 if error.code is FaultCode.SENDER else 500)
+        except Refusal as error:  # too long, or too slow
+            return _fault(SoapFault(error.reason), status=REFUSAL_STATUS[error.code])
+        operation = self._operations.get(call.action)
+        if operation is None:
+            unknown = SoapFault("the action is none of this address", subcode="ActionNotSupported")
+            return _fault(unknown, status=400, relates_to=call.message_id)
+        answer = await _run(operation, call, package)
+        envelope = reply(call, answer.body)
+        if not answer.parts and not package.optimised:
+            return Response(envelope, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
+        content_type, chunks = write_package(envelope, answer.parts)
+        return Response(b"".join(chunks), headers={"Content-Type": content_type})
+
+    async def _receive(self, request: Request) -> Package:
+        reader = PackageReader(request.headers.get("content-type", ""))
+        try:
+            await take_body(request, reader.feed, bytes_max=self._body_bytes_max)
+        except ClientDisconnect:
+            raise SoapFault("the body broke off") from None
+        return reader.close()
+
+
+async def _run(operation: Operation, call: Call, package: Package) -> Answer:
+    try:
+        return await operation.run(call.body, package)
+    except InvalidValue as error:
+        code = error.error if isinstance(error, Refusal) and error.error else operation.invalid
+        told = RegistryError(error=code, context=str(error))
+    except Unavailable:
+        told = RegistryError(error=operation.busy, context="the index cannot take this now")
+    except Exception:  # a bug of ours is told as the standard has it, and never as a success
+        log.exception("xds_failed", extra={"action": call.action})
+        told = RegistryError(error=operation.broken, context="the index failed")
+    return Answer(body=operation.failed([told]))
+
+
+def _fault(error: SoapFault, *, status: int, relates_to: str = "") -> Response:
+    envelope = fault(error, relates_to=relates_to)
+    return Response(envelope, status_code=status, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")

@@ -1,0 +1,89 @@
+"""Who a resource names by containing them: the authors of documents and submission sets, both ways.
+
+The index keeps no Patient, Practitioner or Organization resources of its own.
+"""
+
+from indexer.contract.document import Identifier, Organisation, Person
+from indexer.wire.elements import Element, compact, identifier, read_identifier
+from indexer.wire.outcome import IssueCode, Json
+from indexer.wire.vocabulary import ORGANISATIONS, PROFESSIONALS
+
+AUTHOR = "author"
+ORGANISATION = "organisation"
+
+
+def local(name: str) -> Json:
+    """A reference to what the resource contains by this name."""
+    return {"reference": f"#{name}"}
+
+
+def practitioner(name: str, person: Person) -> Json:
+    """A professional by national number."""
+    number = Identifier(value=person.number, authority=PROFESSIONALS)
+    human = compact(family=person.family, given=[person.given] if person.given else [])
+    return compact(
+        resourceType="Practitioner",
+        id=name,
+        identifier=[identifier(number)] if number.value else [],
+        name=[human] if human else [],
+    )
+
+
+def organisation(name: str, structure: Organisation) -> Json:
+    """A structure by national number."""
+    number = Identifier(value=structure.number, authority=ORGANISATIONS)
+    return compact(
+        resourceType="Organization",
+        id=name,
+        identifier=[identifier(number)] if number.value else [],
+        name=structure.name,
+    )
+
+
+class Contained:
+    """The contained resources of one resource, by their ids."""
+
+    def __init__(self, element: Element) -> None:
+        self._by_reference = {f"#{one.text('id')}": one for one in element.children("contained")}
+
+    def referred(self, element: Element, name: str) -> Element:
+        """The contained resource to which the element refers."""
+        reference = element.child(name)
+        found = self._by_reference.get(reference.text("reference"))
+        if found is None:
+            raise reference.refuse("reference", "is not contained", IssueCode.NOT_SUPPORTED)
+        return found
+
+    def among(self, element: Element, name: str, kind: str) -> Element:
+        """The first contained resource of one type among a list of references."""
+        for reference in element.children(name):
+            found = self._by_reference.get(reference.text_or_empty("reference"))
+            if found is not None and found.text("resourceType") == kind:
+                return found
+        raise element.refuse(name, f"refers to no contained {kind}", IssueCode.REQUIRED)
+
+
+def first_identifier(element: Element) -> Identifier:
+    """The first identifier of a resource; empty where it has none."""
+    found = element.children("identifier")
+    return read_identifier(found[0]) if found else Identifier(value="")
+
+
+def read_name(element: Element) -> tuple[str, str]:
+    """Family and given name of the first human name."""
+    found = element.children("name")
+    if not found:
+        return "", ""
+    return found[0].text_or_empty("family"), " ".join(found[0].texts("given"))
+
+
+def read_person(element: Element) -> Person:
+    """The inverse of `practitioner`."""
+    element.expect("resourceType", "Practitioner")
+    family, given = read_name(element)
+    return Person(number=first_identifier(element).value, family=family, given=given)
+
+
+def read_organisation(element: Element) -> Organisation:
+    """The inverse of `organisation`."""
+    return Organisation(number=first_identifier(element).value, name=element.text_or_empty("name"))

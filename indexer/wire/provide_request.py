@@ -1,0 +1,62 @@
+"""Reads Provide and Register Document Set-b (ITI-41): metadata, and the documents it tells of."""
+
+import hashlib
+from dataclasses import replace
+
+from indexer.contract.document_set import Document, DocumentSet
+from indexer.contract.errors import InvalidValue
+from indexer.wire import ebrim_vocabulary as names
+from indexer.wire.document_set_reader import read_document_set
+from indexer.wire.mtom import Package
+from indexer.wire.outcome import XdsError, xds_refusal
+from indexer.wire.xml import Element
+
+_REQUEST = f"{{{names.XDS}}}ProvideAndRegisterDocumentSetRequest"
+_DOCUMENT = f"{{{names.XDS}}}Document"
+
+
+def read_provide_request(body: Element, package: Package) -> DocumentSet:
+    """What is submitted, with its documents; their hashes and sizes are those that they have.
+
+    Raises:
+        InvalidValue: it cannot be understood whole, or documents and metadata do not match.
+    """
+    if body.tag != _REQUEST:
+        raise InvalidValue("the body is no ProvideAndRegisterDocumentSetRequest")
+    submitted = read_document_set(body)
+    contents = _contents(body, package)
+    if package.parts.keys() - package.referred(body):
+        raise xds_refusal(
+            "a part of the message is referred to by nothing", XdsError.MISSING_METADATA
+        )
+    if contents.keys() - {one.entry.entry_id for one in submitted.documents}:
+        raise xds_refusal("a document is described by nothing", XdsError.MISSING_METADATA)
+    documents = tuple(
+        _checked(one, contents.get(one.entry.entry_id, b"")) for one in submitted.documents
+    )
+    return replace(submitted, documents=documents)
+
+
+def _contents(body: Element, package: Package) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    for element in body.iterchildren(_DOCUMENT):
+        symbol = element.get("id", "")
+        if symbol in contents:
+            raise InvalidValue("a document is given twice")
+        content = package.content(element)
+        if content is None:
+            raise xds_refusal("a document's part is missing", XdsError.MISSING_DOCUMENT)
+        contents[symbol] = content
+    return contents
+
+
+def _checked(document: Document, content: bytes) -> Document:
+    if not content:
+        raise xds_refusal("a document that is described is missing", XdsError.MISSING_DOCUMENT)
+    entry = document.entry
+    sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if entry.sha1 not in ("", sha1):
+        raise InvalidValue("a document's hash is not the one that its metadata tells")
+    if entry.size_bytes not in (0, len(content)):
+        raise InvalidValue("a document is not of the size that its metadata tells")
+    return Document(entry=replace(entry, sha1=sha1, size_bytes=len(content)), content=content)

@@ -1,0 +1,142 @@
+"""SOAP 1.2 envelopes with WS-Addressing headers, as XDS.b wants them (ITI TF-2 Appendix V).
+
+Answers go back on the connection of their request: no other reply address is taken.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import uuid4
+
+from lxml import etree
+
+from indexer.contract.errors import ContractError, InvalidValue
+from indexer.wire.xml import Element, open_xml
+
+SOAP_MEDIA_TYPE: Final = "application/soap+xml"
+
+SOAP_BYTES_MAX: Final = 12 * 2**20
+"""Of an envelope. A document inside it, as base64, ends at the 10 MB of a text in libxml2."""
+
+ENVELOPE: Final = "http://www.w3.org/2003/05/soap-envelope"
+ADDRESSING: Final = "http://www.w3.org/2005/08/addressing"
+SECURITY: Final = (
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+)
+ANONYMOUS: Final = f"{ADDRESSING}/anonymous"
+_UNDERSTOOD: Final = frozenset({ADDRESSING, SECURITY})
+_NAMESPACES: Final = {"env": ENVELOPE, "wsa": ADDRESSING}
+
+HEADER_LENGTH_MAX: Final = 1024  # characters of one address or id
+
+
+class FaultCode(StrEnum):
+    """Who is at fault (SOAP 1.2 part 1, §5.4.6)."""
+
+    SENDER = "Sender"
+    RECEIVER = "Receiver"
+    MUST_UNDERSTAND = "MustUnderstand"
+    VERSION = "VersionMismatch"
+
+
+class SoapFault(ContractError):
+    """The message is answered with a fault: it cannot be taken as a request at all.
+
+    Args:
+        subcode: of WS-Addressing (SOAP binding §6.4), empty where none applies.
+    """
+
+    def __init__(
+        self, reason: str, *, code: FaultCode = FaultCode.SENDER, subcode: str = ""
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+        self.subcode = subcode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request."""
+
+    action: str
+    message_id: str
+    """Empty where the sender gave none."""
+    body: Element
+    """The one element of the body."""
+
+
+def read_call(data: bytes) -> Call:
+    """The request that an envelope holds.
+
+    Raises:
+        SoapFault: it is no envelope, or asks for what is not done here.
+    """
+    try:
+        root = open_xml(data, bytes_max=SOAP_BYTES_MAX)
+    except InvalidValue as error:
+        raise SoapFault(str(error)) from None
+    name = etree.QName(root)
+    if name.localname == "Envelope" and name.namespace != ENVELOPE:
+        raise SoapFault("the envelope is none of SOAP 1.2", code=FaultCode.VERSION)
+    bodies = root.findall("env:Body", _NAMESPACES)
+    if root.tag != f"{{{ENVELOPE}}}Envelope" or len(bodies) != 1 or len(bodies[0]) != 1:
+        raise SoapFault("the message is no envelope with one request in its body")
+    _expect_understood(root)
+    reply_to = _header(root, "wsa:ReplyTo/wsa:Address")
+    if reply_to not in ("", ANONYMOUS):
+        raise SoapFault(
+            "an answer goes back on its connection alone", subcode="OnlyAnonymousAddressSupported"
+        )
+    action = _header(root, "wsa:Action")
+    if not action:
+        raise SoapFault("wsa:Action is missing", subcode="MessageAddressingHeaderRequired")
+    return Call(action=action, message_id=_header(root, "wsa:MessageID"), body=bodies[0][0])
+
+
+def _expect_understood(root: Element) -> None:
+    for header in root.iterfind("env:Header/*", _NAMESPACES):
+        required = header.get(f"{{{ENVELOPE}}}mustUnderstand", "false").strip()
+        if required in ("true", "1") and etree.QName(header).namespace not in _UNDERSTOOD:
+            raise SoapFault("a header is not understood", code=FaultCode.MUST_UNDERSTAND)
+
+
+def _header(root: Element, path: str) -> str:
+    text = (root.findtext(f"env:Header/{path}", "", _NAMESPACES) or "").strip()
+    if len(text) > HEADER_LENGTH_MAX:
+        raise SoapFault("a header is too long", subcode="InvalidAddressingHeader")
+    return text
+
+
+def reply(call: Call, body: Element) -> bytes:
+    """The envelope that answers a request."""
+    return _envelope(f"{call.action}Response", call.message_id, body)
+
+
+def fault(error: SoapFault, *, relates_to: str = "") -> bytes:
+    """The envelope that says why a message could not be taken."""
+    body = etree.Element(_env("Fault"), nsmap=_NAMESPACES)
+    code = etree.SubElement(body, _env("Code"))
+    etree.SubElement(code, _env("Value")).text = f"env:{error.code}"
+    if error.subcode:
+        subcode = etree.SubElement(code, _env("Subcode"))
+        etree.SubElement(subcode, _env("Value")).text = f"wsa:{error.subcode}"
+    text = etree.SubElement(etree.SubElement(body, _env("Reason")), _env("Text"))
+    text.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
+    text.text = error.reason
+    return _envelope(f"{ADDRESSING}/fault", relates_to, body)
+
+
+def _envelope(action: str, relates_to: str, body: Element) -> bytes:
+    envelope = etree.Element(_env("Envelope"), nsmap=_NAMESPACES)
+    header = etree.SubElement(envelope, _env("Header"))
+    etree.SubElement(header, f"{{{ADDRESSING}}}Action").text = action
+    etree.SubElement(header, f"{{{ADDRESSING}}}MessageID").text = f"urn:uuid:{uuid4()}"
+    if relates_to:
+        etree.SubElement(header, f"{{{ADDRESSING}}}RelatesTo").text = relates_to
+    etree.SubElement(envelope, _env("Body")).append(body)
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
+def _env(tag: str) -> str:
+    return f"{{{ENVELOPE}}}{tag}"
