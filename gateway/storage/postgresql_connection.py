@@ -35,6 +35,8 @@ def connect_options() -> dict[str, Any]:
         "tcp_keepalives_count": "3",
     }
     return {
+        # Readers, too: a standby lags, and objects that it does not know of would be removed.
+        "target_session_attrs": "read-write",
         "timeout": CONNECT_S_MAX,
         "command_timeout": STATEMENT_S_MAX,
         "server_settings": session,
@@ -48,9 +50,7 @@ async def connect(url: str) -> Connection:
         StorageUnavailable: none answers, or it refuses.
     """
     try:
-        connection: Connection = await asyncpg.connect(
-            url, target_session_attrs="read-write", **connect_options()
-        )
+        connection: Connection = await asyncpg.connect(url, **connect_options())
     except ValueError:  # as a URL that is none; unquoted and unchained, for it has a password
         raise StorageUnavailable("the database's URL cannot be understood") from None
     except DRIVER_ERRORS as error:
