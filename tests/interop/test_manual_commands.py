@@ -4,7 +4,6 @@ Only ports and the dots that a reader fills in are replaced.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +28,7 @@ TLS = {"CERTIFICATE": "gateway.pem", "KEY": "gateway.key", "CA": "ca.pem"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the operator is: with the certificates that the manual makes, and a study."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    peer("openssl")
     here = tmp_path_factory.mktemp("operator")
     run(block("openssl req", document=MANUAL), here, ports={})
     save_study(EXAMINATION, here / "study")

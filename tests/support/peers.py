@@ -17,6 +17,7 @@ PACKAGES = {
     "dcmtk": "dcm2json dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
     " getscu movescu storescp storescu termscu",
     "dicom3tools": "dciodvfy",
+    "openssl": "openssl",
     "orthanc": "Orthanc",
 }
 PACKAGE_OF = {

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.errors import StorageUnavailable
+from gateway.storage import transaction
 from gateway.storage.database import Database, Dialect, Row, Transaction
 from tests.support.notes import (
     INSERT,
@@ -134,6 +135,22 @@ async def test_a_work_that_is_cancelled_by_what_it_awaits_fails_alone(database: 
     await database.write(a_note(2))
 
     assert await note_ids(database) == [2]
+
+
+async def test_a_work_that_waits_for_something_else_is_ended(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.05)
+
+    async def deadlock(tx: Transaction) -> None:
+        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
+        await database.write(a_note(2))  # waits for the writer, which waits for this work
+
+    with pytest.raises(StorageUnavailable, match="paused"):
+        await database.write(deadlock)
+    await database.write(a_note(3))
+
+    assert await note_ids(database) == [2, 3]
 
 
 async def test_a_reader_sees_one_snapshot(database: Database) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from gateway.errors import InvalidRequest, StorageUnavailable
-from gateway.storage import postgresql_connection, transaction
+from gateway.storage import postgresql_connection
 from gateway.storage.database import Transaction
 from gateway.storage.postgresql import PostgresqlDatabase
 from gateway.storage.postgresql_connection import look_at
@@ -228,22 +228,6 @@ async def test_a_lock_that_an_operator_holds_is_waited_for_within_limits(
     await engine.write(a_note(2))
 
     assert await note_ids(engine) == [2]
-
-
-async def test_a_work_that_waits_for_something_else_is_ended(
-    engine: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.05)
-
-    async def deadlock(tx: Transaction) -> None:
-        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
-        await engine.write(a_note(2))  # waits for the writer, which waits for this work
-
-    with pytest.raises(StorageUnavailable, match="paused"):
-        await engine.write(deadlock)
-    await engine.write(a_note(3))
-
-    assert await note_ids(engine) == [2, 3]
 
 
 async def test_a_commit_that_is_refused_leaves_no_transaction_open(

@@ -231,22 +231,6 @@ async def test_a_work_cannot_go_on_after_sqlite_has_rolled_it_back(engine: Sqlit
     assert await note_ids(engine) == [*kept, 4]
 
 
-async def test_a_work_that_waits_for_something_else_is_ended(
-    engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.05)
-
-    async def deadlock(tx: Transaction) -> None:
-        await tx.fetch("INSERT INTO note (note_id) VALUES (1)")
-        await engine.write(a_note(2))  # waits for the writer, which waits for this work
-
-    with pytest.raises(StorageUnavailable, match="paused"):
-        await engine.write(deadlock)
-    await engine.write(a_note(3))
-
-    assert await note_ids(engine) == [2, 3]
-
-
 async def test_a_long_statement_is_no_pause(
     engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
