@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.errors import InvalidRequest, NotAcceptable
 from indexer.contract.identifiers import Uid
-from indexer.contract.media_types import read_media_type
+from indexer.framing.media_types import read_media_type
 
 IMPLICIT_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2")
 EXPLICIT_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2.1")

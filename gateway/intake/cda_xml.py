@@ -15,7 +15,7 @@ from gateway.errors import InvalidRequest
 from gateway.intake.values import VALUE_LENGTH_MAX, oid_or_empty, point_in_time
 from indexer.contract.document import Code, Identifier
 from indexer.contract.errors import InvalidValue
-from indexer.contract.markup import text_of_xml
+from indexer.framing.markup import text_of_xml
 
 Element = etree._Element
 

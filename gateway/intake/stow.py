@@ -30,7 +30,7 @@ from gateway.intake.instances import (
 )
 from gateway.intake.part10 import FileHead, FileMeta
 from indexer.contract.identifiers import Uid
-from indexer.contract.multipart import ContentType, MultipartReader, PartBegins, PartEnds
+from indexer.framing.multipart import ContentType, MultipartReader, PartBegins, PartEnds
 
 log = logging.getLogger(__name__)
 

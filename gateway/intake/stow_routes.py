@@ -21,7 +21,7 @@ from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
-from indexer.contract.multipart import ContentType
+from indexer.framing.multipart import ContentType
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from gateway.retrieval.instances import HeldInstance, InstanceStream
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
-from indexer.contract.multipart_writer import MultipartRelated
+from indexer.framing.multipart_writer import MultipartRelated
 
 
 class InstancesEndpoint:

@@ -20,7 +20,7 @@ from indexer.contract.document import (
 from indexer.contract.document_set import Association
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid, Uid
-from indexer.contract.media_types import checked_media_type
+from indexer.framing.media_types import checked_media_type
 from indexer.wire.contained import (
     AUTHOR,
     ORGANISATION,

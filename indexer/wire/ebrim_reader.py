@@ -21,7 +21,7 @@ from indexer.contract.document import (
 from indexer.contract.document_set import SubmissionSet
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid, Uid
-from indexer.contract.media_types import checked_media_type
+from indexer.framing.media_types import checked_media_type
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
 from indexer.wire.outcome import XdsError, xds_refusal

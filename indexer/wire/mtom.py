@@ -12,9 +12,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from indexer.contract.errors import InvalidValue
-from indexer.contract.media_types import read_media_type
-from indexer.contract.multipart import MultipartReader, PartBegins, PartEnds
-from indexer.contract.multipart_writer import MultipartRelated
+from indexer.framing.media_types import read_media_type
+from indexer.framing.multipart import MultipartReader, PartBegins, PartEnds
+from indexer.framing.multipart_writer import MultipartRelated
 from indexer.wire.soap import SOAP_MEDIA_TYPE, SoapFault
 from indexer.wire.xml import Element
 

@@ -6,7 +6,7 @@ from typing import Final
 from lxml import etree
 
 from indexer.contract.errors import InvalidValue
-from indexer.contract.markup import text_of_xml
+from indexer.framing.markup import text_of_xml
 
 Element = etree._Element
 

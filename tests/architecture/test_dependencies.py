@@ -37,10 +37,10 @@ def test_every_declared_dependency_is_used() -> None:
     assert _declared() - imported - NEVER_IMPORTED == set()
 
 
-def test_the_words_that_gateway_and_index_share_need_the_standard_library_only() -> None:
+def test_what_gateway_and_index_share_needs_the_standard_library_only() -> None:
     foreign = [
         f"{name(path)}: {module}"
-        for path in files(".py", under=("indexer/contract",))
+        for path in files(".py", under=("indexer/contract", "indexer/framing"))
         for module in _imports(path) - sys.stdlib_module_names - {"indexer"}
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.contract.multipart_writer import MultipartRelated
+from indexer.framing.multipart_writer import MultipartRelated
 
 PARTS = st.lists(
     st.binary(max_size=2000) | st.sampled_from([b"", b"\r\n", b"--", b"\r\n--x--\r\n"])

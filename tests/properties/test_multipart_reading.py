@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.contract.errors import InvalidValue
-from indexer.contract.multipart import MultipartReader, PartBegins, PartEnds
-from indexer.contract.multipart_writer import MultipartRelated
+from indexer.framing.multipart import MultipartReader, PartBegins, PartEnds
+from indexer.framing.multipart_writer import MultipartRelated
 
 BOUNDARY = "ab"
 PIECES = st.sampled_from([b"\r", b"\n", b"-", b"a", b"b", b"\r\n--a", b"\r\n--", b"\0"])

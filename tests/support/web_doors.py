@@ -22,7 +22,7 @@ from gateway.security.gate import Gate
 from gateway.security.policy import Policy
 from gateway.serving import listen, serve, url_of
 from indexer.contract.identifiers import Uid
-from indexer.contract.multipart_writer import MultipartRelated
+from indexer.framing.multipart_writer import MultipartRelated
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.retrieval import write_part10
 from tests.support.studies import STUDY

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from indexer.contract.errors import InvalidValue
-from indexer.contract.multipart import (
+from indexer.framing.multipart import (
     HEAD_BYTES_MAX,
     ContentType,
     MultipartReader,

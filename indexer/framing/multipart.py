@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from indexer.contract.errors import InvalidValue
-from indexer.contract.media_types import read_media_type
+from indexer.framing.media_types import read_media_type
 
 BOUNDARY_LENGTH_MAX: Final = 200
 """Characters; the standard stops at 70 (RFC 2046 §5.1.1), and some clients do not."""
