@@ -7,9 +7,11 @@ from ipaddress import ip_address
 from typing import Protocol
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from indexer.contract.access import Caller
 from indexer.wire.outcome import IssueCode, operation_outcome
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
@@ -22,6 +24,12 @@ class AccessPolicy(Protocol):
 
     def permits(self, scope: Scope) -> bool:
         """Whether the request may go on."""
+
+
+def caller_of(request: Request) -> Caller | None:
+    """Who asks, as the policy proved it; None where nobody had to say."""
+    caller: Caller | None = request.scope.get("caller")
+    return caller
 
 
 class OpenAccess:

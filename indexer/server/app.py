@@ -12,6 +12,7 @@ from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
+from indexer.server.custodian import Custodian
 from indexer.server.http_errors import answer_errors
 from indexer.server.probes import probes
 from indexer.server.registrar import Registrar
@@ -41,9 +42,10 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
             registry = Registry(database.dialect)
             registrar = Registrar(database, registry, metrics)
             bytes_max = settings.body_mib_max * 2**20
+            custodian = Custodian(database, registry, registrar)
             routes = (
-                FhirRoutes(database, registry, registrar, body_bytes_max=bytes_max),
-                XdsRoutes(database, registry, registrar, body_bytes_max=bytes_max),
+                FhirRoutes(custodian, body_bytes_max=bytes_max),
+                XdsRoutes(custodian, body_bytes_max=bytes_max),
             )
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(registrar.run(), name="registrar")

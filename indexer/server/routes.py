@@ -10,11 +10,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from gateway.errors import NotFound
-from gateway.storage.database import Database
 from gateway.telemetry import NamedRoute
 from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
+from indexer.server.access import caller_of
 from indexer.server.capability import capability_statement
+from indexer.server.custodian import Custodian
 from indexer.server.http import (
     JSON_MEDIA_TYPES,
     address,
@@ -27,8 +28,7 @@ from indexer.server.http import (
     read_patch,
     require_acceptable,
 )
-from indexer.server.registrar import Registrar
-from indexer.server.registry import HeldDocument, HeldEntry, Registry
+from indexer.server.registry import HeldDocument, HeldEntry
 from indexer.wire.bundles import binary, read_provide_bundle, transaction_response
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import Json
@@ -68,15 +68,11 @@ class FhirRoutes:
 
     def __init__(
         self,
-        database: Database,
-        registry: Registry,
-        registrar: Registrar,
+        custodian: Custodian,
         *,
         body_bytes_max: int,
     ) -> None:
-        self._database = database
-        self._registry = registry
-        self._registrar = registrar
+        self._custodian = custodian
         self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
@@ -111,7 +107,7 @@ class FhirRoutes:
         require_acceptable(request, *JSON_MEDIA_TYPES)
         bundle = await read_json(request, bytes_max=self._body_bytes_max)
         submission = read_provide_bundle(bundle)
-        held = await self._registrar.register(document_set_of(submission))
+        held = await self._custodian.provide(caller_of(request), document_set_of(submission))
         [document], set_id = held.documents, held.submission_set.set_id
         entry_id = document.entry.entry_id
         log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
@@ -127,7 +123,7 @@ class FhirRoutes:
 
     async def _find(self, request: Request, parameters: list[tuple[str, str]]) -> Response:
         search = read_search(parameters)
-        found, more = await self._database.read(lambda tx: self._registry.find(tx, search))
+        found, more = await self._custodian.find(caller_of(request), search)
         base = fhir_base(request)
         place = f"{base}/DocumentReference"
         next_url = address(place, next_page(parameters, found[-1].entry_id)) if more else ""
@@ -140,27 +136,25 @@ class FhirRoutes:
 
     async def entry(self, request: Request, entry_id: ObjectId) -> Response:
         """Read one DocumentReference."""
-        held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
+        held = await self._custodian.entry(caller_of(request), entry_id)
         return fhir_response(_addressed(held, fhir_base(request)))
 
     async def withdraw(self, request: Request, entry_id: ObjectId) -> Response:
         """Update the metadata of an entry (PDSm, flow 03): it is withdrawn, durably."""
         read_withdrawal(await read_patch(request))
-        held = await self._database.write(lambda tx: self._registry.withdraw(tx, entry_id))
+        held = await self._custodian.withdraw(caller_of(request), entry_id)
         return _updated(held, fhir_base(request))
 
     async def withdraw_document(self, request: Request) -> Response:
         """The same of the entry that a condition names by its unique id, as PDSm would have it."""
         unique_id = read_condition(parse_parameters(request.url.query))
         read_withdrawal(await read_patch(request))
-        held = await self._database.write(
-            lambda tx: self._registry.withdraw_document(tx, unique_id)
-        )
+        held = await self._custodian.withdraw_document(caller_of(request), unique_id)
         return _updated(held, fhir_base(request))
 
-    async def submission_set(self, set_id: ObjectId) -> Response:
+    async def submission_set(self, request: Request, set_id: ObjectId) -> Response:
         """Read the List of a submission."""
-        held = await self._database.read(lambda tx: self._registry.submission_set(tx, set_id))
+        held = await self._custodian.submission_set(caller_of(request), set_id)
         return Response(held, media_type=JSON_MEDIA_TYPE)
 
     async def document(self, request: Request, entry_id: ObjectId) -> Response:
@@ -169,7 +163,7 @@ class FhirRoutes:
         A superseded document is given too. MHD lets an index answer 410 for it; yet a gateway that
         replaces a pointer may have to read the one that it replaced. Of a withdrawn one 410 it is.
         """
-        held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+        held = await self._custodian.document(caller_of(request), entry_id)
         return _given(held, request)
 
     async def metadata(self, request: Request) -> Response:

@@ -6,17 +6,14 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from gateway.storage.database import Database
 from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
-from indexer.server.registrar import Registrar
-from indexer.server.registry import Registry
-from indexer.server.stored_queries import Found, StoredQueries
-from indexer.server.xds_endpoint import Answer, Operation, XdsEndpoint
+from indexer.server.custodian import Custodian
+from indexer.server.stored_queries import Found
+from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.document_set_reader import has_extra_metadata, read_withdrawals
 from indexer.wire.ebrim import add_association, add_entry, add_reference, add_submission_set
-from indexer.wire.mtom import Package
 from indexer.wire.outcome import XdsError
 from indexer.wire.provide_request import read_provide_request
 from indexer.wire.registry_messages import (
@@ -47,16 +44,11 @@ class XdsRoutes:
 
     def __init__(
         self,
-        database: Database,
-        registry: Registry,
-        registrar: Registrar,
+        custodian: Custodian,
         *,
         body_bytes_max: int,
     ) -> None:
-        self._database = database
-        self._registry = registry
-        self._registrar = registrar
-        self._queries = StoredQueries(database.dialect)
+        self._custodian = custodian
         self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
@@ -106,28 +98,28 @@ class XdsRoutes:
             ),
         }
 
-    async def provide(self, body: Element, package: Package) -> Answer:
+    async def provide(self, asked: Asked) -> Answer:
         """Provide and Register Document Set-b (ITI-41): all of it is held, or nothing is."""
-        held = await self._registrar.register(read_provide_request(body, package))
+        held = await self._custodian.provide(
+            asked.caller, read_provide_request(asked.body, asked.package)
+        )
         entries = [one.entry.entry_id for one in held.documents]
         log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})
-        if not has_extra_metadata(body):
+        if not has_extra_metadata(asked.body):
             return Answer(body=registry_response())
         warning = RegistryError(
             error=XdsError.EXTRA_METADATA, context="a slot was not saved", warning=True
         )
         return Answer(body=registry_response([warning]))
 
-    async def retrieve(self, body: Element, package: Package) -> Answer:
+    async def retrieve(self, asked: Asked) -> Answer:
         """Retrieve Document Set (ITI-43): of what is asked for, what there is.
 
         A deprecated document is given too, as by ITI-68.
         """
-        requests = read_document_requests(body)
+        requests = read_document_requests(asked.body)
         ours = sorted({one.unique_id for one in requests if one.repository == REPOSITORY_UID})
-        held = await self._database.read(
-            lambda tx: self._registry.documents(tx, ours, bytes_max=self._body_bytes_max)
-        )
+        held = await self._custodian.documents(asked.caller, ours, bytes_max=self._body_bytes_max)
         found, errors = [], []
         for number, request in enumerate(dict.fromkeys(requests)):
             document = held.get(request.unique_id)
@@ -145,10 +137,10 @@ class XdsRoutes:
         parts = [(one.content_id, one.mime_type, one.content) for one in found]
         return Answer(body=retrieve_response(found, errors), parts=parts)
 
-    async def query(self, body: Element, package: Package) -> Answer:
+    async def query(self, asked: Asked) -> Answer:
         """Registry Stored Query (ITI-18)."""
-        query = read_stored_query(body)
-        found = await self._database.read(lambda tx: self._queries.answer(tx, query))
+        query = read_stored_query(asked.body)
+        found = await self._custodian.query(asked.caller, query)
         response, objects = query_response()
         if query.whole:
             _tell_whole(objects, found)
@@ -156,12 +148,12 @@ class XdsRoutes:
             _tell_ids(objects, found)
         return Answer(body=response)
 
-    async def update(self, body: Element, package: Package) -> Answer:
+    async def update(self, asked: Asked) -> Answer:
         """Update Document Set (ITI-57): entries become Deleted, all of them or none."""
-        if body.tag != f"{{{names.LCM}}}SubmitObjectsRequest":
+        if asked.body.tag != f"{{{names.LCM}}}SubmitObjectsRequest":
             raise InvalidValue("the body is no SubmitObjectsRequest")
-        withdrawals = read_withdrawals(body)
-        await self._database.write(lambda tx: self._registry.withdraw_all(tx, withdrawals))
+        withdrawals = read_withdrawals(asked.body)
+        await self._custodian.withdraw_all(asked.caller, withdrawals)
         for one in withdrawals:
             log.info("entry_withdrawn", extra={"entry": one.target})
         return Answer(body=registry_response())

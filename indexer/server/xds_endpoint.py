@@ -12,16 +12,28 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.errors import Unavailable
+from indexer.contract.access import Caller
 from indexer.contract.errors import InvalidValue
+from indexer.server.access import caller_of
 from indexer.server.http import take_body
 from indexer.server.http_errors import REFUSAL_STATUS
 from indexer.wire.mtom import Package, PackageReader, write_package
 from indexer.wire.outcome import Refusal, XdsError
 from indexer.wire.registry_messages import RegistryError
-from indexer.wire.soap import SOAP_MEDIA_TYPE, Call, FaultCode, SoapFault, fault, read_call, reply
+from indexer.wire.soap import SOAP_MEDIA_TYPE, FaultCode, SoapFault, fault, read_call, reply
 from indexer.wire.xml import Element
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operation is asked, and by whom."""
+
+    body: Element
+    package: Package
+    caller: Caller | None
+    """None where nobody had to say who they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +49,7 @@ class Answer:
 class Operation:
     """What one action does, and what it says where it cannot."""
 
-    run: Callable[[Element, Package], Awaitable[Answer]]
+    run: Callable[[Asked], Awaitable[Answer]]
     failed: Callable[[Sequence[RegistryError]], Element]
     invalid: XdsError
     """For what cannot be read and has no code of its own."""
@@ -70,7 +82,8 @@ class XdsEndpoint:
         if operation is None:
             unknown = SoapFault("the action is none of this address", subcode="ActionNotSupported")
             return _fault(unknown, status=400, relates_to=call.message_id)
-        answer = await _run(operation, call, package)
+        asked = Asked(body=call.body, package=package, caller=caller_of(request))
+        answer = await _run(operation, call.action, asked)
         envelope = reply(call, answer.body)
         if not answer.parts and not package.optimised:
             return Response(envelope, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
@@ -86,16 +99,16 @@ class XdsEndpoint:
         return reader.close()
 
 
-async def _run(operation: Operation, call: Call, package: Package) -> Answer:
+async def _run(operation: Operation, action: str, asked: Asked) -> Answer:
     try:
-        return await operation.run(call.body, package)
+        return await operation.run(asked)
     except InvalidValue as error:
         code = error.error if isinstance(error, Refusal) and error.error else operation.invalid
         told = RegistryError(error=code, context=str(error))
     except Unavailable:
         told = RegistryError(error=operation.busy, context="the index cannot take this now")
     except Exception:  # a bug of ours is told as the standard has it, and never as a success
-        log.exception("xds_failed", extra={"action": call.action})
+        log.exception("xds_failed", extra={"action": action})
         told = RegistryError(error=operation.broken, context="the index failed")
     return Answer(body=operation.failed([told]))
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
+from indexer.server.custodian import Custodian
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
 from indexer.server.telemetry import IndexMetrics
@@ -43,7 +44,8 @@ async def broken_url(fault: Exception) -> AsyncIterator[str]:
     registry = Registry(database.dialect)
     registrar = Registrar(database, registry, IndexMetrics())
     app = FastAPI()
-    XdsRoutes(database, registry, registrar, body_bytes_max=2**20).add_to(app)
+    custodian = Custodian(database, registry, registrar)
+    XdsRoutes(custodian, body_bytes_max=2**20).add_to(app)
     writing = asyncio.create_task(registrar.run())
     async with served(app) as url:
         yield url
