@@ -24,12 +24,18 @@ from indexer.contract.document import (
     Receipt,
     Submission,
 )
-from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
+from indexer.contract.errors import (
+    DocumentNotFound,
+    IndexUnavailable,
+    NoRecord,
+    SubmissionRejected,
+)
 from indexer.contract.identifiers import Uid
+from indexer.contract.record import RecordState
 from indexer.wire.bundles import provide_bundle, read_transaction_response
 from indexer.wire.document_reference import read_document_reference
 from indexer.wire.elements import Element
-from indexer.wire.outcome import IssueCode, Refusal, read_outcome_code
+from indexer.wire.outcome import IssueCode, Refusal, read_no_record, read_outcome_code
 from indexer.wire.patch import withdrawal_patch
 from indexer.wire.search import read_searchset, search_parameters, unique_id_parameters
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
@@ -101,7 +107,10 @@ class MhdIndex:
             except Refusal as error:
                 raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
         _check_status(answer, _REFUSALS)
-        code = read_outcome_code(answer.json())
+        told = answer.json()
+        if (state := read_no_record(told)) is not None:
+            raise NoRecord(state)
+        code = read_outcome_code(told)
         if code == IssueCode.DUPLICATE:
             return await self._already_held(submission)
         raise SubmissionRejected(
@@ -141,7 +150,10 @@ class MhdIndex:
             return
         code = read_outcome_code(told)
         _check_status(answer, _UPDATE_REFUSALS | {410} | ({403, 404} if code else set()))
-        if answer.status not in _GONE:
+        state = read_no_record(told)
+        if state not in (None, RecordState.ABSENT):
+            raise NoRecord(state)
+        if answer.status not in _GONE and state is None:
             raise SubmissionRejected(
                 f"the index refused the withdrawal with status {answer.status}",
                 code=code or f"http-{answer.status}",

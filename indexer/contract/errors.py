@@ -5,10 +5,13 @@
     └── IndexFault
         ├── IndexUnavailable      try again, after `retry_after_s`
         ├── SubmissionRejected    the index refused for good: a person must look
+        ├── NoRecord              there is no record to do it in: try again once there is one
         └── DocumentNotFound      the index holds no such document
 
 Messages hold no patient data: they reach logs and peers.
 """
+
+from indexer.contract.record import RecordState
 
 
 class ContractError(Exception):
@@ -49,6 +52,18 @@ class SubmissionRejected(IndexFault):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NoRecord(IndexFault):
+    """The patient has no record that takes this: nothing is wrong with what was sent.
+
+    Args:
+        state: why not; never `OPEN`.
+    """
+
+    def __init__(self, state: RecordState) -> None:
+        super().__init__(f"there is no record to publish into: {state}")
+        self.state = state
 
 
 class DocumentNotFound(IndexFault):

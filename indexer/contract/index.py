@@ -15,6 +15,7 @@ class Index(Protocol):
         Raises:
             IndexUnavailable: it does not answer, or what became of the submission is unknown.
             SubmissionRejected: it refused, and would refuse again.
+            NoRecord: the patient's record is absent or closed, or its holder refuses.
         """
 
     async def withdraw(self, entry_id: str) -> None:
@@ -23,6 +24,7 @@ class Index(Protocol):
         Raises:
             IndexUnavailable: it does not answer, or what became of the request is unknown.
             SubmissionRejected: it refused, and would refuse again.
+            NoRecord: the record is closed, or its holder refuses; in none there is no entry.
         """
 
     async def find(self, query: DocumentQuery) -> list[DocumentEntry]:

@@ -23,6 +23,7 @@ REFUSAL_STATUS = {
     IssueCode.DELETED: 422,
     IssueCode.DUPLICATE: 409,
     IssueCode.NOT_FOUND: 404,
+    IssueCode.SUPPRESSED: 422,
     IssueCode.TIMEOUT: 408,
     IssueCode.TOO_LONG: 413,
 }
@@ -45,8 +46,12 @@ def answer_errors(app: FastAPI) -> None:
 
 async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    outcome = operation_outcome(error.code, error.reason, expression=error.expression)
-    return _answer(REFUSAL_STATUS.get(error.code, 400), outcome)
+    outcome = operation_outcome(
+        error.code, error.reason, expression=error.expression, record=error.record
+    )
+    # A 404 would say that the address is wrong.
+    status = REFUSAL_STATUS.get(error.code, 400) if error.record is None else 422
+    return _answer(status, outcome)
 
 
 async def _not_changeable(request: Request, error: Exception) -> Response:

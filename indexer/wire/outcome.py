@@ -2,9 +2,10 @@
 
 import re
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from indexer.contract.errors import InvalidValue
+from indexer.contract.record import RecordState
 
 Json = dict[str, Any]
 
@@ -25,6 +26,7 @@ class IssueCode(StrEnum):
     NOT_SUPPORTED = "not-supported"
     REQUIRED = "required"
     STRUCTURE = "structure"
+    SUPPRESSED = "suppressed"
     TIMEOUT = "timeout"
     TOO_LONG = "too-long"
     TRANSIENT = "transient"
@@ -71,6 +73,7 @@ class Refusal(InvalidValue):
         code: the issue type that a peer can act on.
         expression: FHIRPath of the element at fault, empty where none is.
         error: what XDS.b calls it; None where its own reader does not say.
+        record: why there is no record to do it in; None where that is not what is wrong.
     """
 
     def __init__(
@@ -80,12 +83,14 @@ class Refusal(InvalidValue):
         code: IssueCode,
         expression: str = "",
         error: XdsError | None = None,
+        record: RecordState | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
         self.expression = expression
         self.error = error
+        self.record = record
 
 
 def xds_refusal(reason: str, error: XdsError) -> Refusal:
@@ -93,11 +98,42 @@ def xds_refusal(reason: str, error: XdsError) -> Refusal:
     return Refusal(reason, code=IssueCode.INVALID, error=error)
 
 
-def operation_outcome(code: IssueCode, reason: str, *, expression: str = "") -> Json:
+NO_RECORD: Final = {
+    RecordState.ABSENT: "no-record",
+    RecordState.CLOSED: "record-closed",
+    RecordState.REFUSED: "holder-refuses",
+}
+"""Neither protocol has words for it: by FHIR these are codes of ours, by XDS.b each is the first
+word of codeContext."""
+NO_RECORD_SYSTEM: Final = "urn:oid:2.25.182962912856265941718663130209030244409"
+_STATES: Final = {word: state for state, word in NO_RECORD.items()}
+_WHY: Final = {
+    RecordState.ABSENT: "the patient has no record",
+    RecordState.CLOSED: "the patient's record is closed",
+    RecordState.REFUSED: "the holder of the record refuses",
+}
+
+
+def no_record_refusal(state: RecordState) -> Refusal:
+    """The refusal of what would go into a record that takes nothing; not for `OPEN`."""
+    absent, refused = state is RecordState.ABSENT, state is RecordState.REFUSED
+    return Refusal(
+        f"{NO_RECORD[state]}: {_WHY[state]}",
+        code=IssueCode.NOT_FOUND if absent else IssueCode.SUPPRESSED,
+        error=XdsError.REPOSITORY_ERROR if refused else XdsError.UNKNOWN_PATIENT,
+        record=state,
+    )
+
+
+def operation_outcome(
+    code: IssueCode, reason: str, *, expression: str = "", record: RecordState | None = None
+) -> Json:
     """The answer to a request that failed."""
     issue: Json = {"severity": "error", "code": code, "diagnostics": reason}
     if expression:
         issue["expression"] = [expression]
+    if record is not None:
+        issue["details"] = {"coding": [{"system": NO_RECORD_SYSTEM, "code": NO_RECORD[record]}]}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
@@ -106,5 +142,14 @@ def read_outcome_code(resource: object) -> str | None:
     match resource:
         case {"resourceType": "OperationOutcome", "issue": [{"code": str() as code}, *_]}:
             return code if _ISSUE_CODE.fullmatch(code) else None
+        case _:
+            return None
+
+
+def read_no_record(resource: object) -> RecordState | None:
+    """Why there is no record, if this is an OperationOutcome that says so."""
+    match resource:
+        case {"issue": [{"details": {"coding": [{"system": system, "code": str() as word}]}}, *_]}:
+            return _STATES.get(word) if system == NO_RECORD_SYSTEM else None
         case _:
             return None
