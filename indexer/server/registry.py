@@ -5,7 +5,7 @@ however many it holds, so a thousand pointers cost a handful of thread hops.
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,12 +18,10 @@ from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
-from indexer.wire.document_reference import document_reference
+from indexer.server.rows import association_rows, entry_rows, set_row
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import Json, Refusal, XdsError, xds_refusal
 from indexer.wire.search import EntrySearch
-from indexer.wire.submission_set import submission_set_list
-from indexer.wire.vocabulary import UUID_PREFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +88,8 @@ class Registry:
         )
 
     async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
-        await tx.fetch(self._sql["add_sets"], sets=_json([_set_row(one) for one in taken]))
-        entries = [row for one in taken for row in _entry_rows(one)]
+        await tx.fetch(self._sql["add_sets"], sets=_json([set_row(one) for one in taken]))
+        entries = [row for one in taken for row in entry_rows(one)]
         await tx.fetch(self._sql["add_entries"], entries=_json(entries))
         rows, starts_at = [], 1  # SQL counts bytes from 1
         documents = [document for one in taken for document in one.documents]
@@ -108,7 +106,7 @@ class Registry:
             starts_at += len(document.content)
         contents = b"".join(document.content for document in documents)
         await tx.fetch(self._sql["add_documents"], entries=_json(rows), contents=contents)
-        associations = [row for one in taken for row in _association_rows(one)]
+        associations = [row for one in taken for row in association_rows(one)]
         if associations:
             await tx.fetch(self._sql["add_associations"], associations=_json(associations))
 
@@ -233,56 +231,6 @@ def _only(rows: Sequence[Row]) -> Row:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _set_row(submitted: DocumentSet) -> Json:
-    told = submitted.submission_set
-    urls = [f"DocumentReference/{one.entry.entry_id}" for one in submitted.documents]
-    listed = submission_set_list(told, list_url=UUID_PREFIX + told.set_id, document_urls=urls)
-    return {
-        "patient_key": patient_key(told.patient),
-        "set_id": told.set_id,
-        "unique_id": told.unique_id,
-        "submitted_at_ms": int(told.submitted_at.timestamp() * 1000),
-        "resource": _json(listed),
-    }
-
-
-def _entry_rows(submitted: DocumentSet) -> Iterator[Json]:
-    told = submitted.submission_set
-    for document in submitted.documents:
-        entry = document.entry
-        relations = [
-            one
-            for one in submitted.associations
-            if one.source == entry.entry_id and one.target != told.set_id
-        ]
-        place = UUID_PREFIX + entry.entry_id
-        resource = document_reference(entry, attachment_url=place, relations=relations)
-        yield {
-            "patient_key": patient_key(entry.patient),
-            "entry_id": entry.entry_id,
-            "unique_id": entry.unique_id,
-            "type_scheme": entry.type_code.scheme,
-            "type_code": entry.type_code.code,
-            "created_at_ms": int(entry.created_at.timestamp() * 1000),
-            "reference_ids": _json(
-                [{"kind": r.kind, "value": r.value} for r in entry.reference_ids]
-            ),
-            "resource": _json(resource),
-            "set_id": told.set_id,
-        }
-
-
-def _association_rows(submitted: DocumentSet) -> Iterator[Json]:
-    for one in submitted.associations:
-        yield {
-            "patient_key": patient_key(submitted.submission_set.patient),
-            "association_id": one.association_id,
-            "relation": one.relation,
-            "source_id": one.source,
-            "target_id": one.target,
-        }
 
 
 def _known(row: Row) -> KnownEntry:

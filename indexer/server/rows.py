@@ -1,0 +1,72 @@
+"""Makes the rows of what is submitted, whose ids the index has allotted.
+
+Whoever fills an index in bulk makes them here too, so that the rows are those of a submission.
+"""
+
+from collections.abc import Iterator
+
+import orjson
+
+from indexer.contract.document_set import DocumentSet
+from indexer.server.judging import patient_key
+from indexer.wire.document_reference import document_reference
+from indexer.wire.outcome import Json
+from indexer.wire.submission_set import submission_set_list
+from indexer.wire.vocabulary import UUID_PREFIX
+
+
+def set_row(submitted: DocumentSet) -> Json:
+    """The submission set."""
+    told = submitted.submission_set
+    urls = [f"DocumentReference/{one.entry.entry_id}" for one in submitted.documents]
+    listed = submission_set_list(told, list_url=UUID_PREFIX + told.set_id, document_urls=urls)
+    return {
+        "patient_key": patient_key(told.patient),
+        "set_id": told.set_id,
+        "unique_id": told.unique_id,
+        "submitted_at_ms": int(told.submitted_at.timestamp() * 1000),
+        "resource": _json(listed),
+    }
+
+
+def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
+    """The entries, without what only time brings: each is current at first."""
+    told = submitted.submission_set
+    for document in submitted.documents:
+        entry = document.entry
+        relations = [
+            one
+            for one in submitted.associations
+            if one.source == entry.entry_id and one.target != told.set_id
+        ]
+        place = UUID_PREFIX + entry.entry_id
+        resource = document_reference(entry, attachment_url=place, relations=relations)
+        yield {
+            "patient_key": patient_key(entry.patient),
+            "entry_id": entry.entry_id,
+            "unique_id": entry.unique_id,
+            "type_scheme": entry.type_code.scheme,
+            "type_code": entry.type_code.code,
+            "created_at_ms": int(entry.created_at.timestamp() * 1000),
+            "reference_ids": _json(
+                [{"kind": r.kind, "value": r.value} for r in entry.reference_ids]
+            ),
+            "resource": _json(resource),
+            "set_id": told.set_id,
+        }
+
+
+def association_rows(submitted: DocumentSet) -> Iterator[Json]:
+    """What its objects are to others; not that the set brought its documents."""
+    for one in submitted.associations:
+        yield {
+            "patient_key": patient_key(submitted.submission_set.patient),
+            "association_id": one.association_id,
+            "relation": one.relation,
+            "source_id": one.source,
+            "target_id": one.target,
+        }
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
