@@ -24,6 +24,8 @@ BATCH_MAX = 256
 BATCH_BYTES_MAX = 32 * 2**20
 WAITING_MAX = 1024
 """Submissions that may wait; more are asked to come again."""
+WAITING_BYTES_MAX = 256 * 2**20
+"""Of the documents of all that wait or are written; one alone is taken whatever its size."""
 RETRY_AFTER_S = 1.0
 
 
@@ -41,6 +43,7 @@ class Registrar:
         self._registry = registry
         self._metrics = metrics
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING_MAX)
+        self._waiting_bytes = 0
 
     async def register(self, submitted: DocumentSet) -> DocumentSet:
         """Hold a submission; gives it back with the ids allotted, once it is durable.
@@ -50,11 +53,13 @@ class Registrar:
             Unavailable: too many wait, or the database does not take it now.
         """
         submitted = allot(submitted, lambda: str(uuid4()))
+        size_bytes = _size_bytes(submitted)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        try:
-            self._queue.put_nowait(_Waiting(submitted, answer))
-        except asyncio.QueueFull:
-            raise Unavailable("too many wait", retry_after_s=RETRY_AFTER_S) from None
+        too_much = self._waiting_bytes > 0 and self._waiting_bytes + size_bytes > WAITING_BYTES_MAX
+        if too_much or self._queue.full():
+            raise Unavailable("too many wait", retry_after_s=RETRY_AFTER_S)
+        self._queue.put_nowait(_Waiting(submitted, answer))
+        self._waiting_bytes += size_bytes
         await answer
         return submitted
 
@@ -69,16 +74,22 @@ class Registrar:
                 batch.append(self._queue.get_nowait())
                 size_bytes += _size_bytes(batch[-1].submitted)
             await self._write(batch)
+            self._waiting_bytes -= size_bytes
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         submitted = [one.submitted for one in batch]
         try:
             refused = await self._database.write(lambda tx: self._registry.register(tx, submitted))
-        except Exception as error:  # whatever it is, each of them must hear of it
-            if not isinstance(error, Unavailable):
-                log.exception("batch_not_written", extra={"submissions": len(batch)})
+        except Unavailable as error:
             for one in batch:
                 _fail(one.answer, error)
+        except Exception as error:  # whatever it is, who waits must hear of it
+            log.exception("batch_not_written", extra={"submissions": len(batch)})
+            if len(batch) == 1:
+                _fail(batch[0].answer, error)
+                return
+            for one in batch:  # so that the one at fault fails alone
+                await self._write([one])
         else:
             self._answer(batch, refused)
 

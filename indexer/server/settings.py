@@ -31,7 +31,8 @@ class IndexSettings(BaseSettings):
     data_dir: Path = Path("index-data")
     """Folder of the database; it is made if it is not there."""
 
-    body_mib_max: int = Field(default=64, ge=1, le=1024)
+    # A value of SQLite ends at 10^9 bytes, and a batch of documents is one.
+    body_mib_max: int = Field(default=64, ge=1, le=900)
     """MiB that the body of a submission may have; base64 makes a document larger by a third.
 
     An answer to ITI-43 holds no more documents than this, unless it is one alone."""

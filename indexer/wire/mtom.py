@@ -49,9 +49,9 @@ class Package:
             raise InvalidValue("a document holds elements that are no reference")
         return self.parts.get(_content_id(element[0]))
 
-    def referred(self, root: Element) -> set[str]:
+    def referred(self, root: Element) -> list[str]:
         """The Content-IDs to which anything in the envelope refers."""
-        return {_content_id(one) for one in root.iter(XOP_INCLUDE)}
+        return [_content_id(one) for one in root.iter(XOP_INCLUDE)]
 
 
 class PackageReader:

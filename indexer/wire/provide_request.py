@@ -24,8 +24,12 @@ def read_provide_request(body: Element, package: Package) -> DocumentSet:
     if body.tag != _REQUEST:
         raise InvalidValue("the body is no ProvideAndRegisterDocumentSetRequest")
     submitted = read_document_set(body)
+    referred = package.referred(body)
+    if len(set(referred)) < len(referred):
+        # Each would be a copy of it, and a small message as large as its documents are many.
+        raise InvalidValue("a part of the message is referred to twice")
     contents = _contents(body, package)
-    if package.parts.keys() - package.referred(body):
+    if package.parts.keys() - set(referred):
         raise xds_refusal(
             "a part of the message is referred to by nothing", XdsError.MISSING_METADATA
         )

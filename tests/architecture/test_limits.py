@@ -28,6 +28,7 @@ DOORS = (
     "gateway/security",
     "gateway/serving.py",
     "indexer/client",
+    "indexer/framing",
     "indexer/server",
     "indexer/wire",
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -20,7 +20,7 @@ from indexer.server.registry import Registry
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import IssueCode, Refusal
 from tests.support.indexes import served
-from tests.support.pointers import a_submission
+from tests.support.pointers import KOS, a_submission
 
 
 @dataclass
@@ -118,6 +118,27 @@ async def test_when_a_batch_cannot_be_written_each_of_it_hears_and_the_next_is_t
     assert held.submission_set.set_id
 
 
+async def test_one_that_the_database_cannot_take_fails_alone(
+    database: GatedDatabase, registrar: Registrar
+) -> None:
+    [guilty] = (poisoned := a_set(2)).documents
+    title = "a text that no database takes: \ud800"
+    poisoned = replace(
+        poisoned, documents=(replace(guilty, entry=replace(guilty.entry, title=title)),)
+    )
+    before = await waiting(registrar, 0)
+    await asyncio.sleep(0)  # it has gone to the gate
+    tasks = await waiting(registrar, 1)
+    tasks += [asyncio.create_task(registrar.register(poisoned))]
+    await asyncio.sleep(0)
+    tasks += await waiting(registrar, 3)
+
+    database.gate.set()
+    outcomes = await asyncio.gather(*before, *tasks, return_exceptions=True)
+
+    assert [isinstance(one, DocumentSet) for one in outcomes] == [True, True, False, True]
+
+
 async def test_a_caller_that_leaves_does_not_harm_the_others(
     database: GatedDatabase, registrar: Registrar
 ) -> None:
@@ -142,6 +163,23 @@ async def test_more_than_may_wait_are_asked_to_come_again(
     assert fault.value.retry_after_s
     database.gate.set()
     assert len(await asyncio.gather(*first, *tasks)) == WAITING_MAX + 1
+
+
+async def test_the_bytes_that_wait_are_bounded_and_one_alone_is_taken_whatever_its_size(
+    database: GatedDatabase, registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.server.registrar.WAITING_BYTES_MAX", 2 * len(KOS) - 1)
+    first = await waiting(registrar, 0)
+
+    with pytest.raises(Unavailable) as fault:
+        await registrar.register(a_set(1))
+    database.gate.set()
+    await asyncio.gather(*first)
+    monkeypatch.setattr("indexer.server.registrar.WAITING_BYTES_MAX", 1)
+    held = await registrar.register(a_set(1))
+
+    assert fault.value.retry_after_s
+    assert held.submission_set.set_id
 
 
 async def test_an_index_whose_database_does_not_answer_is_alive_and_not_ready(

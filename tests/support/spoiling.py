@@ -1,0 +1,55 @@
+"""Changes to a message that make it something else than its sender meant."""
+
+from collections.abc import Callable
+
+from indexer.wire.mtom import XOP_INCLUDE
+from indexer.wire.xml import Element
+from tests.support.xds import SPACES
+
+Change = Callable[[Element], None]
+
+
+def drop(path: str) -> Change:
+    def change(body: Element) -> None:
+        for one in body.findall(path, SPACES):
+            one.getparent().remove(one)  # type: ignore[union-attr]
+
+    return change
+
+
+def put(path: str, name: str, value: str) -> Change:
+    def change(body: Element) -> None:
+        found = body.findall(path, SPACES)
+        assert found
+        for one in found:
+            one.set(name, value)
+
+    return change
+
+
+def say(slot: str, text: str) -> Change:
+    def change(body: Element) -> None:
+        found = body.find(f".//rim:Slot[@name='{slot}']/rim:ValueList/rim:Value", SPACES)
+        assert found is not None
+        found.text = text
+
+    return change
+
+
+def repeat(path: str) -> Change:
+    def change(body: Element) -> None:
+        found = body.find(path, SPACES)
+        assert found is not None
+        parent = found.getparent()
+        assert parent is not None
+        copy = type(found).__copy__(found)  # type: ignore[attr-defined]
+        parent.append(copy)
+
+    return change
+
+
+def share_part(body: Element) -> None:
+    """Have all documents refer to the part of the first."""
+    first, *others = body.iter(XOP_INCLUDE)
+    for one in others:
+        one.set("href", first.get("href", ""))
