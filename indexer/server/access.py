@@ -6,14 +6,12 @@ Two policies stand until people and rights exist: everybody on this machine, or 
 from ipaddress import ip_address
 from typing import Protocol
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from indexer.contract.access import Caller
+from indexer.server.negotiation import FhirResponse
 from indexer.wire.outcome import IssueCode, operation_outcome
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 PUBLIC_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json"})
 METRICS_PATH = "/metrics"
@@ -58,12 +56,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         outcome = operation_outcome(IssueCode.LOGIN, "say who you are")
-        response = Response(
-            orjson.dumps(outcome),
-            status_code=401,
-            media_type=JSON_MEDIA_TYPE,
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        response = FhirResponse(outcome, status_code=401, headers={"WWW-Authenticate": "Bearer"})
         await response(scope, receive, send)
 
 

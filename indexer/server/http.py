@@ -7,17 +7,17 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 
+from indexer.server.negotiation import JSON_MEDIA_TYPES, XML_MEDIA_TYPES
+from indexer.wire import fhir_xml
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
+from indexer.wire.vocabulary import PATCH_MEDIA_TYPE
 
 BODY_WAIT_S_MAX = 60.0
 FORM_BYTES_MAX = 16 * 1024
 PATCH_BYTES_MAX = 16 * 1024
 PARAMETERS_MAX = 32
 
-JSON_MEDIA_TYPES = (JSON_MEDIA_TYPE, "application/json")
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -51,15 +51,18 @@ async def take_body(request: Request, take: Callable[[bytes], None], *, bytes_ma
         raise Refusal("the body did not come in time", code=IssueCode.TIMEOUT) from None
 
 
-async def read_json(request: Request, *, bytes_max: int) -> Json:
-    """The body as a JSON object.
+async def read_resource(request: Request, *, bytes_max: int) -> Json:
+    """The body as a resource, in JSON or in XML.
 
     Raises:
         HTTPException: 415 if it claims to be something else.
-        Refusal: it is too large, too slow, or no JSON object.
+        Refusal: it is too large, too slow, or no resource.
     """
-    _expect_type(request, *JSON_MEDIA_TYPES)
-    value = _parse_json(await read_body(request, bytes_max=bytes_max))
+    media_type = _expect_type(request, *JSON_MEDIA_TYPES, *XML_MEDIA_TYPES)
+    body = await read_body(request, bytes_max=bytes_max)
+    if media_type in XML_MEDIA_TYPES:
+        return fhir_xml.read_resource(body)
+    value = _parse_json(body)
     if not isinstance(value, dict):
         raise Refusal("the body is no JSON object", code=IssueCode.STRUCTURE)
     return value
@@ -115,47 +118,11 @@ def parse_parameters(text: str) -> list[tuple[str, str]]:
         raise Refusal("the parameters cannot be read", code=IssueCode.STRUCTURE) from error
 
 
-def require_acceptable(request: Request, *offered: str) -> None:
-    """Refuse with 406 what asks for none of the media types that can be given (RFC 9110 §12.5.1).
-
-    Raises:
-        HTTPException: 406.
-    """
-    accept = ",".join(request.headers.getlist("accept"))
-    if accept and not any(_accepts(accept, one) for one in offered):
-        raise HTTPException(406, f"this is given as {offered[0]} only")
-
-
-def _accepts(accept: str, offered: str) -> bool:
-    kind = offered.partition("/")[0]
-    # The most specific range decides, whatever its place (RFC 9110 §12.5.1).
-    for wanted in (offered, f"{kind}/*", "*/*"):
-        for one in accept.split(","):
-            name, *parameters = (part.strip().lower() for part in one.split(";"))
-            if name == wanted:
-                return not any(_is_zero(parameter) for parameter in parameters)
-    return False
-
-
-def _is_zero(parameter: str) -> bool:
-    name, _, value = parameter.partition("=")
-    return name.strip() == "q" and value.strip().rstrip("0").rstrip(".") == ""
-
-
-def asks_for_resource(request: Request) -> bool:
-    """Whether a document is asked for in its FHIR form, by the first type of Accept.
-
-    Who does not name FHIR's own type gets the document as it is (FHIR R4 §Binary). One that is
-    FHIR itself, such as a manifest in JSON, can therefore not be asked for by its own type.
-    """
-    first = request.headers.get("accept", "").partition(",")[0].partition(";")[0]
-    return first.strip().lower() == JSON_MEDIA_TYPE
-
-
-def _expect_type(request: Request, *allowed: str, headers: dict[str, str] | None = None) -> None:
+def _expect_type(request: Request, *allowed: str, headers: dict[str, str] | None = None) -> str:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in allowed:
         raise HTTPException(415, f"the body must be {allowed[0]}", headers)
+    return media_type
 
 
 def fhir_base(request: Request) -> str:
@@ -166,8 +133,3 @@ def fhir_base(request: Request) -> str:
 def address(base: str, parameters: list[tuple[str, str]]) -> str:
     """An address with its parameters."""
     return f"{base}?{urlencode(parameters)}"
-
-
-def fhir_response(resource: object, *, headers: dict[str, str] | None = None) -> Response:
-    """A resource as FHIR JSON."""
-    return Response(orjson.dumps(resource), media_type=JSON_MEDIA_TYPE, headers=headers)

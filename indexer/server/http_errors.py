@@ -3,17 +3,16 @@
 import math
 from collections.abc import Mapping
 
-import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.errors import NotFound, Unavailable
+from indexer.server.negotiation import FhirResponse
 from indexer.server.registry import Withdrawn
-from indexer.wire.outcome import IssueCode, Refusal, operation_outcome
+from indexer.wire.outcome import IssueCode, Json, Refusal, operation_outcome
 from indexer.wire.patch import NotChangeable
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 RETRY_AFTER_S = 1.0
 """What a caller is asked to wait when the engine names no time of its own."""
@@ -90,7 +89,5 @@ async def _bug(request: Request, error: Exception) -> Response:
     return _answer(500, operation_outcome(IssueCode.EXCEPTION, "the index failed"))
 
 
-def _answer(status: int, outcome: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(outcome), status_code=status, media_type=JSON_MEDIA_TYPE, headers=headers
-    )
+def _answer(status: int, outcome: Json, headers: Mapping[str, str] | None = None) -> Response:
+    return FhirResponse(outcome, status_code=status, headers=headers)

@@ -7,6 +7,7 @@ everything else that a submission needs.
 import logging
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from gateway.errors import NotFound
@@ -17,16 +18,18 @@ from indexer.server.access import caller_of
 from indexer.server.capability import capability_statement
 from indexer.server.custodian import Custodian
 from indexer.server.http import (
-    JSON_MEDIA_TYPES,
     address,
-    asks_for_resource,
     fhir_base,
-    fhir_response,
     parse_parameters,
     read_form,
-    read_json,
     read_patch,
+    read_resource,
+)
+from indexer.server.negotiation import (
+    FhirResponse,
+    asks_for_resource,
     require_acceptable,
+    require_fhir,
 )
 from indexer.server.registry import HeldDocument, HeldEntry
 from indexer.wire.bundles import binary, read_provide_bundle, transaction_response
@@ -48,8 +51,8 @@ PROVIDE_DESCRIPTION: Json = {
 }
 
 
-async def _require_json(request: Request) -> None:
-    require_acceptable(request, *JSON_MEDIA_TYPES)
+async def _require_fhir(request: Request) -> None:
+    require_fhir(request)
 
 
 async def _object_id(id: str) -> str:
@@ -88,30 +91,30 @@ class FhirRoutes:
 
     def _router(self) -> APIRouter:
         router = APIRouter(prefix="/fhir", default_response_class=Response)
-        json = [Depends(_require_json)]
-        router.add_api_route("/metadata", self.metadata, methods=["GET"], dependencies=json)
+        fhir = [Depends(_require_fhir)]
+        router.add_api_route("/metadata", self.metadata, methods=["GET"], dependencies=fhir)
         place = "/DocumentReference"
-        router.add_api_route(place, self.find, methods=["GET"], dependencies=json)
+        router.add_api_route(place, self.find, methods=["GET"], dependencies=fhir)
         router.add_api_route(
-            f"{place}/_search", self.find_by_form, methods=["POST"], dependencies=json
+            f"{place}/_search", self.find_by_form, methods=["POST"], dependencies=fhir
         )
-        router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=json)
-        router.add_api_route(place, self.withdraw_document, methods=["PATCH"], dependencies=json)
-        router.add_api_route(f"{place}/{{id}}", self.withdraw, methods=["PATCH"], dependencies=json)
-        router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=json)
+        router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=fhir)
+        router.add_api_route(place, self.withdraw_document, methods=["PATCH"], dependencies=fhir)
+        router.add_api_route(f"{place}/{{id}}", self.withdraw, methods=["PATCH"], dependencies=fhir)
+        router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=fhir)
         router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
         return router
 
     async def provide(self, request: Request) -> Response:
         """Provide Document Bundle (ITI-65): all of it is held, durably, or nothing is."""
-        require_acceptable(request, *JSON_MEDIA_TYPES)
-        bundle = await read_json(request, bytes_max=self._body_bytes_max)
+        require_fhir(request)
+        bundle = await read_resource(request, bytes_max=self._body_bytes_max)
         submission = read_provide_bundle(bundle)
         held = await self._custodian.provide(caller_of(request), document_set_of(submission))
         [document], set_id = held.documents, held.submission_set.set_id
         entry_id = document.entry.entry_id
         log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
-        return fhir_response(transaction_response(bundle, entry_id=entry_id, set_id=set_id))
+        return FhirResponse(transaction_response(bundle, entry_id=entry_id, set_id=set_id))
 
     async def find(self, request: Request) -> Response:
         """Find Document References (ITI-67) by address; see `find_by_form`."""
@@ -132,12 +135,12 @@ class FhirRoutes:
             self_url=address(place, parameters),
             next_url=next_url,
         )
-        return fhir_response(bundle)
+        return FhirResponse(bundle)
 
     async def entry(self, request: Request, entry_id: ObjectId) -> Response:
         """Read one DocumentReference."""
         held = await self._custodian.entry(caller_of(request), entry_id)
-        return fhir_response(_addressed(held, fhir_base(request)))
+        return FhirResponse(_addressed(held, fhir_base(request)))
 
     async def withdraw(self, request: Request, entry_id: ObjectId) -> Response:
         """Update the metadata of an entry (PDSm, flow 03): it is withdrawn, durably."""
@@ -155,7 +158,7 @@ class FhirRoutes:
     async def submission_set(self, request: Request, set_id: ObjectId) -> Response:
         """Read the List of a submission."""
         held = await self._custodian.submission_set(caller_of(request), set_id)
-        return Response(held, media_type=JSON_MEDIA_TYPE)
+        return FhirResponse(orjson.loads(held))
 
     async def document(self, request: Request, entry_id: ObjectId) -> Response:
         """Retrieve Document (ITI-68): its bytes, in its media type.
@@ -168,13 +171,13 @@ class FhirRoutes:
 
     async def metadata(self, request: Request) -> Response:
         """What the index can do (R4 §3.1.0.7)."""
-        return fhir_response(capability_statement(fhir_base(request)))
+        return FhirResponse(capability_statement(fhir_base(request)))
 
 
 def _given(held: HeldDocument, request: Request) -> Response:
     """A document as it is, or within a resource for who asks for that."""
     if asks_for_resource(request):
-        return fhir_response(binary(held.content, mime_type=held.mime_type))
+        return FhirResponse(binary(held.content, mime_type=held.mime_type))
     require_acceptable(request, held.mime_type)
     return Response(
         held.content,
@@ -185,7 +188,7 @@ def _given(held: HeldDocument, request: Request) -> Response:
 def _updated(held: HeldEntry, base: str) -> Response:
     """The answer to an update, which is durable by now (PDSm, flow 04)."""
     log.info("entry_withdrawn", extra={"entry": held.entry_id})
-    return fhir_response(_addressed(held, base))
+    return FhirResponse(_addressed(held, base))
 
 
 def _addressed(held: HeldEntry, base: str) -> Json:

@@ -9,6 +9,7 @@ from typing import Final
 from indexer.contract.document import ReferenceKind
 
 JSON_MEDIA_TYPE: Final = "application/fhir+json"
+XML_MEDIA_TYPE: Final = "application/fhir+xml"
 PATCH_MEDIA_TYPE: Final = "application/json-patch+json"
 
 URI_SYSTEM: Final = "urn:ietf:rfc:3986"

@@ -1,13 +1,23 @@
 """An index on loopback with its own database, and a session to ask it with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.support.fhir_answers import expect_fhir, watch_answers
 from tests.support.indexes import a_served_index
 from tests.support.scripted_index import ScriptedIndex, a_scripted_index
+
+
+@pytest.fixture(autouse=True)
+def every_answer_is_fhir(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever else a test shows, another program reads what the index answered in it."""
+    answered = watch_answers(monkeypatch)
+    yield
+    for resource in answered:
+        expect_fhir(resource)
 
 
 @pytest.fixture
