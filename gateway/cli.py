@@ -47,9 +47,7 @@ def serve(
             "Without it HTTP is refused, and only configured machines may send.",
         ),
     ] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
@@ -104,8 +102,9 @@ def check(
 
     Exits 0 if all is well, 1 if something deserves a look, 2 if something does not work.
     """
+    from gateway.configuration import sources
     from gateway.health import Finding, State, worst
-    from gateway.settings import load_settings, sources
+    from gateway.settings import Settings, load_settings
 
     what = "settings"
     try:
@@ -117,7 +116,7 @@ def check(
         from gateway.app.checkup import check as look
 
         found = _run(look(settings, open_access=open_access))
-        findings = [Finding(what=what, told=sources(config)), *found]
+        findings = [Finding(what=what, told=sources(Settings, config)), *found]
     _print_findings(findings, as_json=as_json)
     raise typer.Exit(list(State).index(worst(findings)))
 

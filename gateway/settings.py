@@ -1,10 +1,9 @@
 """What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,18 +16,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import SettingsConfigDict
 
+from gateway.configuration import ProgramSettings, load
 from gateway.manifest.model import MadoCodes, ManifestForm
 from gateway.model.decision import PublishOn
 from gateway.security.callers import Caller
@@ -75,7 +68,7 @@ class PacsSettings(DicomPeer):
     """Those among them that are C-MOVEs; one association is always left to C-FIND."""
 
 
-class Settings(BaseSettings):
+class Settings(ProgramSettings):
     """Environment variables `GATEWAY_…`, or a TOML file by `--config`; the environment wins."""
 
     model_config = SettingsConfigDict(
@@ -247,18 +240,6 @@ class Settings(BaseSettings):
             raise ValueError("sweep_to: a night ends at another time than it begins")
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is passed in (the TOML file) gives way to the environment."""
-        return env_settings, init_settings
-
     def tls_context(self) -> SSLContext | None:
         """For every TLS listener; None where no certificate is set.
 
@@ -310,53 +291,8 @@ class Settings(BaseSettings):
 
 
 def load_settings(config: Path | None) -> Settings:
-    """The settings of the file and the environment.
-
-    Raises:
-        ValueError: a value is bad, the file cannot be read, or a name is no setting (of the
-            environment pydantic lets a misspelt one pass). The message quotes no value.
-    """
-    names = {PREFIX + name.upper() for name in Settings.model_fields}
-    unknown = sorted(
-        name for name in os.environ if name.upper().startswith(PREFIX) and name not in names
-    )
-    if unknown:
-        raise ValueError(f"no such setting: {', '.join(unknown)} (see docs/operations.md)")
-    told = _read_toml(config)
-    try:
-        return Settings(**told)
-    except ValidationError as error:
-        raise ValueError("; ".join(_faults(error))) from None
-    except SettingsError as error:
-        raise ValueError(f"{error}: a list is JSON there (see docs/operations.md)") from None
-
-
-def sources(config: Path | None) -> str:
-    """Where settings are read from, by their names and not their values."""
-    names = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
-    environment = f"of the environment {', '.join(names)}" if names else ""
-    if config is not None:
-        return f"{config}, and {environment}" if names else str(config)
-    return environment or "none is set here: no GATEWAY_… in the environment, and no --config"
-
-
-def _faults(refused: ValidationError) -> Iterator[str]:
-    for error in refused.errors(include_input=False, include_url=False):
-        name = ".".join(map(str, error["loc"])) or "settings"
-        unknown = error["type"] == "extra_forbidden"
-        fault = "no such setting" if unknown else error["msg"].removeprefix("Value error, ")
-        yield f"{name}: {fault}"
-
-
-def _read_toml(config: Path | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    if not config.is_file():
-        raise ValueError(f"there is no configuration file {config}")
-    try:
-        return TomlConfigSettingsSource(Settings, toml_file=config)()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {config}: {error}") from None
+    """The settings; see `gateway.configuration.load`."""
+    return load(Settings, config)
 
 
 def check_open_access(settings: Settings) -> None:

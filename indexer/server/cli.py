@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from gateway.errors import Unavailable
 from gateway.serving import listen, loop_factory, serve, stop_on_signals, url_of
@@ -14,7 +13,7 @@ from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
 from indexer.server.app import opened_index
-from indexer.server.settings import IndexSettings, SettingsRefused, load_settings
+from indexer.server.settings import IndexSettings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +50,12 @@ def serve_index(
     try:
         settings = load_settings(config)
         policy = _policy(settings, open_access=open_access)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve(settings, policy))
-    except ValidationError as error:
-        for one in error.errors(include_input=False, include_url=False):
-            typer.echo(f"drim-index: {'.'.join(map(str, one['loc']))}: {one['msg']}", err=True)
-        raise typer.Exit(2) from None
-    except SettingsRefused as error:
+    except ValueError as error:
         typer.echo(f"drim-index: {error}", err=True)
         raise typer.Exit(2) from None
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(settings, policy))
     except OSError as error:
         # Only what concerns a file names one; the rest is an address that cannot be had.
         remedy = "INDEX_DATA_DIR" if error.filename else "INDEX_BIND and INDEX_HTTP_PORT"
@@ -74,7 +70,7 @@ def _policy(settings: IndexSettings, *, open_access: bool) -> AccessPolicy:
     if not open_access:
         return RefuseAll()
     if not is_loopback(str(settings.bind)):
-        raise SettingsRefused("open access is for loopback only: set INDEX_BIND to 127.0.0.1")
+        raise ValueError("open access is for loopback only: set INDEX_BIND to 127.0.0.1")
     log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
     return OpenAccess()
 

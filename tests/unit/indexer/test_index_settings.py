@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from indexer.server.settings import SettingsRefused, load_settings
+from indexer.server.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +36,7 @@ def test_an_unknown_name_in_the_environment_stops_the_start(
 ) -> None:
     monkeypatch.setenv("INDEX_PORT", "1")
 
-    with pytest.raises(SettingsRefused, match="INDEX_PORT"):
+    with pytest.raises(ValueError, match="INDEX_PORT"):
         load_settings(None)
 
 
@@ -45,7 +44,7 @@ def test_an_unknown_name_in_the_file_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "index.toml"
     file.write_text("port = 1\n")
 
-    with pytest.raises(ValidationError, match="port"):
+    with pytest.raises(ValueError, match="port: no such setting"):
         load_settings(file)
 
 
@@ -55,7 +54,7 @@ def test_a_file_that_cannot_be_read_stops_the_start(tmp_path: Path, text: str | 
     if text is not None:
         file.write_text(text, encoding="latin-1")
 
-    with pytest.raises(SettingsRefused, match="cannot read"):
+    with pytest.raises(ValueError, match=r"cannot read|there is no configuration file"):
         load_settings(file)
 
 
@@ -67,5 +66,5 @@ def test_a_value_out_of_its_range_stops_the_start(
 ) -> None:
     monkeypatch.setenv(f"INDEX_{name}", value)
 
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match=name.lower()):
         load_settings(None)
