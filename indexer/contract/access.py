@@ -66,3 +66,15 @@ class Caller:
     authentication: Authentication = Authentication.REINFORCED
     secret: bool = False
     """A secret connection: a minor's documents that the representatives must not see are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Software:
+    """The program by which somebody acts (LPS), as the DMP approved it."""
+
+    name: str
+    version: str
+    approval: str
+    """LPS_ID_HOMOLOGATION_DMP."""
+    number: str = ""
+    """LPS_ID, which may be left out."""

@@ -27,20 +27,24 @@ def open_xml(data: bytes, *, bytes_max: int = XML_BYTES_MAX) -> Element:
         InvalidValue: it is no XML, or not one that can be opened safely.
     """
     text = text_of_xml(data, name="the XML", bytes_max=bytes_max, markup_max=MARKUP_MAX)
-    parser = etree.XMLParser(
-        encoding="utf-8",  # whatever the declaration says: the text was decoded here
+    try:
+        return etree.fromstring(text.encode(), locked_parser())
+    except etree.XMLSyntaxError as error:
+        line = error.lineno or 0
+    # Raised out here so that nothing holds on to the parser's words, which quote the text.
+    raise InvalidValue(f"the XML is not well formed at line {line}")
+
+
+def locked_parser() -> etree.XMLParser:
+    """A parser of UTF-8 that follows nothing out of its document, for what `open_xml` let in."""
+    return etree.XMLParser(
+        encoding="utf-8",  # whatever the declaration says: the text was decoded before
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         remove_comments=True,
         remove_pis=True,
     )
-    try:
-        return etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        line = error.lineno or 0
-    # Raised out here so that nothing holds on to the parser's words, which quote the text.
-    raise InvalidValue(f"the XML is not well formed at line {line}")
 
 
 def clean(text: str) -> str:
