@@ -14,6 +14,8 @@ from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
 from indexer.server.custodian import Custodian
 from indexer.server.http_errors import answer_errors
+from indexer.server.journal.journal import Journal
+from indexer.server.journal.scribe import Scribe
 from indexer.server.probes import probes
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
@@ -40,17 +42,23 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
             await migrate(database, "indexer.server.migrations")
             metrics = IndexMetrics()
             registry = Registry(database.dialect)
-            registrar = Registrar(database, registry, metrics)
+            journal = Journal(database.dialect)
+            scribe = Scribe(database, journal)
+            registrar = Registrar(database, registry, journal, metrics)
             bytes_max = settings.body_mib_max * 2**20
-            custodian = Custodian(database, registry, registrar)
+            custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
             routes = (
                 FhirRoutes(custodian, body_bytes_max=bytes_max),
                 XdsRoutes(custodian, body_bytes_max=bytes_max),
             )
             async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(registrar.run(), name="registrar")
+                writing = [
+                    tasks.create_task(registrar.run(), name="registrar"),
+                    tasks.create_task(scribe.run(), name="scribe"),
+                ]
                 yield _application(routes, probes_of=(database, metrics), policy=policy)
-                writing.cancel()
+                for task in writing:
+                    task.cancel()
         finally:
             await database.close()
 

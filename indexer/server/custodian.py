@@ -1,19 +1,30 @@
 """The one way to what records hold: every route, of either protocol, gets or changes it here.
 
 Who asks comes first in each method: None is nobody in particular, as with open access. Decisions
-about them belong here, for a route added later passes by none that it does not know of.
+about them belong here, for a route added later passes by none that it does not know of. So does
+the journal: what is changed and the line that tells of it are one transaction, and what is read is
+given out only once its line is durable.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Transaction
 from indexer.contract.access import Caller
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.identifiers import Uid
+from indexer.server.acts import Act, Exchange
+from indexer.server.journal.deed import Deed
+from indexer.server.journal.journal import Journal
+from indexer.server.journal.scribe import Scribe
+from indexer.server.judging import patient_key
 from indexer.server.registrar import Registrar
-from indexer.server.registry import HeldDocument, HeldEntry, Registry
+from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, Withdrawn
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.search import EntrySearch
 from indexer.wire.stored_query import StoredQuery
 
@@ -21,20 +32,32 @@ from indexer.wire.stored_query import StoredQuery
 class Custodian:
     """Keeps the records of one index."""
 
-    def __init__(self, database: Database, registry: Registry, registrar: Registrar) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        registrar: Registrar,
+        *,
+        journal: Journal,
+        scribe: Scribe,
+    ) -> None:
         self._database = database
         self._registry = registry
         self._registrar = registrar
+        self._journal = journal
+        self._scribe = scribe
         self._queries = StoredQueries(database.dialect)
 
-    async def provide(self, caller: Caller | None, submitted: DocumentSet) -> DocumentSet:
+    async def provide(
+        self, caller: Caller | None, submitted: DocumentSet, *, exchange: Exchange
+    ) -> DocumentSet:
         """Hold a submission; gives it back with the ids allotted, once it is durable.
 
         Raises:
             Refusal: a unique id is held already, or what is replaced is not current.
             Unavailable: too many wait, or the database does not take it now.
         """
-        return await self._registrar.register(submitted)
+        return await self._registrar.register(submitted, caller=caller, exchange=exchange)
 
     async def find(
         self, caller: Caller | None, search: EntrySearch
@@ -44,7 +67,18 @@ class Custodian:
         Raises:
             NotFound: the page before it is not known.
         """
-        return await self._database.read(lambda tx: self._registry.find(tx, search))
+        found, more = await self._database.read(lambda tx: self._registry.find(tx, search))
+        owners = [one.patient_key for one in found]
+        searched = {*owners, *([patient_key(search.patient)] if search.patient else [])}
+        told = partial(
+            Deed,
+            act=Act.FIND,
+            exchange=Exchange.FIND_REFERENCES,
+            caller=caller,
+            query="DocumentReference",
+        )
+        await self._scribe.record(*_searches(told, searched, owners))
+        return found, more
 
     async def query(self, caller: Caller | None, query: StoredQuery) -> Found:
         """What a stored query finds.
@@ -52,7 +86,17 @@ class Custodian:
         Raises:
             InvalidValue: a parameter is missing or malformed, or too much was found.
         """
-        return await self._database.read(lambda tx: self._queries.answer(tx, query))
+        found = await self._database.read(lambda tx: self._queries.answer(tx, query))
+        owners = [patient_key(one.patient) for one in found.entries]
+        told = partial(
+            Deed,
+            act=Act.FIND,
+            exchange=Exchange.QUERY,
+            caller=caller,
+            query=f"urn:uuid:{query.kind}",
+        )
+        await self._scribe.record(*_searches(told, found.patient_keys, owners))
+        return found
 
     async def entry(self, caller: Caller | None, entry_id: str) -> HeldEntry:
         """The entry by its id.
@@ -60,15 +104,23 @@ class Custodian:
         Raises:
             NotFound: there is none.
         """
-        return await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
+        held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
+        told = Deed(
+            patient_key=held.patient_key, act=Act.FIND, caller=caller, entries=(held.entry_id,)
+        )
+        await self._scribe.record(told)
+        return held
 
-    async def submission_set(self, caller: Caller | None, set_id: str) -> bytes:
-        """The List of a submission set, as JSON.
+    async def submission_set(self, caller: Caller | None, set_id: str) -> HeldSet:
+        """The submission set by its id.
 
         Raises:
             NotFound: there is none.
         """
-        return await self._database.read(lambda tx: self._registry.submission_set(tx, set_id))
+        held = await self._database.read(lambda tx: self._registry.submission_set(tx, set_id))
+        told = Deed(patient_key=held.patient_key, act=Act.FIND, caller=caller, set_id=set_id)
+        await self._scribe.record(told)
+        return held
 
     async def document(self, caller: Caller | None, entry_id: str) -> HeldDocument:
         """The document of an entry.
@@ -77,15 +129,39 @@ class Custodian:
             NotFound: there is none.
             Withdrawn: there was one.
         """
-        return await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+        told = partial(
+            Deed,
+            act=Act.READ,
+            exchange=Exchange.RETRIEVE_DOCUMENT,
+            caller=caller,
+            entries=(entry_id,),
+        )
+        try:
+            held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+        except Withdrawn as error:
+            await self._scribe.record(
+                told(patient_key=error.patient_key, outcome=IssueCode.DELETED)
+            )
+            raise
+        await self._scribe.record(told(patient_key=held.patient_key))
+        return held
 
     async def documents(
         self, caller: Caller | None, unique_ids: Sequence[str], *, bytes_max: int
     ) -> dict[str, HeldDocument | None]:
         """The documents by unique id; see `Registry.documents`."""
-        return await self._database.read(
+        found = await self._database.read(
             lambda tx: self._registry.documents(tx, unique_ids, bytes_max=bytes_max)
         )
+        read = [one for one in found.values() if one is not None]
+        entries: dict[str, list[str]] = {}
+        for one in read:
+            entries.setdefault(one.patient_key, []).append(one.entry_id)
+        told = partial(Deed, act=Act.READ, exchange=Exchange.RETRIEVE, caller=caller)
+        await self._scribe.record(
+            *(told(patient_key=key, entries=tuple(ids)) for key, ids in sorted(entries.items()))
+        )
+        return found
 
     async def withdraw(self, caller: Caller | None, entry_id: str) -> HeldEntry:
         """Withdraw an entry, whatever its status; gives it as it is then, durably.
@@ -93,13 +169,20 @@ class Custodian:
         Raises:
             NotFound: there is none.
         """
-        return await self._database.write(lambda tx: self._registry.withdraw(tx, entry_id))
+
+        async def work(tx: Transaction) -> HeldEntry:
+            return await self._told(tx, caller, await self._registry.withdraw(tx, entry_id))
+
+        return await self._database.write(work)
 
     async def withdraw_document(self, caller: Caller | None, unique_id: Uid) -> HeldEntry:
         """Withdraw the entry of a document; see `withdraw`."""
-        return await self._database.write(
-            lambda tx: self._registry.withdraw_document(tx, unique_id)
-        )
+
+        async def work(tx: Transaction) -> HeldEntry:
+            held = await self._registry.withdraw_document(tx, unique_id)
+            return await self._told(tx, caller, held)
+
+        return await self._database.write(work)
 
     async def withdraw_all(self, caller: Caller | None, withdrawals: Sequence[Withdrawal]) -> None:
         """Withdraw entries, durably, all of them or none.
@@ -107,4 +190,42 @@ class Custodian:
         Raises:
             Refusal: one is not held, is another patient's, or has another status.
         """
-        await self._database.write(lambda tx: self._registry.withdraw_all(tx, withdrawals))
+        deeds = [
+            Deed(
+                patient_key=patient_key(one.patient),
+                act=Act.WITHDRAW,
+                exchange=Exchange.UPDATE,
+                caller=caller,
+                entries=(one.target,),
+            )
+            for one in withdrawals
+        ]
+
+        async def work(tx: Transaction) -> None:
+            await self._registry.withdraw_all(tx, withdrawals)
+            await self._journal.add(tx, deeds)
+
+        try:
+            await self._database.write(work)
+        except Refusal as error:
+            await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
+            raise
+
+    async def _told(self, tx: Transaction, caller: Caller | None, held: HeldEntry) -> HeldEntry:
+        """The entry that is withdrawn, once the journal tells of it."""
+        told = Deed(
+            patient_key=held.patient_key,
+            act=Act.WITHDRAW,
+            caller=caller,
+            entries=(held.entry_id,),
+        )
+        await self._journal.add(tx, [told])
+        return held
+
+
+def _searches(
+    told: Callable[..., Deed], patient_keys: Iterable[str], owners: Iterable[str]
+) -> list[Deed]:
+    """The same search in each record that it touched, with how many of its documents it found."""
+    counts = Counter(owners)
+    return [told(patient_key=key, found=counts[key]) for key in sorted(patient_keys)]

@@ -29,17 +29,36 @@ class HeldEntry:
     """An entry as the registry keeps it, without the address that its document has today."""
 
     entry_id: str
+    patient_key: str
     resource: Json
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSet:
+    """A submission set as the registry keeps it: its List, as JSON."""
+
+    patient_key: str
+    resource: bytes
+
+
 class Withdrawn(Exception):
-    """The document was held, and its entry has been withdrawn."""
+    """The document was held, and its entry has been withdrawn.
+
+    Args:
+        patient_key: whose it was.
+    """
+
+    def __init__(self, patient_key: str) -> None:
+        super().__init__()
+        self.patient_key = patient_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDocument:
     """A document as it came."""
 
+    entry_id: str
+    patient_key: str
     mime_type: str
     content: bytes
 
@@ -179,14 +198,14 @@ class Registry:
         """
         return _held(await self._one(tx, "find_entry", entry_id))
 
-    async def submission_set(self, tx: Transaction, set_id: str) -> bytes:
-        """The List of a submission set, as JSON.
+    async def submission_set(self, tx: Transaction, set_id: str) -> HeldSet:
+        """A submission set by its id.
 
         Raises:
             NotFound: there is none.
         """
         row = _only(await tx.fetch(self._sql["find_submission_set"], set_id=set_id))
-        return str(row["resource"]).encode()
+        return HeldSet(patient_key=str(row["patient_key"]), resource=str(row["resource"]).encode())
 
     async def document(self, tx: Transaction, entry_id: str) -> HeldDocument:
         """The document of an entry.
@@ -197,10 +216,15 @@ class Registry:
         """
         row = await self._one(tx, "find_document", entry_id)
         if row["status"] == EntryStatus.WITHDRAWN:
-            raise Withdrawn
+            raise Withdrawn(str(row["patient_key"]))
         content = row["content"]
         assert isinstance(content, bytes)
-        return HeldDocument(mime_type=str(row["mime_type"]), content=content)
+        return HeldDocument(
+            entry_id=entry_id,
+            patient_key=str(row["patient_key"]),
+            mime_type=str(row["mime_type"]),
+            content=content,
+        )
 
     async def documents(
         self, tx: Transaction, unique_ids: Sequence[str], *, bytes_max: int
@@ -252,7 +276,11 @@ def held_resource(row: Row) -> Json:
 
 
 def _held(row: Row) -> HeldEntry:
-    return HeldEntry(entry_id=str(row["entry_id"]), resource=held_resource(row))
+    return HeldEntry(
+        entry_id=str(row["entry_id"]),
+        patient_key=str(row["patient_key"]),
+        resource=held_resource(row),
+    )
 
 
 def _matches(row: Row, search: EntrySearch) -> bool:

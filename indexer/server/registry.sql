@@ -67,14 +67,14 @@ WHERE entry_id IN (SELECT value FROM json_each(:entry_ids)) AND status = 'curren
 -- query: withdraw
 -- Its document is kept: the DMP has no physical deletion.
 UPDATE entry SET status = 'entered-in-error' WHERE entry_id = :entry_id
-RETURNING entry_id, status, resource;
+RETURNING entry_id, status, resource, patient_key;
 
 -- query: withdraw_by_unique_id
 UPDATE entry SET status = 'entered-in-error' WHERE unique_id = :unique_id
-RETURNING entry_id, status, resource;
+RETURNING entry_id, status, resource, patient_key;
 
 -- query: find_by_patient
-SELECT entry_id, status, resource FROM entry
+SELECT entry_id, status, resource, patient_key FROM entry
 WHERE patient_key = :patient_key
   AND status IN (SELECT value FROM json_each(:statuses))
   AND (:type_code IS NULL OR type_code = :type_code)
@@ -99,10 +99,10 @@ SELECT patient_key, created_at_ms FROM entry WHERE entry_id = :entry_id;
 SELECT entry_id, status, resource, patient_key FROM entry WHERE entry_id = :entry_id;
 
 -- query: find_submission_set
-SELECT resource FROM submission_set WHERE set_id = :set_id;
+SELECT patient_key, resource FROM submission_set WHERE set_id = :set_id;
 
 -- query: find_document
-SELECT entry.status, document.mime_type, document.content FROM entry
+SELECT entry.patient_key, entry.status, document.mime_type, document.content FROM entry
 JOIN document ON document.patient_key = entry.patient_key AND document.entry_id = entry.entry_id
 WHERE entry.entry_id = :entry_id;
 

@@ -15,6 +15,7 @@ from gateway.telemetry import NamedRoute
 from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.server.access import caller_of
+from indexer.server.acts import Exchange
 from indexer.server.capability import capability_statement
 from indexer.server.custodian import Custodian
 from indexer.server.http import (
@@ -110,7 +111,9 @@ class FhirRoutes:
         require_fhir(request)
         bundle = await read_resource(request, bytes_max=self._body_bytes_max)
         submission = read_provide_bundle(bundle)
-        held = await self._custodian.provide(caller_of(request), document_set_of(submission))
+        held = await self._custodian.provide(
+            caller_of(request), document_set_of(submission), exchange=Exchange.PROVIDE_BUNDLE
+        )
         [document], set_id = held.documents, held.submission_set.set_id
         entry_id = document.entry.entry_id
         log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
@@ -158,7 +161,7 @@ class FhirRoutes:
     async def submission_set(self, request: Request, set_id: ObjectId) -> Response:
         """Read the List of a submission."""
         held = await self._custodian.submission_set(caller_of(request), set_id)
-        return FhirResponse(orjson.loads(held))
+        return FhirResponse(orjson.loads(held.resource))
 
     async def document(self, request: Request, entry_id: ObjectId) -> Response:
         """Retrieve Document (ITI-68): its bytes, in its media type.

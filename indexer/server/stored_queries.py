@@ -39,6 +39,8 @@ class Found:
     sets: list[SubmissionSet] = field(default_factory=list)
     associations: list[tuple[Association, bool]] = field(default_factory=list)
     """Each with whether it is the membership of a document in the set that brought it."""
+    patient_keys: set[str] = field(default_factory=set)
+    """Whose records were searched; completed by those of what was found."""
 
 
 class StoredQueries:
@@ -64,7 +66,10 @@ class StoredQueries:
         Raises:
             InvalidValue: a parameter is missing or malformed, or too much was found.
         """
-        return await self._answers[query.kind](tx, query)
+        found = await self._answers[query.kind](tx, query)
+        found.patient_keys.update(patient_key(one.patient) for one in found.entries)
+        found.patient_keys.update(patient_key(one.patient) for one in found.sets)
+        return found
 
     async def _find_documents(self, tx: Transaction, query: StoredQuery) -> Found:
         patient = query.patient(f"{ENTRY}PatientId")
@@ -72,7 +77,8 @@ class StoredQueries:
         wanted = read_filter(query)
         if patient is None:
             return Found()
-        return Found(entries=await self._matching(tx, patient_key(patient), statuses, wanted))
+        key = patient_key(patient)
+        return Found(await self._matching(tx, key, statuses, wanted), patient_keys={key})
 
     async def _find_by_reference(self, tx: Transaction, query: StoredQuery) -> Found:
         if not query.told(f"{ENTRY}ReferenceIdList"):
@@ -96,7 +102,7 @@ class StoredQueries:
             sets = [_set(row) for row in rows]
         ids = [*(one.entry_id for one in entries), *(one.set_id for one in sets)]
         associations = await self._associations(tx, key, ids)
-        return Found(entries, sets, _among(associations, set(ids)))
+        return Found(entries, sets, _among(associations, set(ids)), {key})
 
     async def _get_documents(self, tx: Transaction, query: StoredQuery) -> Found:
         rows = await self._named(tx, query)
@@ -106,8 +112,8 @@ class StoredQueries:
         ids = query.required("$uuid", read_urn)
         rows = await self._rows(tx, "find_entries", entry_ids=_json(ids), unique_ids="[]")
         rows += await self._rows(tx, "find_sets", set_ids=_json(ids), unique_ids="[]")
-        found = Found()
-        for key in _patients(rows, single=query.whole):
+        found = Found(patient_keys=set(_patients(rows, single=query.whole)))
+        for key in sorted(found.patient_keys):
             found.associations += await self._associations(tx, key, ids)
         return found
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
+from indexer.server.acts import Exchange
 from indexer.server.custodian import Custodian
 from indexer.server.stored_queries import Found
 from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
@@ -101,7 +102,9 @@ class XdsRoutes:
     async def provide(self, asked: Asked) -> Answer:
         """Provide and Register Document Set-b (ITI-41): all of it is held, or nothing is."""
         held = await self._custodian.provide(
-            asked.caller, read_provide_request(asked.body, asked.package)
+            asked.caller,
+            read_provide_request(asked.body, asked.package),
+            exchange=Exchange.PROVIDE,
         )
         entries = [one.entry.entry_id for one in held.documents]
         log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})

@@ -49,8 +49,9 @@ OF_OUR_OWN = {
     "gateway.dimse.move_mediator.HEADER_BYTES_MAX",
     "gateway.intake.procedure_steps.FORGOTTEN_AT_ONCE_MAX",
     "gateway.serving.BACKLOG_MAX",
-    "indexer.server.registrar.BATCH_BYTES_MAX",
-    "indexer.server.registrar.BATCH_MAX",
+    "indexer.server.batches.BATCH_BYTES_MAX",
+    "indexer.server.batches.BATCH_MAX",
+    "indexer.server.journal.deed.ENTRIES_MAX",
 }
 """How much is done at once, or looked at; nobody is refused for it."""
 

@@ -14,8 +14,10 @@ from gateway.storage.database import Database, Dialect, T, Work
 from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.document_set import DocumentSet, document_set_of
+from indexer.server.batches import WAITING_MAX
+from indexer.server.journal.journal import Journal
 from indexer.server.probes import probes
-from indexer.server.registrar import WAITING_MAX, Registrar
+from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import IssueCode, Refusal
@@ -57,7 +59,8 @@ async def database(tmp_path: Path) -> AsyncIterator[GatedDatabase]:
 
 @pytest.fixture
 async def registrar(database: GatedDatabase) -> AsyncIterator[Registrar]:
-    registrar = Registrar(database, Registry(database.dialect), IndexMetrics())
+    journal = Journal(database.dialect)
+    registrar = Registrar(database, Registry(database.dialect), journal, IndexMetrics())
     running = asyncio.create_task(registrar.run())
     yield registrar
     running.cancel()
@@ -168,14 +171,14 @@ async def test_more_than_may_wait_are_asked_to_come_again(
 async def test_the_bytes_that_wait_are_bounded_and_one_alone_is_taken_whatever_its_size(
     database: GatedDatabase, registrar: Registrar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.registrar.WAITING_BYTES_MAX", 2 * len(KOS) - 1)
+    monkeypatch.setattr("indexer.server.batches.WAITING_BYTES_MAX", 2 * len(KOS) - 1)
     first = await waiting(registrar, 0)
 
     with pytest.raises(Unavailable) as fault:
         await registrar.register(a_set(1))
     database.gate.set()
     await asyncio.gather(*first)
-    monkeypatch.setattr("indexer.server.registrar.WAITING_BYTES_MAX", 1)
+    monkeypatch.setattr("indexer.server.batches.WAITING_BYTES_MAX", 1)
     held = await registrar.register(a_set(1))
 
     assert fault.value.retry_after_s

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
 from indexer.server.custodian import Custodian
+from indexer.server.journal.journal import Journal
+from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
 from indexer.server.telemetry import IndexMetrics
@@ -42,9 +44,11 @@ class BrokenDatabase:
 async def broken_url(fault: Exception) -> AsyncIterator[str]:
     database = BrokenDatabase(fault)
     registry = Registry(database.dialect)
-    registrar = Registrar(database, registry, IndexMetrics())
+    journal = Journal(database.dialect)
+    scribe = Scribe(database, journal)
+    registrar = Registrar(database, registry, journal, IndexMetrics())
     app = FastAPI()
-    custodian = Custodian(database, registry, registrar)
+    custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
     XdsRoutes(custodian, body_bytes_max=2**20).add_to(app)
     writing = asyncio.create_task(registrar.run())
     async with served(app) as url:

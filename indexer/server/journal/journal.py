@@ -1,0 +1,98 @@
+"""The journal's table: lines are added and read, and never changed."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from time import time_ns
+from typing import Final, cast
+
+import orjson
+
+from gateway.storage.database import Database, Dialect, Param, Row, Transaction
+from gateway.storage.queries import load_queries
+from indexer.contract.identifiers import Ins
+from indexer.server.journal.chain import Line, next_line
+from indexer.server.journal.deed import Deed, written
+from indexer.server.judging import patient_key
+
+PAGE_LINES: Final = 1000
+"""Lines that are read at once where all of them are."""
+
+
+def epoch_ms() -> int:
+    """The time, in milliseconds since 1970."""
+    return time_ns() // 1_000_000
+
+
+class Journal:
+    """The lines of all records.
+
+    Args:
+        now_ms: tells the time of a line.
+    """
+
+    def __init__(self, dialect: Dialect, *, now_ms: Callable[[], int] = epoch_ms) -> None:
+        self._sql = load_queries("indexer.server.journal", "journal.sql", dialect)
+        self._now_ms = now_ms
+
+    async def add(self, tx: Transaction, deeds: Sequence[Deed]) -> None:
+        """Add a line for each deed, in their order: two statements, however many they are."""
+        keys = [one.patient_key for one in deeds]
+        rows = await tx.fetch(self._sql["find_heads"], patient_keys=_json(sorted(set(keys))))
+        heads = {line.patient_key: line for line in map(_line, rows)}
+        now_ms = self._now_ms()
+        told, contents, starts_at = [], [], 1  # SQL counts bytes from 1
+        for key, deed in zip(keys, deeds, strict=True):
+            line = heads[key] = next_line(heads.get(key), key, written(deed), now_ms=now_ms)
+            told.append(
+                {
+                    "patient_key": key,
+                    "position": line.position,
+                    "at_ms": line.at_ms,
+                    "starts_at": starts_at,
+                    "size_bytes": len(line.event),
+                }
+            )
+            contents += [line.hash, line.event]
+            starts_at += len(line.hash) + len(line.event)
+        await tx.fetch(self._sql["add_lines"], lines=_json(told), contents=b"".join(contents))
+
+    async def latest(
+        self, tx: Transaction, patient: Ins, *, before: int, count_max: int
+    ) -> list[Line]:
+        """A record's lines before a position, the latest first."""
+        rows = await tx.fetch(
+            self._sql["find_latest"],
+            patient_key=patient_key(patient),
+            before=before,
+            limit=count_max,
+        )
+        return [_line(row) for row in rows]
+
+    async def lines(self, database: Database, patient: Ins | None) -> AsyncIterator[list[Line]]:
+        """All lines, or those of one record, in order; new ones may come meanwhile."""
+        place: dict[str, Param] = {"after_key": "", "after_position": 0}
+        query = "find_next"
+        if patient is not None:
+            place = {"patient_key": patient_key(patient), "after_position": 0}
+            query = "find_next_of_patient"
+        while rows := await database.read(
+            lambda tx: tx.fetch(self._sql[query], **place, limit=PAGE_LINES)
+        ):
+            page = [_line(row) for row in rows]
+            yield page
+            place["after_position"] = page[-1].position
+            if patient is None:
+                place["after_key"] = page[-1].patient_key
+
+
+def _line(row: Row) -> Line:
+    return Line(
+        patient_key=str(row["patient_key"]),
+        position=cast(int, row["position"]),
+        at_ms=cast(int, row["at_ms"]),
+        event=cast(bytes, row["event"]),
+        hash=cast(bytes, row["hash"]),
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,183 @@
+"""Who does what on a record is written down before they hear of it, and can never be changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Unavailable
+from gateway.storage.sqlite import SqliteDatabase
+from indexer.contract.document import EntryStatus
+from indexer.contract.document_set import DocumentSet, document_set_of
+from indexer.contract.identifiers import Ins
+from indexer.server.acts import Exchange
+from indexer.server.batches import BATCH_MAX
+from indexer.server.journal.chain import Walk
+from indexer.server.registry import Withdrawn
+from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.outcome import Refusal
+from indexer.wire.search import EntrySearch, read_search
+from tests.support.custody import Custody, a_doctor, custody_of
+from tests.support.pointers import ANNE, PAUL, a_submission
+
+MISSING = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+async def custody(tmp_path: Path) -> AsyncIterator[Custody]:
+    async with custody_of(await SqliteDatabase.open(tmp_path / "index.sqlite")) as custody:
+        yield custody
+
+
+async def published(
+    custody: Custody, number: int = 1, *, replaces: str | None = None
+) -> DocumentSet:
+    submitted = document_set_of(a_submission(number, replaces=replaces))
+    return await custody.custodian.provide(a_doctor(), submitted, exchange=Exchange.PROVIDE_BUNDLE)
+
+
+def a_search(patient: Ins = ANNE) -> EntrySearch:
+    whose = f"urn:oid:{patient.oid}|{patient.value}"
+    return read_search([("patient.identifier", whose), ("status", "current")])
+
+
+async def test_each_act_has_a_line_with_who_did_it_and_on_what(custody: Custody) -> None:
+    held = await published(custody)
+    [document] = held.documents
+    entry_id, set_id = document.entry.entry_id, held.submission_set.set_id
+    doctor, custodian = a_doctor(reason="suivi"), custody.custodian
+
+    await custodian.find(doctor, a_search())
+    await custodian.entry(doctor, entry_id)
+    await custodian.submission_set(doctor, set_id)
+    await custodian.document(doctor, entry_id)
+    await custodian.documents(doctor, [document.entry.unique_id], bytes_max=2**20)
+    await custodian.withdraw(doctor, entry_id)
+
+    told = await custody.told()
+    assert [(one["act"], one.get("exchange")) for one in told] == [
+        ("publish", "ITI-65"),
+        ("find", "ITI-67"),
+        ("find", None),
+        ("find", None),
+        ("read", "ITI-68"),
+        ("read", "ITI-43"),
+        ("withdraw", None),
+    ]
+    assert {one["outcome"] for one in told} == {"done"}
+    assert told[0]["set"] == set_id
+    assert told[1]["found"] == 1
+    assert all(told[place]["entries"] == [entry_id] for place in (0, 2, 4, 5, 6))
+    assert told[4]["who"] == {
+        "kind": "professional",
+        "number": "801234567897",
+        "name": "Zoé MARTIN",
+        "structure": "1750803447",
+        "structure_name": "Hôpital Nord",
+        "role": {"code": "10", "scheme": "1.2.250.1.71.1.2.7", "display": "Médecin"},
+        "reason": "suivi",
+        "authentication": "INDIRECTE_RENFORCEE",
+    }
+
+
+async def test_what_was_refused_has_a_line_too(custody: Custody) -> None:
+    held = await published(custody)
+    entry_id = held.documents[0].entry.entry_id
+    nobody, custodian = None, custody.custodian
+
+    with pytest.raises(Refusal):
+        await published(custody)
+    with pytest.raises(Refusal):
+        await custodian.withdraw_all(nobody, [
+            Withdrawal(patient=ANNE, target=MISSING, original=EntryStatus.APPROVED)
+        ])  # fmt: skip
+    await custodian.withdraw(nobody, entry_id)
+    with pytest.raises(Withdrawn):
+        await custodian.document(nobody, entry_id)
+
+    told = await custody.told()
+    assert [(one["act"], one["outcome"]) for one in told] == [
+        ("publish", "done"),
+        ("publish", "duplicate"),
+        ("withdraw", "invalid"),
+        ("withdraw", "done"),
+        ("read", "deleted"),
+    ]
+    assert "who" not in told[-1]
+
+
+async def test_a_replacement_is_told_as_one(custody: Custody) -> None:
+    first = await published(custody, 1)
+
+    await published(custody, 2, replaces=first.documents[0].entry.entry_id)
+
+    assert [one["act"] for one in await custody.told()] == ["publish", "replace"]
+
+
+async def test_a_search_that_finds_nothing_is_in_the_record_that_was_searched(
+    custody: Custody,
+) -> None:
+    await published(custody)
+
+    await custody.custodian.find(None, a_search(PAUL))
+
+    [told] = await custody.told(PAUL)
+    assert (told["act"], told["found"]) == ("find", 0)
+
+
+async def test_lines_that_are_written_at_once_make_one_chain(custody: Custody) -> None:
+    many = [published(custody, number) for number in range(BATCH_MAX)]
+    await asyncio.gather(*many)
+    await asyncio.gather(*(custody.custodian.find(None, a_search()) for _ in range(BATCH_MAX)))
+
+    walk = Walk()
+    for line in await custody.lines():
+        walk.follow(line)
+
+    assert (walk.chains, walk.lines) == (1, 2 * BATCH_MAX)
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE journal SET event = :event", "DELETE FROM journal",
+])  # fmt: skip
+async def test_no_line_can_be_changed_or_taken_out(custody: Custody, statement: str) -> None:
+    await published(custody)
+    before = await custody.lines()
+
+    with pytest.raises(Exception, match="the journal is never"):
+        await custody.database.write(lambda tx: tx.fetch(statement, event=b"nothing"))
+
+    assert await custody.lines() == before
+
+
+async def test_without_its_line_nothing_is_done_and_nothing_is_given(custody: Custody) -> None:
+    held = await published(custody)
+    entry_id = held.documents[0].entry.entry_id
+    await custody.database.write(
+        lambda tx: tx.fetch(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON journal "
+            "BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    )
+
+    for act in (
+        published(custody, 2),
+        custody.custodian.find(None, a_search()),
+        custody.custodian.document(None, entry_id),
+        custody.custodian.withdraw(None, entry_id),
+    ):
+        with pytest.raises(Exception, match="no room"):
+            await act
+
+    await custody.database.write(lambda tx: tx.fetch("DROP TRIGGER full_disk"))
+    found, _ = await custody.custodian.find(None, a_search())
+    assert [one.entry_id for one in found] == [entry_id]
+
+
+async def test_a_reader_is_turned_away_while_lines_cannot_be_written(custody: Custody) -> None:
+    held = await published(custody)
+    await custody.database.close()
+
+    with pytest.raises(Unavailable):
+        await custody.custodian.document(None, held.documents[0].entry.entry_id)

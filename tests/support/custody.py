@@ -1,0 +1,71 @@
+"""A custodian with its tables and all that runs beside it, and people who come to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+
+from gateway.storage.database import Database
+from gateway.storage.migrations import migrate
+from indexer.contract.access import Caller, CallerKind
+from indexer.contract.document import Code, Organisation, Person
+from indexer.contract.identifiers import Ins
+from indexer.server.custodian import Custodian
+from indexer.server.journal.chain import Line
+from indexer.server.journal.journal import Journal
+from indexer.server.journal.scribe import Scribe
+from indexer.server.registrar import Registrar
+from indexer.server.registry import Registry
+from indexer.server.telemetry import IndexMetrics
+from indexer.wire.outcome import Json
+from tests.support.pointers import ANNE
+
+
+@dataclass(frozen=True)
+class Custody:
+    """The custodian of one database, and its journal."""
+
+    database: Database
+    custodian: Custodian
+    journal: Journal
+
+    async def lines(self, patient: Ins = ANNE) -> list[Line]:
+        """A record's journal, in its order."""
+        pages = [page async for page in self.journal.lines(self.database, patient)]
+        return [line for page in pages for line in page]
+
+    async def told(self, patient: Ins = ANNE) -> list[Json]:
+        """What it tells."""
+        return [orjson.loads(one.event) for one in await self.lines(patient)]
+
+
+@asynccontextmanager
+async def custody_of(database: Database) -> AsyncIterator[Custody]:
+    """A custodian of this database, which is closed at the end."""
+    await migrate(database, "indexer.server.migrations")
+    registry, journal = Registry(database.dialect), Journal(database.dialect)
+    scribe = Scribe(database, journal)
+    registrar = Registrar(database, registry, journal, IndexMetrics())
+    custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
+    running = [asyncio.create_task(one.run()) for one in (registrar, scribe)]
+    try:
+        yield Custody(database, custodian, journal)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        await database.close()
+
+
+def a_doctor(*, patient: Ins = ANNE, reason: str = "") -> Caller:
+    """A radiologist of a hospital, who acts on this patient's record."""
+    return Caller(
+        kind=CallerKind.PROFESSIONAL,
+        person=Person(number="801234567897", family="MARTIN", given="Zoé"),
+        organisation=Organisation(number="1750803447", name="Hôpital Nord"),
+        patient=patient,
+        role=Code(code="10", scheme="1.2.250.1.71.1.2.7", display="Médecin"),
+        reason=reason,
+    )
