@@ -7,6 +7,7 @@ codes hide. A decision record says what was chosen where these are silent.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -69,60 +70,59 @@ def decide(
         document: what it is done to, or what would be published; None asks about the record alone,
             before any document is looked at.
     """
-    return _Question(caller, act, record, matrix, now_ms).answer(document)
+    question = _Question(caller=caller, act=act, record=record, matrix=matrix, now_ms=now_ms)
+    return question.answer(document)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    def __init__(
-        self, caller: Caller, act: Act, record: Record, matrix: Matrix, now_ms: int
-    ) -> None:
-        self._caller = caller
-        self._act = act
-        self._record = record
-        self._matrix = matrix
-        self._now_ms = now_ms
+    caller: Caller
+    act: Act
+    record: Record
+    matrix: Matrix
+    now_ms: int
 
     def answer(self, document: DocumentEntry | None) -> Decision:
-        of_held = self._act in _OF_HELD
-        if self._caller.patient != self._record.patient:
+        of_held = self.act in _OF_HELD
+        if self.caller.patient != self.record.patient:
             return Decision(Reason.OTHER_PATIENT, hidden=of_held)
-        holder = self._caller.kind in (CallerKind.PATIENT, CallerKind.REPRESENTATIVE)
-        state = self._record.state
+        holder = self.caller.kind in (CallerKind.PATIENT, CallerKind.REPRESENTATIVE)
+        state = self.record.state
         if state is RecordState.ABSENT:
             return Decision(Reason.ABSENT, hidden=of_held)
         # A pointer of the wrong patient must come out, also of a record that may open again.
-        if state is RecordState.CLOSED and (holder or self._act is not Act.WITHDRAW):
+        if state is RecordState.CLOSED and (holder or self.act is not Act.WITHDRAW):
             return Decision(Reason.CLOSED, hidden=of_held)
-        if self._record.refuses_documents and self._act in (Act.PUBLISH, Act.REPLACE):
+        if self.record.refuses_documents and self.act in (Act.PUBLISH, Act.REPLACE):
             return Decision(Reason.HOLDER_REFUSES)
         return self._of_holder(document) if holder else self._of_professional(document)
 
     def _of_holder(self, document: DocumentEntry | None) -> Decision:
-        patient = self._caller.kind is CallerKind.PATIENT
+        patient = self.caller.kind is CallerKind.PATIENT
         permitted = Decision(Reason.HOLDER if patient else Reason.REPRESENTATIVE)
-        if self._act is Act.AUTHORISE:
+        if self.act is Act.AUTHORISE:
             return Decision(Reason.NOT_HABILITATED)
         if document is None:
             return permitted
-        if self._act is not Act.PUBLISH:
+        if self.act is not Act.PUBLISH:
             masks = masks_of(document)
             if Mask.FROM_PATIENT in masks:
                 return Decision(Reason.HIDDEN_FROM_PATIENT, hidden=True)
             if Mask.FROM_REPRESENTATIVES in masks and not patient:
                 return Decision(Reason.HIDDEN_FROM_REPRESENTATIVES, hidden=True)
-        writes = self._act in (Act.PUBLISH, Act.REPLACE, Act.WITHDRAW)
-        if writes and not self._matrix.writes(self._caller, document):
+        writes = self.act in (Act.PUBLISH, Act.REPLACE, Act.WITHDRAW)
+        if writes and not self.matrix.writes(self.caller, document):
             return Decision(Reason.NOT_HABILITATED)
         return permitted
 
     def _of_professional(self, document: DocumentEntry | None) -> Decision:
-        ways = _PURPOSES.get(self._act)
+        ways = _PURPOSES.get(self.act)
         if ways is None:
             return Decision(Reason.NOT_HOLDER)
-        if self._caller.purpose not in ways[self._way]:
+        if self.caller.purpose not in ways[self._way]:
             possible = ways[self._way]
             return Decision(Reason.PURPOSE if possible else Reason.AUTHENTICATION)
-        match self._act:
+        match self.act:
             case Act.PUBLISH:
                 return self._publishing(document)
             case Act.REPLACE | Act.WITHDRAW:
@@ -138,9 +138,9 @@ class _Question:
 
     @property
     def _way(self) -> _Way:
-        if self._caller.kind is CallerKind.SYSTEM:
+        if self.caller.kind is CallerKind.SYSTEM:
             return _Way.STRUCTURE
-        match self._caller.authentication:
+        match self.caller.authentication:
             case Authentication.DIRECT:
                 return _Way.PERSON
             case Authentication.REINFORCED:
@@ -149,7 +149,7 @@ class _Question:
                 return _Way.STRUCTURE
 
     def _publishing(self, document: DocumentEntry | None) -> Decision:
-        if document is not None and not self._matrix.writes(self._caller, document):
+        if document is not None and not self.matrix.writes(self.caller, document):
             return Decision(Reason.NOT_HABILITATED)
         return Decision(Reason.DUTY)
 
@@ -157,20 +157,20 @@ class _Question:
         """Of one's own documents; another's is refused to who sees it, and hidden from others."""
         if document is None:
             return Decision(Reason.DUTY)
-        colleague = self._act is Act.REPLACE and self._is_of_structure(document)
+        colleague = self.act is Act.REPLACE and self._is_of_structure(document)
         if colleague or self._is_author(document):
             return Decision(Reason.AUTHOR)
-        if self._record.state is RecordState.CLOSED:
+        if self.record.state is RecordState.CLOSED:
             return Decision(Reason.CLOSED, hidden=True)
         seen = self._consulting(document)
         return Decision(Reason.NOT_THEIRS) if seen.permitted else seen
 
     def _declaring(self) -> Decision:
-        standing = self._record.standing
+        standing = self.record.standing
         if standing.blocked:
             return Decision(Reason.BLOCKED)
-        named = self._is_treating_doctor() or standing.consents(self._now_ms)
-        opposed = self._record.opposed and not named
+        named = self._is_treating_doctor() or standing.consents(self.now_ms)
+        opposed = self.record.opposed and not named
         return Decision(Reason.OPPOSED if opposed else Reason.CARE_TEAM)
 
     def _consulting(self, document: DocumentEntry | None) -> Decision:
@@ -181,24 +181,24 @@ class _Question:
         basis = self._basis()
         if document is None or not basis.permitted:
             return basis
-        if not self._matrix.reads(self._caller, document):
+        if not self.matrix.reads(self.caller, document):
             return Decision(Reason.NOT_HABILITATED, hidden=True)
         return self._unmasked(document, basis)
 
     def _basis(self) -> Decision:
         """What lets a professional into the record at all."""
-        record, purpose = self._record, self._caller.purpose
+        record, purpose = self.record, self.caller.purpose
         standing = record.standing
         if standing.blocked:
             return Decision(Reason.BLOCKED)
         if purpose is not Purpose.NORMAL:
             if purpose in record.excluded:
                 return Decision(Reason.EXCLUDED)
-            said = bool(self._caller.reason.strip())
+            said = bool(self.caller.reason.strip())
             return Decision(Reason.EMERGENCY if said else Reason.REASON_MISSING)
         if self._is_treating_doctor():
             return Decision(Reason.TREATING_DOCTOR)
-        if standing.consents(self._now_ms):
+        if standing.consents(self.now_ms):
             return Decision(Reason.CONSENT)
         if record.opposed:
             return Decision(Reason.OPPOSED)
@@ -209,27 +209,27 @@ class _Question:
         if self._is_author(document):
             return basis
         if Mask.FROM_PROFESSIONALS in masks:
-            emergency = basis.reason is Reason.EMERGENCY and self._record.masked_in_emergency
+            emergency = basis.reason is Reason.EMERGENCY and self.record.masked_in_emergency
             if not emergency and basis.reason is not Reason.TREATING_DOCTOR:
                 return Decision(Reason.MASKED, hidden=True)
-        if Mask.FROM_REPRESENTATIVES in masks and not self._caller.secret:
+        if Mask.FROM_REPRESENTATIVES in masks and not self.caller.secret:
             return Decision(Reason.HIDDEN_FROM_REPRESENTATIVES, hidden=True)
         return basis
 
     def _is_treating_doctor(self) -> bool:
-        named = self._record.treating_doctor
-        return bool(named) and named == self._caller.person.number
+        named = self.record.treating_doctor
+        return bool(named) and named == self.caller.person.number
 
     def _is_author(self, document: DocumentEntry) -> bool:
         """The author of a pointer may be a program; then it is who signed the report."""
         if self._way is _Way.STRUCTURE:
             return self._is_of_structure(document)
-        number, signed = self._caller.person.number, document.legal_authenticator
+        number, signed = self.caller.person.number, document.legal_authenticator
         authors = {document.author.number, signed.number if signed is not None else ""}
         return bool(number) and number in authors
 
     def _is_of_structure(self, document: DocumentEntry) -> bool:
-        number = _structure(self._caller.organisation)
+        number = _structure(self.caller.organisation)
         return bool(number) and number == _structure(document.author_organisation)
 
 

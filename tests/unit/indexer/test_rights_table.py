@@ -3,7 +3,7 @@
 The table, `rights.txt`, is written from the rules by hand; the code under test has no part in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -83,7 +83,7 @@ RECORDS = {
     "glass-shows": Record(patient=ANNE, masked_in_emergency=True),
     "other": Record(patient=PAUL),
 }
-COLUMNS = (ACTS, WHO, RELATIONS, PURPOSES, SEES, RECORDS)
+COLUMNS: Sequence[Mapping[str, object]] = (ACTS, WHO, RELATIONS, PURPOSES, SEES, RECORDS)
 RESULTS = {"yes", "no", "hidden"}
 
 
@@ -103,14 +103,12 @@ def lines() -> Iterator[Line]:
         if line.strip() and not line.startswith("#"):
             *cells, result = line.split()
             assert result in RESULTS, number
-            known = [
-                words_of(cell, set(all_of)) for cell, all_of in zip(cells, COLUMNS, strict=True)
-            ]
+            known = [words_of(*one) for one in zip(cells, COLUMNS, strict=True)]
             yield Line(number, tuple(known), result)
 
 
-def words_of(cell: str, known: set[str]) -> frozenset[str]:
-    words = set(cell.removeprefix("!").split("|"))
+def words_of(cell: str, column: Mapping[str, object]) -> frozenset[str]:
+    known, words = set(column), set(cell.removeprefix("!").split("|"))
     if cell == "-":
         return frozenset(known)
     assert words <= known, words - known
