@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # `make peers test` means peers first
-.PHONY: help demo test check format peers lock clean
+.PHONY: help demo test check bench format peers lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: $(VENV)/.development ## Format, lint, types, imports, sizes and words
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
+
+bench: $(VENV)/.development ## Measure the index beside its peers; BENCH="publish --rounds 3"
+	$(BIN)/python -m benchmarks $(if $(BENCH),$(BENCH),publish)
 
 format: $(VENV)/.development ## Write the code as `check` wants it
 	$(BIN)/ruff check --fix .

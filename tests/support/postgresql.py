@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ class PostgresqlServer:
 
     programs: Path
     folder: Path
+    settings: Mapping[str, str]
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -47,6 +48,12 @@ class PostgresqlServer:
         """The URL of the database, which holds nothing any more; a new one would take longer."""
         self.ask("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
         return self.url
+
+    @property
+    def pid(self) -> int:
+        """Of the process that starts all others of the server."""
+        assert self._process is not None, "it never ran"
+        return self._process.pid
 
     def ask(self, *statements: str) -> str:
         """What psql answers to these, a row a line, its columns parted by `|`."""
@@ -65,7 +72,7 @@ class PostgresqlServer:
         """Start it, unless it runs, and return once it answers."""
         if self._process is not None and self._process.poll() is None:
             return
-        options = {**QUICK, "unix_socket_directories": str(self.folder)}
+        options = {**self.settings, "unix_socket_directories": str(self.folder)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -89,12 +96,12 @@ class PostgresqlServer:
 
 
 @contextmanager
-def a_postgresql_server() -> Iterator[PostgresqlServer]:
+def a_postgresql_server(settings: Mapping[str, str] = QUICK) -> Iterator[PostgresqlServer]:
     """A server, until the block ends; skips the test where its programs are missing."""
     programs = postgresql_programs()
     # Not in a folder of pytest: the server's user may not enter that, nor may the path be long.
     folder = Path(tempfile.mkdtemp(prefix="drim-postgresql-"))
-    server = PostgresqlServer(programs=programs, folder=folder)
+    server = PostgresqlServer(programs=programs, folder=folder, settings=settings)
     try:
         if owner := _unprivileged():
             os.chown(folder, owner["user"], owner["group"])

@@ -45,6 +45,12 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None, "it never ran"
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """All that it wrote to its standard output and error since its last start."""
         with self._log.open("rb") as log:
