@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -98,6 +98,8 @@ class Settings(ProgramSettings):
     """AE title of the gateway: what modalities and PACS call, and where a C-MOVE sends to."""
     index_url: str = "http://127.0.0.1:8090"
     """Root of the index."""
+    index_protocol: Literal["mhd", "xds"] = "mhd"
+    """What is spoken to the index: FHIR MHD, or XDS.b by SOAP."""
     public_url: str = ""
     """Base of every RetrieveURL, as viewers reach it; empty: the address that is listened on."""
     uid_root: OidText = "2.25"

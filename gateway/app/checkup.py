@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
+from gateway.app.index import index_probes
 from gateway.app.machine import machine_probes, port_probes
 from gateway.app.neighbours import (
     commitment_probes,
     database_probes,
-    index_probes,
     pacs_probes,
     sender_probes,
 )

@@ -1,13 +1,7 @@
-"""Looks at the gateway's neighbours: each PACS, who sends HL7, the index, a database server."""
+"""Looks at the gateway's neighbours: each PACS, who sends HL7, a database server."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
-from uuid import uuid4
-
-import aiohttp
-import orjson
 
 from gateway.app.parts import listener_of
 from gateway.dimse.event_reports import try_listener
@@ -23,14 +17,6 @@ from gateway.errors import (
 from gateway.health import Finding, Probe, State
 from gateway.settings import DicomPeer, PacsSettings, Settings
 from gateway.storage.postgresql_connection import look_at
-from indexer.client.mhd import MhdIndex, why_not_reached
-from indexer.contract.errors import IndexUnavailable
-from indexer.contract.identifiers import Uid
-
-INDEX_S_MAX: Final = 5.0
-STATEMENT_BYTES_MAX: Final = 4 * 2**20
-CLOCK_S_MAX: Final = 60.0
-"""How far the clock of the index may be from ours: signatures and tokens bear times."""
 
 _MEND_TLS: Final = "check that it listens for TLS, and the certificates of both sides"
 
@@ -145,17 +131,6 @@ def sender_probes(settings: Settings, *, is_open: bool) -> dict[str, Probe]:
     return {what: probe}
 
 
-def index_probes(settings: Settings) -> dict[str, Probe]:
-    """Whether the index is there, says what it is, and answers a search that names nobody."""
-
-    async def probe() -> list[Finding]:
-        timeout = aiohttp.ClientTimeout(total=INDEX_S_MAX)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            return await _index(settings.index_url, session)
-
-    return {"index": probe}
-
-
 def database_probes(settings: Settings) -> dict[str, Probe]:
     """One where the rows are on a server; a gateway at work may be writing there."""
     if not settings.database_url:
@@ -170,63 +145,6 @@ def database_probes(settings: Settings) -> dict[str, Probe]:
             return [_fail("database", str(error), mend)]
 
     return {"database": probe}
-
-
-async def _index(url: str, session: aiohttp.ClientSession) -> list[Finding]:
-    what = "index, statement"
-    try:
-        async with session.get(f"{url.rstrip('/')}/fhir/metadata", allow_redirects=False) as answer:
-            status, date = answer.status, answer.headers.get("Date", "")
-            body = await answer.content.read(STATEMENT_BYTES_MAX)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        told = f"GATEWAY_INDEX_URL cannot be reached: {why_not_reached(error)}"
-        mend = "check that address, that the index runs, and the firewalls between"
-        return [_fail("index, connection", told, mend)]
-    found = [Finding(what="index, connection"), Finding(what=what), *_clock(date)]
-    if status in (401, 403):
-        mend = "have the index let this gateway in"
-        found[1] = _fail(what, f"it answers {status} to GET /fhir/metadata", mend)
-    elif status != 200 or not _is_statement(body):
-        told = f"GET /fhir/metadata gives no CapabilityStatement (status {status})"
-        mend = "check that GATEWAY_INDEX_URL is the root of an MHD index"
-        if url.rstrip("/").endswith("/fhir"):
-            mend = "leave /fhir out of GATEWAY_INDEX_URL: the gateway appends it"
-        found[1] = _fail(what, told, mend)
-    return [*found, await _search(url, session)]
-
-
-async def _search(url: str, session: aiohttp.ClientSession) -> Finding:
-    what = "index, search"
-    nobodys = Uid(f"2.25.{uuid4().int}")
-    try:
-        await MhdIndex(url, session, answer_s_max=INDEX_S_MAX).find_by_unique_id(nobodys)
-    except IndexUnavailable as error:
-        return _fail(what, str(error), "look into the index's log; submissions wait meanwhile")
-    return Finding(what=what)
-
-
-def _clock(date: str) -> list[Finding]:
-    """How far apart the clocks are, where the index tells the time (RFC 9110 §6.6.1)."""
-    try:
-        theirs = parsedate_to_datetime(date)
-    except ValueError:
-        return []
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    apart_s = abs((datetime.now(UTC) - theirs).total_seconds())
-    if apart_s <= CLOCK_S_MAX:
-        return [Finding(what="clock")]
-    told = f"this machine's clock and the index's are {apart_s:.0f} s apart"
-    mend = "have this machine set its clock by NTP"
-    return [Finding(what="clock", state=State.WARN, told=told, mend=mend)]
-
-
-def _is_statement(body: bytes) -> bool:
-    try:
-        statement = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(statement, dict) and statement.get("resourceType") == "CapabilityStatement"
 
 
 def _fail(what: str, told: str, mend: str) -> Finding:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from gateway.app.index import build_index
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.pairing import SQLITE_FILE, Pairing
@@ -28,7 +29,6 @@ from gateway.storage.engines import open_at
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
 from gateway.storage.objects import ObjectStore
-from indexer.client.mhd import MhdIndex
 from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 
@@ -84,7 +84,7 @@ async def open_parts(
         requestors=requestors,
         directory=_pacs_directory(settings, requestors, _learner(database, studies, mediator)),
         mediator=mediator,
-        index=MhdIndex(settings.index_url, session),
+        index=build_index(settings, session),
     )
 
 

@@ -56,7 +56,7 @@ class Resolver:
         verdict = await self._policy.decide(access, ins)
         if not verdict.permitted:
             raise AccessDenied(verdict.reason)
-        entries = await self._index.find(DocumentQuery(patient=ins, type_code=TYPE_CODE.code))
+        entries = await self._index.find(DocumentQuery(patient=ins, type_code=TYPE_CODE))
         places = asyncio.Semaphore(MANIFESTS_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as group:

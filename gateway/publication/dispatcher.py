@@ -115,7 +115,7 @@ class Dispatcher:
         query = DocumentQuery(
             patient=adopted.patient,
             statuses=frozenset({EntryStatus.DEPRECATED}),
-            type_code=adopted.type_code.code,
+            type_code=adopted.type_code,
             study=claim.study,
         )
         centre = adopted.local_patient.authority

@@ -1,22 +1,25 @@
 """An index over FHIR MHD: ITI-65 to submit, ITI-67 to find, ITI-68 to retrieve; PDSm to withdraw.
 
-No request names a patient or a document in its address, for addresses end up in logs. Redirects are
-not followed, and nothing is fetched from another origin than the index's own: an address in an
-answer must not make the gateway ask, with its credentials, wherever a third party likes.
+No request names a patient or a document in its address, for addresses end up in logs. Nothing is
+fetched from another origin than the index's own, whatever addresses its answers hold.
 """
 
-import hashlib
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
 import orjson
 
+from indexer.client.checks import already_held, checked_document
+from indexer.client.http import (
+    ANSWER_BYTES_MAX,
+    ANSWER_S_MAX,
+    DOCUMENT_BYTES_MAX,
+    ENTRIES_MAX,
+    HttpAnswer,
+    HttpAsker,
+)
 from indexer.contract.document import (
     DocumentEntry,
     DocumentQuery,
@@ -42,12 +45,7 @@ from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
 
-ANSWER_S_MAX = 30.0
-ANSWER_BYTES_MAX = 16 * 2**20
-DOCUMENT_BYTES_MAX = 64 * 2**20
 PAGES_MAX = 100
-ENTRIES_MAX = 10_000  # of one patient; each takes some kilobytes, and a request for its document
-RETRY_AFTER_S_MAX = 24 * 3600.0
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 # What RFC 3986 lets an address hold. Where two parsers could differ, they differ over the rest.
@@ -59,19 +57,6 @@ expired credential, may pass: to take it as final would set every pointer aside.
 _GONE = frozenset({404, 410})
 _UPDATE_REFUSALS = _REFUSALS | {405}
 """PDSm's flow 04 has 405 for an element that cannot be changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> object:
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
 
 
 class MhdIndex:
@@ -93,8 +78,7 @@ class MhdIndex:
         document_bytes_max: int = DOCUMENT_BYTES_MAX,
     ) -> None:
         self._fhir = base_url.rstrip("/") + "/fhir"
-        self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=answer_s_max)
+        self._http = HttpAsker(session, answer_s_max=answer_s_max)
         self._document_bytes_max = document_bytes_max
 
     async def submit(self, submission: Submission) -> Receipt:
@@ -103,32 +87,20 @@ class MhdIndex:
         answer = await self._post(self._fhir, body, content_type=JSON_MEDIA_TYPE)
         if answer.status == 200:
             try:
-                return Receipt(entry_id=read_transaction_response(answer.json()))
+                return Receipt(entry_id=read_transaction_response(_json(answer)))
             except Refusal as error:
                 raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
-        _check_status(answer, _REFUSALS)
-        told = answer.json()
+        answer.expect(_REFUSALS)
+        told = _json(answer)
         if (state := read_no_record(told)) is not None:
             raise NoRecord(state)
         code = read_outcome_code(told)
         if code == IssueCode.DUPLICATE:
-            return await self._already_held(submission)
+            return await already_held(self, submission, code=code)
         raise SubmissionRejected(
             f"the index refused the submission with status {answer.status}",
             code=code or f"http-{answer.status}",
         )
-
-    async def _already_held(self, submission: Submission) -> Receipt:
-        """The receipt of a submission whose first answer was lost; the hash tells it."""
-        entry = submission.entry
-        held = await self.find_by_unique_id(entry.unique_id)
-        if held is None:
-            raise IndexUnavailable("the index tells of a duplicate that it does not show")
-        if (held.sha1, held.size_bytes) != (entry.sha1, entry.size_bytes):
-            raise SubmissionRejected(
-                "the index holds another document by this unique id", code=IssueCode.DUPLICATE
-            )
-        return Receipt(entry_id=held.entry_id)
 
     async def withdraw(self, entry_id: str) -> None:
         """Update of an entry's metadata (PDSm, flow 03); see `Index.withdraw`.
@@ -140,16 +112,15 @@ class MhdIndex:
         url = f"{self._fhir}/DocumentReference/{entry_id}"
         headers = {"Content-Type": PATCH_MEDIA_TYPE, "Accept": JSON_MEDIA_TYPE}
         headers["Prefer"] = "return=representation"
-        answer = await self._ask(
-            "PATCH", url, headers, body=orjson.dumps(withdrawal_patch()), bytes_max=ANSWER_BYTES_MAX
-        )
-        told = answer.json()
+        patch = orjson.dumps(withdrawal_patch())
+        answer = await self._http.ask("PATCH", url, headers, body=patch)
+        told = _json(answer)
         if answer.status == 200:
             if not _is_withdrawn(told):
                 raise IndexUnavailable("the index's answer is not understood")
             return
         code = read_outcome_code(told)
-        _check_status(answer, _UPDATE_REFUSALS | {410} | ({403, 404} if code else set()))
+        answer.expect(_UPDATE_REFUSALS | {410} | ({403, 404} if code else set()))
         state = read_no_record(told)
         if state not in (None, RecordState.ABSENT):
             raise NoRecord(state)
@@ -187,13 +158,10 @@ class MhdIndex:
             raise DocumentNotFound("the document lies outside the index") from error
         bytes_max = min(entry.size_bytes, self._document_bytes_max)
         answer = await self._get(url, accept=_accepted(entry.mime_type), bytes_max=bytes_max)
-        _check_status(answer, _GONE | {200})
+        answer.expect(_GONE | {200})
         if answer.status in _GONE:
             raise DocumentNotFound("the index holds this document no longer")
-        digest = hashlib.sha1(answer.body, usedforsecurity=False).hexdigest()
-        if (len(answer.body), digest) != (entry.size_bytes, entry.sha1):
-            raise IndexUnavailable("the index gave another document than its entry describes")
-        return answer.body
+        return checked_document(answer.body, entry)
 
     async def _first_page(
         self, parameters: list[tuple[str, str]]
@@ -202,10 +170,10 @@ class MhdIndex:
         search = f"{self._fhir}/DocumentReference/_search"
         return self._read_page(await self._post(search, form, content_type=FORM_MEDIA_TYPE))
 
-    def _read_page(self, answer: _Answer) -> tuple[list[DocumentEntry], str | None]:
-        _check_status(answer, frozenset({200}))
+    def _read_page(self, answer: HttpAnswer) -> tuple[list[DocumentEntry], str | None]:
+        answer.expect(frozenset({200}))
         try:
-            matches, following = read_searchset(answer.json())
+            matches, following = read_searchset(_json(answer))
         except Refusal as error:
             raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
         entries = [entry for one in matches if (entry := _readable(one)) is not None]
@@ -220,55 +188,21 @@ class MhdIndex:
             raise IndexUnavailable("the index gave an address outside itself")
         return url
 
-    async def _post(self, url: str, body: bytes, *, content_type: str) -> _Answer:
+    async def _post(self, url: str, body: bytes, *, content_type: str) -> HttpAnswer:
         headers = {"Content-Type": content_type, "Accept": JSON_MEDIA_TYPE}
-        return await self._ask("POST", url, headers, body=body, bytes_max=ANSWER_BYTES_MAX)
+        return await self._http.ask("POST", url, headers, body=body)
 
     async def _get(
         self, url: str, *, accept: str = JSON_MEDIA_TYPE, bytes_max: int = ANSWER_BYTES_MAX
-    ) -> _Answer:
-        return await self._ask("GET", url, {"Accept": accept}, bytes_max=bytes_max)
-
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        *,
-        bytes_max: int,
-        body: bytes | None = None,
-    ) -> _Answer:
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-            ) as response:
-                content = await _read(response, bytes_max)
-                return _Answer(response.status, response.headers, content)
-        except TimeoutError as error:  # aiohttp's is both, and comes first
-            raise IndexUnavailable("the index did not answer in time") from error
-        except aiohttp.ClientError as error:
-            raise IndexUnavailable(
-                f"the index cannot be reached: {why_not_reached(error)}",
-                never_sent=isinstance(error, aiohttp.ClientConnectorError),
-            ) from error
+    ) -> HttpAnswer:
+        return await self._http.ask("GET", url, {"Accept": accept}, bytes_max=bytes_max)
 
 
-async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > bytes_max:
-            # Of a refusal the status is enough.
-            if response.status != 200:
-                break
-            raise IndexUnavailable(f"the index's answer is larger than {bytes_max} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _json(answer: HttpAnswer) -> object:
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
@@ -281,15 +215,6 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
     if parts.username is not None or not parts.hostname:
         return None
     return parts.scheme, parts.hostname, port
-
-
-def _check_status(answer: _Answer, final: frozenset[int]) -> None:
-    """Raise `IndexUnavailable` for a status that settles nothing."""
-    if answer.status not in final:
-        raise IndexUnavailable(
-            f"the index answered with status {answer.status}",
-            retry_after_s=_retry_after_s(answer.headers.get("Retry-After")),
-        )
 
 
 def _is_withdrawn(resource: object) -> bool:
@@ -309,22 +234,6 @@ def _accepted(mime_type: str) -> str:
     return "*/*" if mime_type.lower().startswith("application/fhir+") else mime_type
 
 
-def _retry_after_s(told: str | None) -> float | None:
-    """Seconds to wait, told as a number or as a date (RFC 9110 §10.2.3); None if it is neither."""
-    if told is None:
-        return None
-    if told.isascii() and told.isdigit():
-        return min(float(told), RETRY_AFTER_S_MAX)
-    try:
-        then = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    wait_s = (then - datetime.now(UTC)).total_seconds()
-    return min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)
-
-
 def _readable(element: Element) -> DocumentEntry | None:
     """The entry, or None if it is not one of ours to read.
 
@@ -335,22 +244,3 @@ def _readable(element: Element) -> DocumentEntry | None:
     except Refusal as error:
         log.warning("entry_not_readable", extra={"reason": error.reason})
         return None
-
-
-def why_not_reached(error: Exception) -> str:
-    """Why there is no answer, in words that hold no address: it may bear a secret."""
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case aiohttp.ClientConnectorDNSError():
-            return "the host's name leads to no address"
-        case aiohttp.ClientSSLError():
-            return "it does not come to terms by TLS"
-        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-            return "nothing listens there"
-        case aiohttp.ClientConnectorError():
-            return "no way leads there"
-        case aiohttp.ClientResponseError():
-            return "what answers does not speak HTTP"
-        case _:
-            return "the connection broke off"

@@ -148,5 +148,5 @@ class DocumentQuery:
 
     patient: Ins
     statuses: frozenset[EntryStatus] = frozenset({EntryStatus.APPROVED})
-    type_code: str | None = None
+    type_code: Code | None = None
     study: Uid | None = None

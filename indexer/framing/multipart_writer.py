@@ -46,7 +46,8 @@ class MultipartRelated:
         """What goes before the next part's bytes.
 
         Args:
-            content_id: by which another part refers to it (RFC 2392); empty for none.
+            content_id: by which another part refers to it (RFC 2392); empty for none. Such a part
+                says that its bytes are as they are, as XOP has it (§4.1, RFC 2045 §6).
 
         Raises:
             ValueError: the content type would end its line.
@@ -54,6 +55,7 @@ class MultipartRelated:
         if "\r" in content_type or "\n" in content_type:
             raise ValueError("a content type is one line")
         named = f"Content-ID: <{content_id}>\r\n" if content_id else ""
+        named += "Content-Transfer-Encoding: binary\r\n" if content_id else ""
         head = (
             f"--{self._boundary}\r\n"
             f"Content-Type: {content_type}\r\n"

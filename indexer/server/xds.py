@@ -18,6 +18,10 @@ from indexer.wire.ebrim import add_association, add_entry, add_reference, add_su
 from indexer.wire.outcome import XdsError
 from indexer.wire.provide_request import read_provide_request
 from indexer.wire.registry_messages import (
+    PROVIDE,
+    QUERY,
+    RETRIEVE,
+    UPDATE,
     DocumentRequest,
     RegistryError,
     RetrievedDocument,
@@ -33,11 +37,6 @@ log = logging.getLogger(__name__)
 
 REPOSITORY_UID: Final = "2.25.116364843137264396833314896833774897206"
 """repositoryUniqueId of every such index: it is a mock, and there is one in a world."""
-
-PROVIDE: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
-RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
-QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
-UPDATE: Final = "urn:ihe:iti:2010:UpdateDocumentSet"
 
 
 class XdsRoutes:

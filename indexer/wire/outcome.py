@@ -153,3 +153,8 @@ def read_no_record(resource: object) -> RecordState | None:
             return _STATES.get(word) if system == NO_RECORD_SYSTEM else None
         case _:
             return None
+
+
+def read_no_record_word(context: str) -> RecordState | None:
+    """Why there is no record, if the codeContext of an error of XDS.b begins by saying so."""
+    return _STATES.get(context.partition(":")[0].strip())

@@ -1,4 +1,4 @@
-"""The answers of XDS.b: what became of a request, what was found, what was retrieved."""
+"""The actions of XDS.b, and its answers: what became of a request, what was found or retrieved."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,11 @@ from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.mtom import XOP_INCLUDE
 from indexer.wire.outcome import XdsError
 from indexer.wire.xml import Element
+
+PROVIDE: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
+QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
+UPDATE: Final = "urn:ihe:iti:2010:UpdateDocumentSet"
 
 REQUESTS_MAX: Final = 256  # documents that one ITI-43 asks for
 

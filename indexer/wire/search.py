@@ -54,7 +54,7 @@ def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
         ("status", _write_statuses(query.statuses)),
     ]
     if query.type_code is not None:
-        parameters.append(("type", _escape(query.type_code)))
+        parameters.append(("type", _escape(query.type_code.code)))
     if query.study is not None:
         parameters.append(("study-instance-uid", query.study))
     return parameters

@@ -11,21 +11,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.client.mhd import MhdIndex
+from indexer.client.xds import XdsIndex
 from indexer.contract.document import DocumentQuery, EntryStatus
-from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
+from indexer.contract.errors import (
+    DocumentNotFound,
+    IndexUnavailable,
+    NoRecord,
+    SubmissionRejected,
+)
+from indexer.contract.index import Index
 from indexer.server.capability import capability_statement
 from indexer.server.http_errors import REFUSAL_STATUS
 from indexer.wire.bundles import provide_bundle, transaction_response
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
+from indexer.wire.registry_messages import PROVIDE, QUERY, UPDATE
 from indexer.wire.search import read_search, searchset
 from indexer.wire.stored_query import QueryKind
 from tests.architecture.repository import files
 from tests.architecture.statement import table, words
+from tests.support.index_clients import SOURCE
 from tests.support.indexes import a_served_index
 from tests.support.pointers import ANNE, KOS, a_submission
 from tests.support.scripted_index import Answer, ScriptedIndex, a_scripted_index, json
+from tests.support.scripted_registry import ID, ScriptedRegistry, found, held, refused
 
 CLIENT, SERVER = "The gateway, as a client", "The mock index, as a server"
+BY_XDS = "The gateway, as a client by XDS.b"
 OUTCOME = operation_outcome(IssueCode.INVALID, "no")
 EVERY_OTHER = "every other"
 STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
@@ -44,7 +55,7 @@ async def scripted() -> AsyncIterator[ScriptedIndex]:
         yield index
 
 
-async def ask(index: MhdIndex, scripted: ScriptedIndex, what: str) -> str:
+async def ask(index: Index, scripted: ScriptedIndex, what: str, *, entry_id: str = "1") -> str:
     """What comes of a request, in the statement's words."""
     try:
         match what:
@@ -55,11 +66,13 @@ async def ask(index: MhdIndex, scripted: ScriptedIndex, what: str) -> str:
             case "Document":
                 await index.retrieve(scripted.entry())
             case _:
-                await index.withdraw("1")
+                await index.withdraw(entry_id)
     except IndexUnavailable:
         return "again"
     except SubmissionRejected:
         return "refused"
+    except NoRecord:
+        return "no record"
     except DocumentNotFound:
         return "gone"
     return "done"
@@ -80,6 +93,31 @@ async def test_each_status_is_taken_as_is_stated(scripted: ScriptedIndex, what: 
             taken[status] = answers
 
     assert {status: said(stated.get(status, "again")) for status in STATUSES} == taken
+
+
+@pytest.mark.parametrize("what", ["Submission", "Withdrawal"])
+async def test_each_code_of_an_error_is_taken_as_is_stated(
+    scripted: ScriptedIndex, what: str
+) -> None:
+    stated = table(BY_XDS, "Code of an error")
+    cells = dict(zip(stated.column("Code of an error"), stated.column(what), strict=True))
+    expected = {code: said for cell, said in cells.items() for code in words(cell)}
+    unstated = sorted({*XdsError} - expected.keys())
+    expected |= dict.fromkeys(unstated, cells[EVERY_OTHER])
+
+    taken = {}
+    async with ClientSession() as session:
+        index = XdsIndex(scripted.url, session, source=SOURCE)
+        for code in expected:
+            registry = ScriptedRegistry(scripted)
+            registry.answers = {
+                PROVIDE: refused(code), UPDATE: refused(code), QUERY: found(held()),
+            }  # fmt: skip
+            taken[code] = await ask(index, scripted, what, entry_id=ID)
+            if taken[code] == "done" and QUERY in registry.asked[1:]:
+                taken[code] = "asked for"
+
+    assert taken == expected
 
 
 def by_status(what: str) -> dict[int, str]:

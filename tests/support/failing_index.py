@@ -102,7 +102,7 @@ class IndexInMemory:
             for entry in map(self._entry, reversed(self.held))
             if entry.patient == query.patient
             and entry.status in query.statuses
-            and query.type_code in (None, entry.type_code.code)
+            and (query.type_code is None or query.type_code.code == entry.type_code.code)
             and query.study in (None, *(one.value for one in entry.reference_ids))
         ]
 

@@ -23,10 +23,13 @@ class ScriptedIndex:
     answer: Answer = field(default=lambda request: Response(status_code=500))
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    body: bytes = b""
+    """Of the last request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         self.asked.append(str(request.url))
+        self.body = await request.body()
         await self.answer(request)(scope, receive, send)
 
     def entry(self) -> DocumentEntry:

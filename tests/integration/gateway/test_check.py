@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.app.checkup import check
+from gateway.app.index import index_probes
 from gateway.app.machine import port_probes
 from gateway.app.neighbours import (
     commitment_probes,
     database_probes,
-    index_probes,
     pacs_probes,
 )
 from gateway.app.parts import open_requestors
@@ -146,6 +146,18 @@ async def test_an_index_that_says_what_it_is_and_answers_a_search_is_well(tmp_pa
 
     assert [*found] == ["index, connection", "index, statement", "clock", "index, search"]
     assert {one.state for one in found.values()} == {State.OK}
+
+
+async def test_an_index_that_is_spoken_to_by_xds_is_looked_at_by_xds(tmp_path: Path) -> None:
+    async with a_served_index(tmp_path / "index") as url:
+        asked = settings(tmp_path, index_url=url, index_protocol="xds")
+        found = await examine(index_probes(asked))
+        elsewhere = settings(tmp_path, index_url=f"{url}/fhir", index_protocol="xds")
+        not_found = await examine(index_probes(elsewhere))
+
+    assert [one.what for one in found] == ["index, connection", "clock", "index, search"]
+    assert all(one.state is State.OK for one in found)
+    assert not_found[-1].state is State.FAIL
 
 
 async def test_an_index_that_lets_nobody_in_is_told_so(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """What the MHD client makes of an index that fails, lies or leads elsewhere."""
 
-import socket
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import aiohttp
 import pytest
@@ -38,39 +35,6 @@ def a_match(number: int = 1) -> Json:
     return document_reference(an_entry(number), attachment_url="Binary/1")
 
 
-async def test_an_index_that_is_not_there_is_unavailable(session: aiohttp.ClientSession) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
-    index = MhdIndex(f"http://127.0.0.1:{port}", session)
-
-    for asking in (index.submit(a_submission()), index.find(OF_ANNE)):
-        with pytest.raises(IndexUnavailable):
-            await asking
-
-
-async def test_an_index_that_does_not_answer_is_unavailable(session: aiohttp.ClientSession) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        index = MhdIndex(url, session, answer_s_max=0.1)
-
-        with pytest.raises(IndexUnavailable, match="in time"):
-            await index.submit(a_submission())
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 408, 425, 429, 500, 502, 503, 504])
-async def test_a_failure_that_passes_is_tried_again_when_the_index_says(
-    scripted: ScriptedIndex, index: MhdIndex, status: int
-) -> None:
-    outcome = operation_outcome(IssueCode.TRANSIENT, "later")
-    scripted.answer = json(outcome, status, **{"Retry-After": "7"})
-
-    for asking in (index.submit(a_submission()), index.find(OF_ANNE)):
-        with pytest.raises(IndexUnavailable) as fault:
-            await asking
-        assert fault.value.retry_after_s == 7
-
-
 @pytest.mark.parametrize("mime_type, accept", [
     ("application/dicom", "application/dicom"),
     ("application/fhir+json", "*/*"),
@@ -90,32 +54,6 @@ async def test_a_document_that_is_fhir_itself_is_asked_for_by_no_type(
     await index.retrieve(replace(scripted.entry(), mime_type=mime_type))
 
     assert asked == [accept]
-
-
-async def test_the_time_to_try_again_may_be_a_date(
-    scripted: ScriptedIndex, index: MhdIndex
-) -> None:
-    then = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    scripted.answer = json({}, 503, **{"Retry-After": then})
-
-    with pytest.raises(IndexUnavailable) as fault:
-        await index.submit(a_submission())
-
-    assert fault.value.retry_after_s == pytest.approx(3600, abs=60)
-
-
-@pytest.mark.parametrize("told, wait_s", [
-    ("soon", None), ("-1", None), ("9" * 400, 86_400), ("Mon, 01 Jan 2001 00:00:00 GMT", 0),
-])  # fmt: skip
-async def test_a_time_that_makes_no_sense_is_bounded(
-    scripted: ScriptedIndex, index: MhdIndex, told: str, wait_s: float | None
-) -> None:
-    scripted.answer = json({}, 503, **{"Retry-After": told})
-
-    with pytest.raises(IndexUnavailable) as fault:
-        await index.submit(a_submission())
-
-    assert fault.value.retry_after_s == wait_s
 
 
 @pytest.mark.parametrize("content, code", [
@@ -148,15 +86,6 @@ async def test_an_answer_without_a_location_leaves_the_outcome_unknown(
 
     with pytest.raises(IndexUnavailable):
         await index.submit(a_submission())
-
-
-async def test_a_redirect_is_not_followed(scripted: ScriptedIndex, index: MhdIndex) -> None:
-    scripted.answer = json({}, 307, Location=f"{scripted.url}/elsewhere")
-
-    with pytest.raises(IndexUnavailable):
-        await index.submit(a_submission())
-
-    assert scripted.asked == [f"{scripted.url}/fhir"]
 
 
 async def test_a_duplicate_that_the_index_does_not_show_is_asked_for_again_later(

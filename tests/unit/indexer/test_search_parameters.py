@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.contract.document import DocumentQuery, EntryStatus, ReferenceKind
+from indexer.contract.document import Code, DocumentQuery, EntryStatus, ReferenceKind
 from indexer.contract.identifiers import Uid
 from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.search import (
@@ -30,7 +30,8 @@ PLACE = "11111111-2222-4333-8444-555555555555"
         DocumentQuery,
         patient=patients(),
         statuses=st.frozensets(st.sampled_from(EntryStatus), min_size=1),
-        type_code=st.none() | st.text(min_size=1, max_size=9),
+        type_code=st.none()
+        | st.builds(Code, code=st.text(min_size=1, max_size=9), scheme=st.just("1.2.3")),
         study=st.none() | st.just(Uid(STUDY)),
     )
 )
@@ -39,7 +40,7 @@ def test_a_query_survives_the_wire(query: DocumentQuery) -> None:
 
     assert search.patient == query.patient
     assert search.statuses == query.statuses
-    assert search.type_code == query.type_code
+    assert search.type_code == (query.type_code and query.type_code.code)
     assert search.reference == (query.study and (ReferenceKind.STUDY, query.study))
 
 

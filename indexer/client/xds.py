@@ -1,0 +1,292 @@
+"""An index over XDS.b: ITI-41 to submit, ITI-18 to find, ITI-43 to retrieve; ITI-57 to withdraw.
+
+ITI-41 does not answer what the index calls the entry, so that is asked for; and a search asks for
+ids first, then for entries some at a time, so that no answer has to hold all of a record.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import aiohttp
+
+from indexer.client.checks import already_held, checked_document
+from indexer.client.http import (
+    ANSWER_S_MAX,
+    DOCUMENT_BYTES_MAX,
+    ENTRIES_MAX,
+    HttpAsker,
+)
+from indexer.client.soap import SoapAnswer, SoapAsker
+from indexer.contract.document import (
+    Code,
+    DocumentEntry,
+    DocumentQuery,
+    EntryStatus,
+    Receipt,
+    ReferenceKind,
+    Submission,
+)
+from indexer.contract.document_set import SET_SYMBOL, SubmissionSet, document_set_of
+from indexer.contract.errors import (
+    DocumentNotFound,
+    IndexFault,
+    IndexUnavailable,
+    InvalidValue,
+    NoRecord,
+    SubmissionRejected,
+)
+from indexer.contract.identifiers import Oid, Uid
+from indexer.contract.record import RecordState
+from indexer.wire.ebrim import withdraw_objects_request
+from indexer.wire.outcome import XdsError
+from indexer.wire.registry_answers import (
+    Outcome,
+    extrinsic_objects,
+    read_held_entry,
+    read_ids,
+    read_query_response,
+    read_registry_response,
+    read_retrieve_response,
+)
+from indexer.wire.registry_messages import PROVIDE, QUERY, RETRIEVE, UPDATE, DocumentRequest
+from indexer.wire.registry_requests import (
+    find_request,
+    get_by_unique_id_request,
+    get_request,
+    provide_request,
+    retrieve_request,
+)
+from indexer.wire.vocabulary import OID_PREFIX
+from indexer.wire.xml import Element
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+ENTRIES_AT_ONCE = 64
+"""Entries that are asked for together; each is some hundred elements."""
+ENVELOPE_BYTES_MAX = 2**20
+"""Around a document."""
+
+_DUPLICATE = frozenset(
+    {
+        XdsError.DUPLICATE_IN_REGISTRY,
+        XdsError.NON_IDENTICAL_HASH,
+        XdsError.NON_IDENTICAL_SIZE,
+    }
+)
+_PASSING = frozenset(
+    {
+        XdsError.REGISTRY_BUSY,
+        XdsError.REPOSITORY_BUSY,
+        XdsError.REPOSITORY_RESOURCES,
+        # Faults of the index itself, which may be mended: to take them as final would set every
+        # pointer aside.
+        XdsError.REGISTRY_ERROR,
+        XdsError.REPOSITORY_ERROR,
+        "XDSRegistryOutOfResources",
+        "XDSRegistryNotAvailable",
+    }
+)
+_NOT_HELD = frozenset({XdsError.DOCUMENT_UNIQUE_ID, XdsError.UNKNOWN_REPOSITORY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XdsSource:
+    """What submission sets of a source have in common."""
+
+    source_id: Oid
+    content_type: Code
+
+
+class XdsIndex:
+    """An `Index` that speaks XDS.b.
+
+    Args:
+        base_url: the index's root, to which `/xds/repository` and `/xds/registry` are appended.
+        session: carries the requests; whoever made it closes it.
+        source: who withdraws; a submission says itself who submits it.
+        answer_s_max: seconds that an answer may take, whole.
+        document_bytes_max: bytes that a document may have.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        *,
+        source: XdsSource,
+        answer_s_max: float = ANSWER_S_MAX,
+        document_bytes_max: int = DOCUMENT_BYTES_MAX,
+    ) -> None:
+        root = base_url.rstrip("/")
+        self._repository, self._registry = f"{root}/xds/repository", f"{root}/xds/registry"
+        self._soap = SoapAsker(HttpAsker(session, answer_s_max=answer_s_max))
+        self._source = source
+        self._document_bytes_max = document_bytes_max
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Provide and Register Document Set-b (ITI-41); see `Index.submit`."""
+        body, parts = provide_request(document_set_of(submission))
+        answer = await self._soap.change(self._repository, PROVIDE, body, parts=parts)
+        outcome = _understood(answer, read_registry_response)
+        if outcome.success:
+            return Receipt(entry_id=await self._id_of(submission.entry.unique_id))
+        if duplicate := next((code for code in outcome.codes if code in _DUPLICATE), ""):
+            return await already_held(self, submission, code=duplicate)
+        raise _refusal(answer, outcome)
+
+    async def _id_of(self, unique_id: Uid) -> str:
+        answer, objects = await self._query(get_by_unique_id_request(unique_id, whole=False))
+        found = _understood(answer, lambda _: read_ids(objects))
+        if len(found) != 1:
+            raise IndexUnavailable("the index does not show what it has taken")
+        return found[0]
+
+    async def withdraw(self, entry_id: str) -> None:
+        """Update Document Set (ITI-57) to Deleted, as TD3.3 of the DMP; see `Index.withdraw`.
+
+        The request names the status that the entry has, so that is asked for; it may change until
+        the request comes.
+        """
+        told: set[EntryStatus] = set()
+        while True:
+            entry = await self._entry(entry_id)
+            if entry is None or entry.status is EntryStatus.WITHDRAWN:
+                return
+            answer = await self._soap.change(self._registry, UPDATE, self._withdrawal_of(entry))
+            outcome = _understood(answer, read_registry_response)
+            gone = XdsError.UNRESOLVED_REFERENCE in outcome.codes
+            if outcome.success or gone or outcome.record is RecordState.ABSENT:
+                return
+            if XdsError.UPDATE not in outcome.codes or entry.status in told:
+                raise _refusal(answer, outcome)
+            told.add(entry.status)
+
+    async def _entry(self, entry_id: str) -> DocumentEntry | None:
+        answer, objects = await self._query(get_request([entry_id]))
+        found = _understood(answer, lambda _: [*map(read_held_entry, extrinsic_objects(objects))])
+        return next((one for one in found if one.entry_id == entry_id), None)
+
+    def _withdrawal_of(self, entry: DocumentEntry) -> Element:
+        told = SubmissionSet(
+            unique_id=Uid(f"2.25.{uuid4().int}"),
+            source_id=self._source.source_id,
+            patient=entry.patient,
+            submitted_at=datetime.now(UTC),
+            content_type=self._source.content_type,
+            author=entry.author,
+            author_organisation=entry.author_organisation,
+            set_id=SET_SYMBOL,
+        )
+        return withdraw_objects_request(told, entry)
+
+    async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
+        """Registry Stored Query (ITI-18), FindDocuments; see `Index.find`.
+
+        A study is not asked for by its reference id: that would have to be told with its authority,
+        which others write in ways of their own.
+        """
+        asked = find_request(query.patient, query.statuses, query.type_code)
+        answer, objects = await self._query(asked)
+        ids = _understood(answer, lambda _: read_ids(objects))
+        if len(ids) > ENTRIES_MAX:
+            raise IndexUnavailable(f"the index has more than {ENTRIES_MAX} entries")
+        found: list[DocumentEntry] = []
+        for first in range(0, len(ids), ENTRIES_AT_ONCE):
+            _, some = await self._query(get_request(ids[first : first + ENTRIES_AT_ONCE]))
+            found += _readable(some)
+        places = {entry_id: place for place, entry_id in enumerate(ids)}
+        wanted = [one for one in found if one.entry_id in places and _matches(one, query)]
+        wanted.sort(key=lambda one: places[one.entry_id])
+        return sorted(wanted, key=lambda one: one.created_at, reverse=True)
+
+    async def find_by_unique_id(self, unique_id: Uid) -> DocumentEntry | None:
+        """Registry Stored Query (ITI-18), GetDocuments; see `Index.find_by_unique_id`."""
+        _, objects = await self._query(get_by_unique_id_request(unique_id, whole=True))
+        return next((one for one in _readable(objects) if one.unique_id == unique_id), None)
+
+    async def retrieve(self, entry: DocumentEntry) -> bytes:
+        """Retrieve Document Set (ITI-43), checked by its hash; see `Index.retrieve`."""
+        if not entry.document_url.startswith(OID_PREFIX):
+            raise DocumentNotFound("the entry names no repository")
+        request = DocumentRequest(
+            repository=entry.document_url.removeprefix(OID_PREFIX), unique_id=entry.unique_id
+        )
+        content_bytes = min(entry.size_bytes, self._document_bytes_max)
+        answer = await self._soap.ask(
+            self._repository,
+            RETRIEVE,
+            retrieve_request(request),
+            parts=(),
+            # As base64 it would be longer by a third.
+            bytes_max=content_bytes * 3 // 2 + ENVELOPE_BYTES_MAX,
+        )
+        outcome, contents = _understood(
+            answer, lambda body: read_retrieve_response(body, answer.package)
+        )
+        if _NOT_HELD & {*outcome.codes}:
+            raise DocumentNotFound("the index holds this document no longer")
+        if not outcome.success or len(contents) != 1:
+            raise _not_answered(answer, outcome)
+        if len(contents[0]) > self._document_bytes_max:
+            raise IndexUnavailable(f"the document is larger than {self._document_bytes_max} bytes")
+        return checked_document(contents[0], entry)
+
+    async def _query(self, body: Element) -> tuple[SoapAnswer, Element]:
+        """The answer to a stored query, and the list of objects that it found."""
+        answer = await self._soap.ask(self._registry, QUERY, body)
+        outcome, objects = _understood(answer, read_query_response)
+        if not outcome.success:
+            raise _not_answered(answer, outcome)
+        return answer, objects
+
+
+def _understood(answer: SoapAnswer, read: Callable[[Element], T]) -> T:
+    try:
+        return read(answer.body)
+    except InvalidValue as error:
+        raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
+
+
+def _refusal(answer: SoapAnswer, outcome: Outcome) -> IndexFault:
+    """What the errors of a change mean: no record, a refusal for good, or a failure that passes."""
+    if outcome.record is not None:
+        return NoRecord(outcome.record)
+    final = [code for code in outcome.codes if code not in _PASSING]
+    if not final:
+        return _not_answered(answer, outcome)
+    return SubmissionRejected("the index refused what was sent", code=final[0])
+
+
+def _not_answered(answer: SoapAnswer, outcome: Outcome) -> IndexUnavailable:
+    told = next(iter(outcome.codes), "no success, and no error")
+    return answer.http.unavailable(f"the index answered with {told}")
+
+
+def _readable(objects: Element) -> list[DocumentEntry]:
+    """The entries that are ours to read.
+
+    A patient's documents come from many hands; one that breaks the rules must not hide the others.
+    """
+    found = []
+    for element in extrinsic_objects(objects):
+        try:
+            found.append(read_held_entry(element))
+        except InvalidValue as error:
+            log.warning("entry_not_readable", extra={"reason": str(error)})
+    return found
+
+
+def _matches(entry: DocumentEntry, query: DocumentQuery) -> bool:
+    """Whether it is still what was asked for, now that it is whole."""
+    studies = {one.value for one in entry.reference_ids if one.kind is ReferenceKind.STUDY}
+    return (
+        entry.patient == query.patient
+        and entry.status in query.statuses
+        and (query.study is None or query.study in studies)
+    )
