@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 PROBE_S_MAX: Final = 15.0
 """How long one probe may take."""
 
+CHECK_S_MAX: Final = 5.0
+"""How long one thing that the work depends on may take to answer; longer, and it does not."""
+
 KEPT_S: Final = 30.0
 """How old findings may be: so often at most is a neighbour asked because somebody watches."""
 
@@ -170,8 +173,9 @@ def health_routes(checks: Mapping[str, Check], watch: Watch) -> APIRouter:
 
 async def _passes(check: Check) -> bool:
     try:
-        await check()
-    except GatewayError:
+        async with asyncio.timeout(CHECK_S_MAX):
+            await check()
+    except (GatewayError, TimeoutError):
         return False
     return True
 

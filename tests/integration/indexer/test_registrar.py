@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
+import indexer.server.probes
 from gateway.errors import StorageUnavailable, Unavailable
 from gateway.storage.database import Database, Dialect, T, Work
 from gateway.storage.migrations import migrate
@@ -199,3 +200,20 @@ async def test_an_index_whose_database_does_not_answer_is_alive_and_not_ready(
                 statuses.append(answer.status)
 
     assert statuses == [200, 503]
+
+
+async def test_an_index_whose_database_is_silent_is_not_ready(
+    database: GatedDatabase, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(work: Work[T]) -> T:
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(database, "read", silent)
+    monkeypatch.setattr(indexer.server.probes, "CHECK_S_MAX", 0.05)
+    app = FastAPI()
+    app.include_router(probes(database, IndexMetrics()))
+
+    async with served(app) as url, session.get(f"{url}/health/ready") as answer:
+        status = answer.status
+
+    assert status == 503

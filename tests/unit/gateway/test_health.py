@@ -171,6 +171,22 @@ async def test_readiness_is_decided_by_what_news_needs_and_tells_of_the_rest(fai
     }
 
 
+async def test_what_does_not_answer_in_time_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECK_S_MAX", 0.05)
+    app = FastAPI()
+    watch = Watch({}, now_s=HeldSeconds())
+    app.include_router(health_routes({"database": asyncio.Event().wait}, watch))
+
+    async with (
+        serving(app) as url,
+        ClientSession() as session,
+        session.get(f"{url}/health/ready") as answer,
+    ):
+        told = orjson.loads(await answer.read())
+
+    assert (answer.status, told["failed"]) == (503, ["database"])
+
+
 async def test_who_asks_from_elsewhere_is_told_the_state_and_nothing_of_the_centre() -> None:
     """Findings name the PACS, its place and the settings; probes are for everyone."""
     watch = Watch({"certificate": finds(WORN)}, now_s=HeldSeconds())
