@@ -6,13 +6,25 @@ DO 'BEGIN
     END IF;
 END';
 
--- The items of a JSON list, as texts; `path` is `$`, or `$.name.name`.
+-- A JSON text that may write U+0000, which no text of PostgreSQL holds: nothing else of it could be
+-- read then. It is given out as U+FFFD. An even number of backslashes before is no escape.
+CREATE OR REPLACE FUNCTION json_readable(object text)
+RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+'SELECT CASE WHEN strpos(object, ''\u0000'') = 0 THEN object
+        ELSE regexp_replace(object, ''(?<!\\)((?:\\\\)*)\\u0000'', ''\1\\ufffd'', ''g'')
+        END::json';
+
+-- The steps of `$.name[0].name`.
+CREATE OR REPLACE FUNCTION json_steps(path text)
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+'SELECT string_to_array(replace(replace(substr(path, 3), ''['', ''.''), '']'', ''''), ''.'')';
+
+-- The items of a JSON list, as texts; `path` is `$`, or where in an object the list is.
 CREATE OR REPLACE FUNCTION json_each(list text, path text DEFAULT '$')
 RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-'SELECT item FROM json_array_elements_text(
-    list::json #> string_to_array(substr(path, 3), ''.'')) AS item';
+'SELECT item FROM json_array_elements_text(json_readable(list) #> json_steps(path)) AS item';
 
--- One member of a JSON object, as a text.
+-- What is at a path of a JSON object, always as a text.
 CREATE OR REPLACE FUNCTION json_extract(object text, path text)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-'SELECT object::json #>> string_to_array(substr(path, 3), ''.'')';
+'SELECT json_readable(object) #>> json_steps(path)';

@@ -8,6 +8,10 @@ the shared block of that name where that dialect is spoken.
 
     -- query: claim_due [postgresql]
     UPDATE outbox SET ...;
+
+What is shared keeps to what both engines mean alike. `json_extract` gives a text on PostgreSQL, so
+that a number is cast (`AS INTEGER`, or `AS BIGINT` for milliseconds). Only a parameter is cast to
+BLOB or TEXT: a column of bytes that is read as a text has a block of its own.
 """
 
 import re
