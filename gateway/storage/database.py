@@ -4,8 +4,9 @@ Repositories are written once, against `Transaction`; an engine knows how to run
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Param = str | int | float | bytes | None
 Row = Mapping[str, "Param"]
@@ -23,10 +24,20 @@ class Transaction(Protocol):
     """One unit of work: all of its statements hold, or none."""
 
     async def fetch(self, sql: str, **params: Param) -> list[Row]:
-        """Run one statement with its `:name` parameters; no result gives []."""
+        """Run one statement with its `:name` parameters, one at a time; no result gives []."""
 
 
 Work = Callable[[Transaction], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class LongWork(Generic[T]):
+    """A work whose statements may take long, as a migration's; it is run before others wait."""
+
+    work: Work[T]
+
+    async def __call__(self, tx: Transaction) -> T:
+        return await self.work(tx)
 
 
 class Database(Protocol):
@@ -44,7 +55,8 @@ class Database(Protocol):
         A caller that is cancelled does not cancel the work, which ends one way or the other.
 
         Raises:
-            StorageUnavailable: the disk is full or the engine is closed or overloaded.
+            StorageUnavailable: the disk is full, or the engine is closed or overloaded or does not
+                answer. Where it died while it committed, the work may be durable all the same.
         """
 
     async def read(self, work: Work[T]) -> T:

@@ -35,11 +35,15 @@ class _Submitted:
             self.done.set_exception(self.error)
 
 
+class CommitInDoubt(StorageUnavailable):
+    """The engine was told to commit, and does not say whether it has."""
+
+
 class WritingConnection(Protocol):
     """What the writer asks of an engine's connection, which nobody else uses."""
 
-    async def begin(self) -> str:
-        """What begins a transaction; a connection that was lost is opened anew.
+    async def begin(self, script: str) -> None:
+        """Begin a transaction with the script; a connection that was lost is opened anew.
 
         Raises:
             StorageUnavailable: the engine does not answer.
@@ -50,6 +54,13 @@ class WritingConnection(Protocol):
 
     async def run_work(self, work: Work[T]) -> T:
         """Run `work` in the savepoint that is open; it fails if any of its statements did."""
+
+    async def commit(self, script: str) -> None:
+        """Run the script and commit; on return the transaction is durable.
+
+        Raises:
+            CommitInDoubt: it may be durable or not.
+        """
 
     async def roll_back(self) -> None:
         """Leave the connection outside a transaction, as it is after some failures already."""
@@ -123,17 +134,23 @@ class GroupWriter:
     async def _commit(self, group: list[_Submitted]) -> None:
         """Run the works in one transaction; without its COMMIT none of them holds."""
         try:
-            ending = await self._connection.begin()
+            opening, ending = self._connection.begin, ""
             for submitted in group:
-                await self._connection.run_script(f"{ending}; SAVEPOINT work")
-                ending = await self._run_in_savepoint(submitted)
+                await opening(f"{ending}SAVEPOINT work")
+                ending = f"{await self._run_in_savepoint(submitted)}; "
+                opening = self._connection.run_script
             # Fails if SQLite has rolled back the whole by itself, as it may when the disk is full.
-            await self._connection.run_script(f"{ending}; COMMIT")
+            await self._connection.commit(ending)
         except Exception as error:
-            log.exception("group_not_committed", extra={"works": len(group)})
+            if isinstance(error, CommitInDoubt):
+                log.exception("group_in_doubt", extra={"works": len(group)})
+                told = "the database did not say whether it committed"
+            else:
+                log.exception("group_not_committed", extra={"works": len(group)})
+                told = "the database could not commit"
             for submitted in group:
                 if submitted.error is None:
-                    submitted.error = StorageUnavailable("the database could not commit")
+                    submitted.error = StorageUnavailable(told)
                     submitted.error.__cause__ = error
             await self._roll_back()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from gateway.storage.database import Database, Row, Transaction
+from gateway.storage.database import Database, Dialect, LongWork, Row, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,11 @@ async def migrate(database: Database, package: str) -> int:
     for migration in migrations[len(applied) :]:
         await _apply(database, migration)
         log.info("migration_applied", extra={"migration": migration.number})
-    return len(migrations) - len(applied)
+    missing = len(migrations) - len(applied)
+    if missing and database.dialect is Dialect.POSTGRESQL:
+        # What a migration moved is counted by the server later, and until then searched slowly.
+        await database.write(LongWork(lambda tx: tx.fetch("ANALYZE")))
+    return missing
 
 
 def statements(sql: str) -> Iterator[str]:
@@ -91,7 +95,7 @@ async def _apply(database: Database, migration: Migration) -> None:
             checksum=migration.checksum,
         )
 
-    await database.write(work)
+    await database.write(LongWork(work))
 
 
 def _load(package: str) -> list[Migration]:

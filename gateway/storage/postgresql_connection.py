@@ -7,17 +7,38 @@ from typing import Any
 import asyncpg
 
 from gateway.errors import StorageUnavailable
-from gateway.storage.postgresql_statement import DRIVER_ERRORS, Connection, as_ours, execute
+from gateway.storage.postgresql_statement import (
+    DRIVER_ERRORS,
+    Connection,
+    as_ours,
+    execute,
+    execute_all,
+)
 
 log = logging.getLogger(__name__)
 
 VERSION_MIN = 15
 CONNECT_S_MAX = 5.0
-STATEMENT_S_MAX = 300.0
-"""How long a statement may take; an index that a migration makes over everything is one."""
+PROMPT_S_MAX = 5.0
+"""How long to wait for what a server does at once, as to begin or to end a transaction."""
+STATEMENT_S_MAX = 30.0
+"""How long the server may take over a statement; it ends one that takes longer."""
+ANSWER_S_MAX = STATEMENT_S_MAX + PROMPT_S_MAX
+"""How long to wait for its answer. A server that could not even end the statement is given up."""
+LONG_STATEMENT_S_MAX = 3600.0
+"""The same for a statement of a long work; an index that a migration makes is one."""
 LOCK_S_MAX = 5
 """How long to wait for a lock that an operator's tool, or a process that is ending, holds."""
 
+PLANS = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+"""Every statement finds a few rows by a key. The planner takes a JSON list for a hundred items and
+a recursion for ten times that, and would read whole tables rather than follow their indexes."""
+_DURABLE = frozenset({"on", "remote_apply"})
 _FACTS = """SELECT current_setting('server_version_num')::integer / 10000 AS version,
     current_setting('server_encoding') AS encoding, 'B' < 'a' AS by_bytes,
     current_setting('synchronous_commit') AS commits, current_setting('fsync') AS syncs"""
@@ -27,8 +48,9 @@ def connect_options() -> dict[str, Any]:
     """What every connection is opened with."""
     session = {
         "application_name": "drim",
-        "synchronous_commit": "on",  # with off a crash may undo an acknowledged commit
         "lock_timeout": f"{LOCK_S_MAX}s",
+        "statement_timeout": f"{round(STATEMENT_S_MAX * 1000)}ms",
+        **PLANS,
         # A process whose machine is gone lets go of what it holds within a minute.
         "tcp_keepalives_idle": "30",
         "tcp_keepalives_interval": "10",
@@ -38,7 +60,7 @@ def connect_options() -> dict[str, Any]:
         # Readers, too: a standby lags, and objects that it does not know of would be removed.
         "target_session_attrs": "read-write",
         "timeout": CONNECT_S_MAX,
-        "command_timeout": STATEMENT_S_MAX,
+        "command_timeout": ANSWER_S_MAX,
         "server_settings": session,
     }
 
@@ -65,7 +87,7 @@ async def disconnect(connection: Connection) -> None:
 
 
 async def examine(connection: Connection) -> str:
-    """See that the database is as it must be; the server's version.
+    """See that the database is as it must be, and commits wait for its disk; the server's version.
 
     Raises:
         StorageUnavailable: it is not; the message says how it must be.
@@ -79,8 +101,9 @@ async def examine(connection: Connection) -> str:
             "the database must keep UTF-8 and sort by bytes: create it with "
             "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
         )
-    if facts["commits"] != "on":
-        raise StorageUnavailable("the server does not commit with synchronous_commit = on")
+    if facts["commits"] not in _DURABLE:
+        # With less a crash may undo an acknowledged commit; more is the operator's to ask for.
+        await execute_all(connection, "SET synchronous_commit = on")
     if facts["syncs"] != "on":
         log.warning("database_may_lose_commits")
     return f"PostgreSQL {version}"

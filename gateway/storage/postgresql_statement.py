@@ -1,7 +1,8 @@
 """What is run on a PostgreSQL connection: shared SQL as it speaks it, with errors made ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -14,7 +15,14 @@ from gateway.storage.transaction import run_work
 STATEMENTS_MAX = 1024
 """Statements whose translation is remembered; the gateway has some two hundred."""
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+READ_ONLY = "25006"
+"""What a server says of a write once it takes none."""
 
 _TOKENS = re.compile(
     r"""
@@ -27,10 +35,15 @@ _TOKENS = re.compile(
 
 _UNAVAILABLE_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
 """Connection, authorization, database name, resources, operator and system (Appendix A)."""
-_UNAVAILABLE = frozenset({"40001", "40P01", "55P03", "XX001", "XX002"})
-"""Conflict, deadlock, a lock that is held too long, damaged data."""
-_NO_TEXT = frozenset({"22021", "22P05"})
-"""A character that a text of PostgreSQL cannot hold: U+0000."""
+_UNAVAILABLE = frozenset({"25P03", "25P04", "40001", "40P01", "55P03", "XX001", "XX002"})
+"""A transaction that paused or lasted too long, conflict, deadlock, a lock that is held too long,
+damaged data."""
+_SENDERS_TO_MEND = {
+    "22021": "a text holds a character that the database cannot keep",
+    "54000": "a text is too long for the database to find it by",
+}
+_NO_CHARACTER = "\\u0000"
+"""How JSON writes U+0000, which no text of PostgreSQL can hold."""
 _QUOTES_VALUES = "22"
 """Class of the errors whose message quotes what was wrong."""
 
@@ -38,8 +51,8 @@ _QUOTES_VALUES = "22"
 class Connection(Protocol):
     """What is used of asyncpg's, which has no types."""
 
-    async def fetch(self, query: str, *args: Param) -> list[Any]: ...
-    async def execute(self, query: str) -> str: ...
+    async def fetch(self, query: str, *args: Param, timeout: float | None = None) -> list[Any]: ...
+    async def execute(self, query: str, *, timeout: float | None = None) -> str: ...
     async def close(self, *, timeout: float) -> None: ...
     def is_closed(self) -> bool: ...
     def terminate(self) -> None: ...
@@ -47,6 +60,10 @@ class Connection(Protocol):
 
 class StatementRefused(Exception):
     """A statement is wrong or breaks a constraint: a bug of the caller. Quotes no value."""
+
+    def __init__(self, message: str, *, state: str = "") -> None:
+        super().__init__(message)
+        self.state = state
 
 
 @lru_cache(STATEMENTS_MAX)
@@ -68,33 +85,62 @@ def spoken(sql: str) -> tuple[str, tuple[str, ...]]:
     return text, tuple(numbers)
 
 
-async def execute(connection: Connection, sql: str, params: Mapping[str, Param]) -> list[Row]:
+async def execute(
+    connection: Connection,
+    sql: str,
+    params: Mapping[str, Param],
+    *,
+    within_s: float | None = None,
+) -> list[Row]:
     """Run one statement with its `:name` parameters.
 
+    Args:
+        within_s: how long to wait for the answer; None for as long as the connection is set to.
+
     Raises:
-        InvalidRequest: a text holds U+0000, which PostgreSQL cannot keep.
+        InvalidRequest: a text holds U+0000, or is too long for the index that it belongs to.
         StorageUnavailable: the server is away, full, overloaded or too slow.
         StatementRefused: the statement is wrong or breaks a constraint.
     """
     text, names = spoken(sql)
+    values = [params[name] for name in names]
+    if any(isinstance(one, str) and _NO_CHARACTER in one for one in values):
+        raise InvalidRequest(_SENDERS_TO_MEND["22021"])
+    with _told_as_ours(connection):
+        return [dict(row) for row in await connection.fetch(text, *values, timeout=within_s)]
+
+
+async def execute_all(
+    connection: Connection, script: str, *, within_s: float | None = None
+) -> None:
+    """Run statements without parameters, up to the first that fails; as `execute`."""
+    with _told_as_ours(connection):
+        await connection.execute(script, timeout=within_s)
+
+
+def cut_off(connection: Connection) -> None:
+    """End a connection at once; the next that is needed is made anew."""
+    with suppress(*DRIVER_ERRORS):  # where it is lost, its pool may have let go of it already
+        connection.terminate()
+
+
+@contextmanager
+def _told_as_ours(connection: Connection) -> Iterator[None]:
     try:
-        rows = await connection.fetch(text, *(params[name] for name in names))
+        yield
     except DRIVER_ERRORS as error:
+        if isinstance(error, TimeoutError):
+            # It may answer later, or never: the driver would wait for that before all else.
+            cut_off(connection)
         # Not chained: the details of the cause quote the row, which names a patient.
         raise as_ours(error) from None
-    return [dict(row) for row in rows]
 
 
-async def execute_all(connection: Connection, script: str) -> None:
-    """Run statements without parameters, up to the first that fails; as `execute`."""
-    try:
-        await connection.execute(script)
-    except DRIVER_ERRORS as error:
-        raise as_ours(error) from None
-
-
-async def run_work_on(connection: Connection, work: Work[T]) -> T:
+async def run_work_on(connection: Connection, work: Work[T], *, within_s: float | None = None) -> T:
     """Run `work` on a connection that is inside a transaction; the caller ends that transaction.
+
+    Args:
+        within_s: how long to wait for the answer to each statement, as in `execute`.
 
     Raises:
         StorageUnavailable: as `execute`, or the work paused for too long.
@@ -103,7 +149,7 @@ async def run_work_on(connection: Connection, work: Work[T]) -> T:
 
     async def statement(sql: str, params: Mapping[str, Param]) -> list[Row]:
         try:
-            return await execute(connection, sql, params)
+            return await execute(connection, sql, params, within_s=within_s)
         except BaseException as error:
             failed.append(error)
             raise
@@ -116,6 +162,8 @@ async def run_work_on(connection: Connection, work: Work[T]) -> T:
 
 def as_ours(error: Exception) -> Exception:
     """What a repository, and whoever calls it, is told instead of the driver's own error."""
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return StorageUnavailable("no server that takes writes answers")
     if not isinstance(error, asyncpg.PostgresError):
         if isinstance(error, ValueError):  # a parameter is of another type than its column
             return StatementRefused(type(error).__name__)
@@ -123,7 +171,7 @@ def as_ours(error: Exception) -> Exception:
     state = error.sqlstate or ""
     if state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_CLASSES:
         return StorageUnavailable(f"the database does not answer: {error.args[0]}")
-    if state in _NO_TEXT:
-        return InvalidRequest("a text holds a character that the database cannot keep")
+    if state in _SENDERS_TO_MEND:
+        return InvalidRequest(_SENDERS_TO_MEND[state])
     said = "" if state.startswith(_QUOTES_VALUES) else f": {error.args[0]}"
-    return StatementRefused(f"{type(error).__name__} ({state}){said}")
+    return StatementRefused(f"{type(error).__name__} ({state}){said}", state=state)

@@ -18,6 +18,7 @@ import aiosqlite
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, Param, Row, T, Work
 from gateway.storage.group_writer import GroupWriter
+from gateway.storage.reading import Reading
 from gateway.storage.sqlite_transaction import (
     ScriptConnection,
     SqliteWriting,
@@ -46,18 +47,12 @@ class SqliteDatabase:
         writer: GroupWriter,
         readers: list[aiosqlite.Connection],
         *,
-        reads_waiting_max: int,
+        reads_max: int,
     ) -> None:
         """For `open`, which makes what is passed."""
         self._connections = connections
         self._writer = writer
-        self._readers = readers
-        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        for reader in readers:
-            self._idle.put_nowait(reader)
-        self._reads_waiting = 0
-        self._reads_waiting_max = reads_waiting_max
-        self._returning: set[asyncio.Task[None]] = set()
+        self._reading = Reading(_SqliteReaders(readers), reads_max=reads_max)
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -91,7 +86,7 @@ class SqliteDatabase:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
             opened = connections.pop_all()
         writer = GroupWriter(SqliteWriting(writing), group_max=group_max, queue_max=queue_max)
-        return cls(opened, writer, reading, reads_waiting_max=queue_max)
+        return cls(opened, writer, reading, reads_max=readers + queue_max)
 
     @property
     def dialect(self) -> Dialect:
@@ -108,16 +103,7 @@ class SqliteDatabase:
         Raises:
             StorageUnavailable: the engine is closed or overloaded, or the disk fails.
         """
-        connection = await self._borrow_reader()
-        try:
-            await execute(connection, "BEGIN")
-            return await run_work_on(connection, work)
-        finally:
-            # In a task of its own, for a second cancellation must not lose the connection.
-            returning = asyncio.create_task(self._give_back(connection))
-            self._returning.add(returning)
-            returning.add_done_callback(self._returning.discard)
-            await asyncio.shield(returning)
+        return await self._reading.read(work)
 
     async def close(self) -> None:
         """See `Database.close`. Closing twice is closing once."""
@@ -127,23 +113,29 @@ class SqliteDatabase:
 
     async def _finish(self) -> None:
         await self._writer.finish()
-        for _ in self._readers:  # reads that wait stand before us in line
-            await self._idle.get()
+        await self._reading.finish()
         await self._connections.aclose()  # the writer last: it empties the WAL as it goes
 
-    async def _borrow_reader(self) -> aiosqlite.Connection:
-        if self._closing is not None:
-            raise StorageUnavailable("the database is closed")
-        if self._reads_waiting >= self._reads_waiting_max:
-            raise StorageUnavailable("too many reads are waiting", retry_after_s=1.0)
-        self._reads_waiting += 1
-        try:
-            return await self._idle.get()
-        finally:
-            self._reads_waiting -= 1
 
-    async def _give_back(self, connection: aiosqlite.Connection) -> None:
-        """End the snapshot, and before it a statement whose caller was cancelled."""
+class _SqliteReaders:
+    """The connections that read, as `Reading` lends them."""
+
+    def __init__(self, connections: list[aiosqlite.Connection]) -> None:
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for connection in connections:
+            self._idle.put_nowait(connection)
+
+    async def lend(self) -> aiosqlite.Connection:
+        """See `Lender.lend`."""
+        return await self._idle.get()
+
+    async def run_work(self, connection: aiosqlite.Connection, work: Work[T]) -> T:
+        """See `Lender.run_work`."""
+        await execute(connection, "BEGIN")
+        return await run_work_on(connection, work)
+
+    async def take_back(self, connection: aiosqlite.Connection) -> None:
+        """See `Lender.take_back`."""
         try:
             ending = asyncio.ensure_future(connection.rollback())
             while not ending.done():
@@ -153,6 +145,9 @@ class SqliteDatabase:
             ending.result()
         finally:
             self._idle.put_nowait(connection)
+
+    async def close(self) -> None:
+        """See `Lender.close`; who opened them closes them."""
 
 
 def _make_file(path: Path) -> None:

@@ -89,9 +89,9 @@ class SqliteWriting:
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
 
-    async def begin(self) -> str:
+    async def begin(self, script: str) -> None:
         """See `WritingConnection.begin`."""
-        return "BEGIN IMMEDIATE"
+        await execute_all(self._connection, f"BEGIN IMMEDIATE; {script}")
 
     async def run_script(self, script: str) -> None:
         """See `WritingConnection.run_script`."""
@@ -100,6 +100,10 @@ class SqliteWriting:
     async def run_work(self, work: Work[T]) -> T:
         """See `WritingConnection.run_work`."""
         return await run_work_on(self._connection, work)
+
+    async def commit(self, script: str) -> None:
+        """See `WritingConnection.commit`."""
+        await execute_all(self._connection, f"{script}COMMIT")
 
     async def roll_back(self) -> None:
         """See `WritingConnection.roll_back`."""

@@ -39,15 +39,20 @@ class PausingTransaction:
         self._statement = statement
         self._pause = pause
         self._ended = False
+        self._busy = False
 
     async def fetch(self, sql: str, **params: Param) -> list[Row]:
         """See `Transaction.fetch`."""
         if self._ended:  # a task that outlives its work would write into another's savepoint
             raise RuntimeError("the transaction ended with its work")
+        if self._busy:  # one engine would queue it, and the other refuse
+            raise RuntimeError("a transaction runs one statement at a time")
+        self._busy = True
         self._pause.reschedule(None)
         try:
             return await self._statement(sql, params)
         finally:
+            self._busy = False
             if not self._pause.expired():
                 self._pause.reschedule(asyncio.get_running_loop().time() + PAUSE_S_MAX)
 

@@ -20,6 +20,10 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 15.0
 POLL_EVERY_S = 0.02
 
+END_SESSIONS = """SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+    WHERE application_name = 'drim'"""
+"""What an operator says to end every session of an engine, and waits for."""
+
 QUICK = {
     "fsync": "off",  # what a power cut would leave is the server's own promise
     "full_page_writes": "off",

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import StorageUnavailable
 from gateway.storage import transaction
-from gateway.storage.database import Database, Dialect, Row, Transaction
+from gateway.storage.database import Database, Dialect, LongWork, Row, Transaction
 from tests.support.notes import (
     INSERT,
     SELECT,
@@ -151,6 +151,45 @@ async def test_a_work_that_waits_for_something_else_is_ended(
     await database.write(a_note(3))
 
     assert await note_ids(database) == [2, 3]
+
+
+async def test_a_work_asks_one_thing_at_a_time(database: Database) -> None:
+    async def work(tx: Transaction) -> None:
+        await asyncio.gather(tx.fetch(SELECT), tx.fetch(SELECT))
+
+    for asked in (database.read, database.write):
+        with pytest.raises(RuntimeError, match="one statement at a time"):
+            await asked(work)
+    await database.write(a_note(1))
+
+
+async def test_a_long_work_is_a_work(database: Database) -> None:
+    await database.write(LongWork(a_note(1)))
+
+    assert await note_ids(database) == [1]
+
+
+async def test_a_character_that_is_none_hides_nothing_else_of_a_json_text(
+    database: Database,
+) -> None:
+    """JSON may write U+0000, and bytes from outside are kept as they came."""
+    await database.write(lambda tx: tx.fetch("CREATE TABLE told (json BLOB)"))
+    told = rb'{"name": "a\u0000\u0000b", "path": "c:\\u0000", "until": "x", "list": [{"n": 7}]}'
+    await database.write(lambda tx: tx.fetch("INSERT INTO told VALUES (:told)", told=told))
+    as_text = (
+        "convert_from(json, 'UTF8')"
+        if database.dialect is Dialect.POSTGRESQL
+        else "CAST(json AS TEXT)"
+    )
+    [row] = await database.read(
+        lambda tx: tx.fetch(
+            f"SELECT json_extract({as_text}, '$.until') AS until,"
+            f" json_extract({as_text}, '$.path') AS path,"
+            f" CAST(json_extract({as_text}, '$.list[0].n') AS INTEGER) AS n FROM told"
+        )
+    )
+
+    assert row == {"until": "x", "path": r"c:\u0000", "n": 7}
 
 
 async def test_a_reader_sees_one_snapshot(database: Database) -> None:

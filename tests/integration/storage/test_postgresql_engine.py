@@ -5,12 +5,13 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from random import Random
 
 import pytest
 
 from gateway.errors import InvalidRequest, StorageUnavailable
-from gateway.storage import postgresql_connection
-from gateway.storage.database import Transaction
+from gateway.storage import postgresql_connection, postgresql_writing
+from gateway.storage.database import LongWork, Transaction
 from gateway.storage.postgresql import PostgresqlDatabase
 from gateway.storage.postgresql_connection import look_at
 from gateway.storage.postgresql_statement import StatementRefused, spoken
@@ -22,7 +23,7 @@ from tests.support.notes import (
     a_note_that_fails,
     note_ids,
 )
-from tests.support.postgresql import PostgresqlServer
+from tests.support.postgresql import END_SESSIONS, PostgresqlServer
 
 TRANSACTION = "SELECT pg_current_xact_id()::text AS number"
 QUOTING = [
@@ -142,7 +143,8 @@ async def test_a_server_that_dies_within_a_work_leaves_nothing_of_it(
 async def test_a_session_that_hangs_is_given_up(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_connection, "STATEMENT_S_MAX", 0.3)
+    monkeypatch.setattr(postgresql_connection, "ANSWER_S_MAX", 0.3)
+    monkeypatch.setattr(postgresql_writing, "DOUBT_S_MAX", 0.3)
     engine = await PostgresqlDatabase.open(postgresql.emptied())
     await engine.write(lambda tx: tx.fetch(CREATE))
     [row] = await engine.write(lambda tx: tx.fetch("SELECT pg_backend_pid() AS session"))
@@ -213,6 +215,34 @@ async def test_a_text_that_postgresql_cannot_keep_is_the_senders_to_mend(
         await engine.write(a_note(1, "a\0b"))
     with pytest.raises(InvalidRequest):
         await engine.read(lambda tx: tx.fetch(items, items=r'["a\u0000b"]'))
+
+
+async def test_a_text_that_no_index_takes_is_the_senders_to_mend(
+    engine: PostgresqlDatabase,
+) -> None:
+    await engine.write(lambda tx: tx.fetch("CREATE TABLE named (name TEXT PRIMARY KEY)"))
+    name = Random(1).randbytes(3000).hex()  # such that it cannot be compressed
+
+    with pytest.raises(InvalidRequest, match="too long"):
+        await engine.write(lambda tx: tx.fetch("INSERT INTO named VALUES (:name)", name=name))
+
+
+async def test_few_rows_are_found_by_their_keys_however_many_there_are(
+    engine: PostgresqlDatabase,
+) -> None:
+    filled = "INSERT INTO note SELECT number, '' FROM generate_series(1, 20000) AS number"
+    await engine.write(LongWork(lambda tx: tx.fetch(filled)))
+    await engine.write(LongWork(lambda tx: tx.fetch("ANALYZE note")))
+    follow = """WITH RECURSIVE next (id) AS (
+        SELECT CAST(value AS INTEGER) FROM json_each(:ids)
+        UNION SELECT note_id + 1 FROM next JOIN note ON note_id = id WHERE id < 10)
+        SELECT note_id FROM next JOIN note ON note_id = id"""
+
+    plan = await engine.read(lambda tx: tx.fetch(f"EXPLAIN {follow}", ids="[5]"))
+    found = await engine.read(lambda tx: tx.fetch(follow, ids="[5]"))
+
+    assert "Seq Scan" not in str(plan)
+    assert len(found) == 6
 
 
 @pytest.mark.usefixtures("hurried")
@@ -289,8 +319,9 @@ async def test_commits_are_durable_whatever_the_role_was_given(
 ) -> None:
     postgresql.ask("ALTER ROLE drim SET synchronous_commit = off")
     try:
-        again = await engine.read(lambda tx: tx.fetch("SHOW synchronous_commit"))
         await look_at(postgresql.url)
+        postgresql.ask(END_SESSIONS)
+        again = await engine.write(lambda tx: tx.fetch("SHOW synchronous_commit"))
     finally:
         postgresql.ask("ALTER ROLE drim RESET synchronous_commit")
 
