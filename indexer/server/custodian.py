@@ -7,7 +7,7 @@ given out only once its line is durable.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -25,6 +25,7 @@ from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, 
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import IssueCode, Refusal
+from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
 from indexer.wire.stored_query import StoredQuery
 
@@ -163,26 +164,47 @@ class Custodian:
         )
         return found
 
-    async def withdraw(self, caller: Caller | None, entry_id: str) -> HeldEntry:
-        """Withdraw an entry, whatever its status; gives it as it is then, durably.
+    async def update(
+        self, caller: Caller | None, entry_id: str, operations: Sequence[Operation]
+    ) -> HeldEntry:
+        """Change status or confidentiality of an entry; gives it as it is then, durably.
 
         Raises:
             NotFound: there is none.
+            Refusal: an operation cannot be done, or the entry may not become what it would be.
         """
+        return await self._update(caller, lambda tx: self._registry.entry(tx, entry_id), operations)
+
+    async def update_document(
+        self, caller: Caller | None, unique_id: Uid, operations: Sequence[Operation]
+    ) -> HeldEntry:
+        """Change the entry of a document; see `update`."""
+        return await self._update(
+            caller, lambda tx: self._registry.entry_of(tx, unique_id), operations
+        )
+
+    async def _update(
+        self,
+        caller: Caller | None,
+        find: Callable[[Transaction], Awaitable[HeldEntry]],
+        operations: Sequence[Operation],
+    ) -> HeldEntry:
+        act = Act.WITHDRAW if withdraws(operations) else Act.CHANGE
+        deeds: list[Deed] = []
 
         async def work(tx: Transaction) -> HeldEntry:
-            return await self._told(tx, caller, await self._registry.withdraw(tx, entry_id))
+            held = await find(tx)
+            entries = (held.entry_id,)
+            deeds[:] = [Deed(patient_key=held.patient_key, act=act, caller=caller, entries=entries)]
+            changed = await self._registry.update(tx, held, operations)
+            await self._journal.add(tx, deeds)
+            return changed
 
-        return await self._database.write(work)
-
-    async def withdraw_document(self, caller: Caller | None, unique_id: Uid) -> HeldEntry:
-        """Withdraw the entry of a document; see `withdraw`."""
-
-        async def work(tx: Transaction) -> HeldEntry:
-            held = await self._registry.withdraw_document(tx, unique_id)
-            return await self._told(tx, caller, held)
-
-        return await self._database.write(work)
+        try:
+            return await self._database.write(work)
+        except Refusal as error:
+            await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
+            raise
 
     async def withdraw_all(self, caller: Caller | None, withdrawals: Sequence[Withdrawal]) -> None:
         """Withdraw entries, durably, all of them or none.
@@ -210,17 +232,6 @@ class Custodian:
         except Refusal as error:
             await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
             raise
-
-    async def _told(self, tx: Transaction, caller: Caller | None, held: HeldEntry) -> HeldEntry:
-        """The entry that is withdrawn, once the journal tells of it."""
-        told = Deed(
-            patient_key=held.patient_key,
-            act=Act.WITHDRAW,
-            caller=caller,
-            entries=(held.entry_id,),
-        )
-        await self._journal.add(tx, [told])
-        return held
 
 
 def _searches(

@@ -1,7 +1,8 @@
 """Bodies, media types and addresses of the index's requests, each with its limit."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -10,8 +11,17 @@ from starlette.requests import Request
 
 from indexer.server.negotiation import JSON_MEDIA_TYPES, XML_MEDIA_TYPES
 from indexer.wire import fhir_xml
+from indexer.wire.elements import Element
+from indexer.wire.fhirpath_patch import read_fhirpath_patch
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.vocabulary import PATCH_MEDIA_TYPE
+from indexer.wire.patch import Operation, read_json_patch
+from indexer.wire.vocabulary import (
+    JSON_MEDIA_TYPE,
+    PATCH_MEDIA_TYPE,
+    XML_MEDIA_TYPE,
+    XML_PATCH_MEDIA_TYPE,
+)
+from indexer.wire.xml_patch import read_xml_patch
 
 BODY_WAIT_S_MAX = 60.0
 FORM_BYTES_MAX = 16 * 1024
@@ -68,15 +78,26 @@ async def read_resource(request: Request, *, bytes_max: int) -> Json:
     return value
 
 
-async def read_patch(request: Request) -> object:
-    """The body of a PATCH as JSON, unread: whether it is a patch is for its reader to say.
+async def read_patch(request: Request) -> tuple[Operation, ...]:
+    """The body of a PATCH, in any of the three forms that FHIR has for it (R4 §3.1.0.10).
 
     Raises:
         HTTPException: 415 if it claims to be something else.
-        Refusal: it is too large, too slow, or no JSON.
+        Refusal: it is too large, too slow, or no patch of what may change.
     """
-    _expect_type(request, PATCH_MEDIA_TYPE, headers={"Accept-Patch": PATCH_MEDIA_TYPE})
-    return _parse_json(await read_body(request, bytes_max=PATCH_BYTES_MAX))
+    media_type = _expect_type(request, *PATCHES, headers={"Accept-Patch": ", ".join(PATCHES)})
+    return PATCHES[media_type](await read_body(request, bytes_max=PATCH_BYTES_MAX))
+
+
+PATCHES: Final[Mapping[str, Callable[[bytes], tuple[Operation, ...]]]] = {
+    PATCH_MEDIA_TYPE: lambda body: read_json_patch(_parse_json(body)),
+    XML_PATCH_MEDIA_TYPE: read_xml_patch,
+    JSON_MEDIA_TYPE: lambda body: read_fhirpath_patch(Element(_parse_json(body), "Parameters")),
+    XML_MEDIA_TYPE: lambda body: read_fhirpath_patch(
+        Element(fhir_xml.read_resource(body), "Parameters")
+    ),
+}
+"""How a patch is read, by its media type."""
 
 
 def _parse_json(body: bytes) -> object:

@@ -6,7 +6,7 @@ however many it holds, so a thousand pointers cost a handful of thread hops.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
@@ -21,6 +21,7 @@ from indexer.server.judging import Known, KnownEntry, judge, patient_key, target
 from indexer.server.rows import association_rows, entry_rows, set_row
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import Json, Refusal, XdsError, xds_refusal
+from indexer.wire.patch import Operation, patched
 from indexer.wire.search import EntrySearch
 
 
@@ -129,18 +130,24 @@ class Registry:
         if associations:
             await tx.fetch(self._sql["add_associations"], associations=_json(associations))
 
-    async def withdraw(self, tx: Transaction, entry_id: str) -> HeldEntry:
-        """Withdraw an entry, whatever its status; gives it as it is then.
+    async def update(
+        self, tx: Transaction, held: HeldEntry, operations: Sequence[Operation]
+    ) -> HeldEntry:
+        """Change what of an entry may change; gives it as it is then.
 
         Raises:
-            NotFound: there is none.
+            Refusal: an operation cannot be done, or the entry may not become what it would be.
         """
-        return _held(_only(await tx.fetch(self._sql["withdraw"], entry_id=entry_id)))
-
-    async def withdraw_document(self, tx: Transaction, unique_id: Uid) -> HeldEntry:
-        """Withdraw the entry of a document; see `withdraw`."""
-        rows = await tx.fetch(self._sql["withdraw_by_unique_id"], unique_id=unique_id)
-        return _held(_only(rows))
+        changed = replace(held, resource=patched(operations, held.resource))
+        if changed != held:
+            await tx.fetch(
+                self._sql["update"],
+                patient_key=held.patient_key,
+                entry_id=held.entry_id,
+                status=changed.resource["status"],
+                resource=_json(changed.resource),
+            )
+        return changed
 
     async def withdraw_all(self, tx: Transaction, withdrawals: Sequence[Withdrawal]) -> None:
         """Withdraw entries, all of them or none.
@@ -157,7 +164,9 @@ class Registry:
                 raise xds_refusal(reason, XdsError.PATIENT_DOES_NOT_MATCH)
             if rows[0]["status"] != one.original:
                 raise xds_refusal("OriginalStatus is not the status", XdsError.UPDATE)
-            await self.withdraw(tx, one.target)
+            await tx.fetch(
+                self._sql["withdraw"], patient_key=rows[0]["patient_key"], entry_id=one.target
+            )
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
         """One page of matches, newest first, and whether there are more."""
@@ -197,6 +206,11 @@ class Registry:
             NotFound: there is none.
         """
         return _held(await self._one(tx, "find_entry", entry_id))
+
+    async def entry_of(self, tx: Transaction, unique_id: Uid) -> HeldEntry:
+        """The entry of a document; see `entry`."""
+        rows = await tx.fetch(self._sql["find_by_unique_id"], unique_id=unique_id)
+        return _held(_only(rows))
 
     async def submission_set(self, tx: Transaction, set_id: str) -> HeldSet:
         """A submission set by its id.

@@ -64,14 +64,14 @@ FROM json_each(:entries);
 UPDATE entry SET status = 'superseded'
 WHERE entry_id IN (SELECT value FROM json_each(:entry_ids)) AND status = 'current';
 
+-- query: update
+UPDATE entry SET status = :status, resource = :resource
+WHERE patient_key = :patient_key AND entry_id = :entry_id;
+
 -- query: withdraw
 -- Its document is kept: the DMP has no physical deletion.
-UPDATE entry SET status = 'entered-in-error' WHERE entry_id = :entry_id
-RETURNING entry_id, status, resource, patient_key;
-
--- query: withdraw_by_unique_id
-UPDATE entry SET status = 'entered-in-error' WHERE unique_id = :unique_id
-RETURNING entry_id, status, resource, patient_key;
+UPDATE entry SET status = 'entered-in-error'
+WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
 -- query: find_by_patient
 SELECT entry_id, status, resource, patient_key FROM entry

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from gateway.errors import NotFound
 from gateway.telemetry import NamedRoute
-from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.server.access import caller_of
 from indexer.server.acts import Exchange
@@ -33,11 +32,11 @@ from indexer.server.negotiation import (
     require_fhir,
 )
 from indexer.server.registry import HeldDocument, HeldEntry
-from indexer.wire.bundles import binary, read_provide_bundle, transaction_response
+from indexer.wire.bundles import binary
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import Json
-from indexer.wire.patch import read_withdrawal
 from indexer.wire.search import next_page, read_condition, read_search, searchset
+from indexer.wire.transaction import read_transaction, transaction_response
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
@@ -100,8 +99,8 @@ class FhirRoutes:
             f"{place}/_search", self.find_by_form, methods=["POST"], dependencies=fhir
         )
         router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=fhir)
-        router.add_api_route(place, self.withdraw_document, methods=["PATCH"], dependencies=fhir)
-        router.add_api_route(f"{place}/{{id}}", self.withdraw, methods=["PATCH"], dependencies=fhir)
+        router.add_api_route(place, self.update_document, methods=["PATCH"], dependencies=fhir)
+        router.add_api_route(f"{place}/{{id}}", self.update, methods=["PATCH"], dependencies=fhir)
         router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=fhir)
         router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
         return router
@@ -110,14 +109,13 @@ class FhirRoutes:
         """Provide Document Bundle (ITI-65): all of it is held, durably, or nothing is."""
         require_fhir(request)
         bundle = await read_resource(request, bytes_max=self._body_bytes_max)
-        submission = read_provide_bundle(bundle)
+        transaction = read_transaction(bundle)
         held = await self._custodian.provide(
-            caller_of(request), document_set_of(submission), exchange=Exchange.PROVIDE_BUNDLE
+            caller_of(request), transaction.submitted, exchange=Exchange.PROVIDE_BUNDLE
         )
-        [document], set_id = held.documents, held.submission_set.set_id
-        entry_id = document.entry.entry_id
-        log.info("submission_held", extra={"entry": entry_id, "replaces": submission.replaces})
-        return FhirResponse(transaction_response(bundle, entry_id=entry_id, set_id=set_id))
+        entries = [one.entry.entry_id for one in held.documents]
+        log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})
+        return FhirResponse(transaction_response(transaction, held))
 
     async def find(self, request: Request) -> Response:
         """Find Document References (ITI-67) by address; see `find_by_form`."""
@@ -145,17 +143,17 @@ class FhirRoutes:
         held = await self._custodian.entry(caller_of(request), entry_id)
         return FhirResponse(_addressed(held, fhir_base(request)))
 
-    async def withdraw(self, request: Request, entry_id: ObjectId) -> Response:
-        """Update the metadata of an entry (PDSm, flow 03): it is withdrawn, durably."""
-        read_withdrawal(await read_patch(request))
-        held = await self._custodian.withdraw(caller_of(request), entry_id)
+    async def update(self, request: Request, entry_id: ObjectId) -> Response:
+        """Update the metadata of an entry (PDSm, flow 03), durably."""
+        operations = await read_patch(request)
+        held = await self._custodian.update(caller_of(request), entry_id, operations)
         return _updated(held, fhir_base(request))
 
-    async def withdraw_document(self, request: Request) -> Response:
+    async def update_document(self, request: Request) -> Response:
         """The same of the entry that a condition names by its unique id, as PDSm would have it."""
         unique_id = read_condition(parse_parameters(request.url.query))
-        read_withdrawal(await read_patch(request))
-        held = await self._custodian.withdraw_document(caller_of(request), unique_id)
+        operations = await read_patch(request)
+        held = await self._custodian.update_document(caller_of(request), unique_id, operations)
         return _updated(held, fhir_base(request))
 
     async def submission_set(self, request: Request, set_id: ObjectId) -> Response:
@@ -190,7 +188,7 @@ def _given(held: HeldDocument, request: Request) -> Response:
 
 def _updated(held: HeldEntry, base: str) -> Response:
     """The answer to an update, which is durable by now (PDSm, flow 04)."""
-    log.info("entry_withdrawn", extra={"entry": held.entry_id})
+    log.info("entry_updated", extra={"entry": held.entry_id, "status": held.resource["status"]})
     return FhirResponse(_addressed(held, base))
 
 

@@ -20,6 +20,7 @@ class IssueCode(StrEnum):
     DELETED = "deleted"
     DUPLICATE = "duplicate"
     EXCEPTION = "exception"
+    INFORMATIONAL = "informational"
     INVALID = "invalid"
     LOGIN = "login"
     NOT_FOUND = "not-found"
@@ -135,6 +136,30 @@ def operation_outcome(
     if record is not None:
         issue["details"] = {"coding": [{"system": NO_RECORD_SYSTEM, "code": NO_RECORD[record]}]}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def warning(expression: str, what: str, *, details: str = "") -> Json:
+    """An issue of what was done, though not as its sender may have meant it.
+
+    Args:
+        expression: FHIRPath of the element in question.
+        what: what became of it.
+        details: the standard's own word, if it has one.
+    """
+    issue: Json = {
+        "severity": "warning",
+        "code": IssueCode.NOT_SUPPORTED,
+        "diagnostics": f"{expression} {what}",
+        "expression": [expression],
+    }
+    if details:
+        issue["details"] = {"text": details}
+    return issue
+
+
+def outcome_of(issues: list[Json]) -> Json:
+    """The OperationOutcome of several issues."""
+    return {"resourceType": "OperationOutcome", "issue": issues}
 
 
 def read_outcome_code(resource: object) -> str | None:

@@ -11,6 +11,7 @@ from indexer.contract.document import ReferenceKind
 JSON_MEDIA_TYPE: Final = "application/fhir+json"
 XML_MEDIA_TYPE: Final = "application/fhir+xml"
 PATCH_MEDIA_TYPE: Final = "application/json-patch+json"
+XML_PATCH_MEDIA_TYPE: Final = "application/xml-patch+xml"
 
 URI_SYSTEM: Final = "urn:ietf:rfc:3986"
 OID_PREFIX: Final = "urn:oid:"
@@ -26,8 +27,11 @@ DESIGNATION_TYPE: Final = f"{_MHD}StructureDefinition/ihe-designationType"
 AUTHOR_ORGANISATION: Final = f"{_MHD}StructureDefinition/ihe-authorOrg"
 LIST_TYPES: Final = f"{_MHD}CodeSystem/MHDlistTypes"
 SUBMISSION_SET: Final = "submissionset"
+FOLDER: Final = "folder"
+INTENDED_RECIPIENT: Final = f"{_MHD}StructureDefinition/ihe-intendedRecipient"
 
 PROVIDE_BUNDLE_PROFILE: Final = f"{_MHD}StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
+MINIMAL_BUNDLE_PROFILE: Final = f"{_MHD}StructureDefinition/IHE.MHD.Minimal.ProvideBundle"
 SUBMISSION_SET_PROFILE: Final = f"{_MHD}StructureDefinition/IHE.MHD.Comprehensive.SubmissionSet"
 DOCUMENT_REFERENCE_PROFILE: Final = (
     f"{_MHD}StructureDefinition/IHE.MHD.Comprehensive.DocumentReference"

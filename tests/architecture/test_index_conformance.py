@@ -4,6 +4,7 @@ import ast
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession
@@ -22,11 +23,13 @@ from indexer.contract.errors import (
 from indexer.contract.index import Index
 from indexer.server.capability import capability_statement
 from indexer.server.http_errors import REFUSAL_STATUS
-from indexer.wire.bundles import provide_bundle, transaction_response
+from indexer.server.judging import allot
+from indexer.wire.bundles import provide_bundle
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
 from indexer.wire.registry_messages import PROVIDE, QUERY, UPDATE
 from indexer.wire.search import read_search, searchset
 from indexer.wire.stored_query import QueryKind
+from indexer.wire.transaction import read_transaction, transaction_response
 from tests.architecture.repository import files
 from tests.architecture.statement import table, words
 from tests.support.index_clients import SOURCE
@@ -41,9 +44,11 @@ OUTCOME = operation_outcome(IssueCode.INVALID, "no")
 EVERY_OTHER = "every other"
 STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
 """All that a server may end a request with (RFC 9110 §15)."""
+SUBMITTED = read_transaction(provide_bundle(a_submission()))
+HELD = allot(SUBMITTED.submitted, lambda: str(uuid4()))
 
 GOOD = {
-    "Submission": transaction_response(provide_bundle(a_submission()), entry_id="1", set_id="2"),
+    "Submission": transaction_response(SUBMITTED, HELD),
     "Search": searchset([], self_url="urn:uuid:1", next_url=""),
     "Withdrawal": {"resourceType": "DocumentReference", "status": EntryStatus.WITHDRAWN.value},
 }

@@ -17,10 +17,12 @@ from indexer.server.journal.chain import Walk
 from indexer.server.registry import Withdrawn
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import Refusal
+from indexer.wire.patch import read_json_patch, withdrawal_patch
 from indexer.wire.search import EntrySearch, read_search
 from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission
 
+WITHDRAWAL = read_json_patch(withdrawal_patch())
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -53,7 +55,7 @@ async def test_each_act_has_a_line_with_who_did_it_and_on_what(custody: Custody)
     await custodian.submission_set(doctor, set_id)
     await custodian.document(doctor, entry_id)
     await custodian.documents(doctor, [document.entry.unique_id], bytes_max=2**20)
-    await custodian.withdraw(doctor, entry_id)
+    await custodian.update(doctor, entry_id, WITHDRAWAL)
 
     told = await custody.told()
     assert [(one["act"], one.get("exchange")) for one in told] == [
@@ -92,7 +94,7 @@ async def test_what_was_refused_has_a_line_too(custody: Custody) -> None:
         await custodian.withdraw_all(nobody, [
             Withdrawal(patient=ANNE, target=MISSING, original=EntryStatus.APPROVED)
         ])  # fmt: skip
-    await custodian.withdraw(nobody, entry_id)
+    await custodian.update(nobody, entry_id, WITHDRAWAL)
     with pytest.raises(Withdrawn):
         await custodian.document(nobody, entry_id)
 
@@ -165,7 +167,7 @@ async def test_without_its_line_nothing_is_done_and_nothing_is_given(custody: Cu
         published(custody, 2),
         custody.custodian.find(None, a_search()),
         custody.custodian.document(None, entry_id),
-        custody.custodian.withdraw(None, entry_id),
+        custody.custodian.update(None, entry_id, WITHDRAWAL),
     ):
         with pytest.raises(Exception, match="no room"):
             await act
@@ -181,3 +183,21 @@ async def test_a_reader_is_turned_away_while_lines_cannot_be_written(custody: Cu
 
     with pytest.raises(Unavailable):
         await custody.custodian.document(None, held.documents[0].entry.entry_id)
+
+
+async def test_a_change_has_a_line_and_so_has_one_that_is_refused(custody: Custody) -> None:
+    held = await published(custody)
+    entry_id = held.documents[0].entry.entry_id
+    remove = read_json_patch([{"op": "remove", "path": "/securityLabel"}])
+    normal = {"coding": [{"system": "urn:oid:2.16.840.1.113883.5.25", "code": "N"}]}
+    label = read_json_patch([{"op": "replace", "path": "/securityLabel", "value": [normal]}])
+
+    with pytest.raises(Refusal):
+        await custody.custodian.update(None, entry_id, remove)
+    await custody.custodian.update(None, entry_id, label)
+
+    told = await custody.told()
+    assert [(one["act"], one["outcome"], one["entries"]) for one in told[1:]] == [
+        ("change", "business-rule", [entry_id]),
+        ("change", "done", [entry_id]),
+    ]

@@ -1,4 +1,4 @@
-"""PATCH on an entry, as any publisher may send it: what withdraws, and what is refused."""
+"""PATCH on an entry, as any publisher may send it: what changes, and what is refused."""
 
 from typing import Any
 
@@ -6,9 +6,14 @@ import aiohttp
 import orjson
 import pytest
 
+from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.bundles import provide_bundle
+from indexer.wire.fhir_xml import write_resource
+from indexer.wire.outcome import Json
 from indexer.wire.patch import withdrawal_patch
+from indexer.wire.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, a_submission, an_entry
+from tests.support.xds import query
 
 PATCH = {"Content-Type": "application/json-patch+json"}
 WITHDRAWAL = orjson.dumps(withdrawal_patch())
@@ -128,9 +133,10 @@ async def test_a_document_is_given_as_a_resource_to_who_asks_for_one(
     (b"{}", 400, "structure"),
     (b"[" * 10_000, 400, "structure"),
     (b'[{"op": "erase", "path": "/status"}]', 400, "structure"),
-    (b'[{"op": "replace", "path": "/securityLabel", "value": []}]', 405, "not-supported"),
-    (b'[{"op": "replace", "path": "/status", "value": "superseded"}]', 422, "business-rule"),
-    (b'[{"op": "remove", "path": "/status"}]', 422, "business-rule"),
+    (b'[{"op": "replace", "path": "/description", "value": "x"}]', 405, "not-supported"),
+    (b'[{"op": "replace", "path": "/securityLabel", "value": []}]', 422, "business-rule"),
+    (b'[{"op": "test", "path": "/status", "value": "superseded"}]', 422, "business-rule"),
+    (b'[{"op": "remove", "path": "/status"}]', 400, "required"),
     (b" " * (16 * 1024 + 1), 413, "too-long"),
 ])  # fmt: skip
 async def test_another_change_is_refused_and_changes_nothing(
@@ -163,15 +169,76 @@ async def test_a_withdrawn_entry_does_not_come_back(
     assert await status_of(session, place, entry_id) == "entered-in-error"
 
 
-@pytest.mark.parametrize("media_type", ["application/fhir+json", "application/xml-patch+xml", ""])
-async def test_another_form_of_patch_is_refused_with_the_one_that_is_taken(
+async def test_a_label_that_is_changed_is_told_by_both_protocols_and_can_be_repeated(
+    session: aiohttp.ClientSession, index_url: str, place: str, entry_id: str
+) -> None:
+    labels = [{"coding": [{"system": "urn:oid:1.2.250.1.213.1.1.4.13", "code": "MASQUE_PS"}]}]
+    change = [{"op": "replace", "path": "/securityLabel", "value": labels}]
+
+    told_by_fhir = []
+    for _ in range(2):
+        async with session.patch(
+            f"{place}/{entry_id}", data=orjson.dumps(change), headers=PATCH
+        ) as answer:
+            told_by_fhir.append((await told(answer))["securityLabel"])
+    parameter = ("$XDSDocumentEntryEntryUUID", f"('urn:uuid:{entry_id}')")
+    found = await query(index_url, QueryKind.GET_DOCUMENTS, parameter)
+
+    assert told_by_fhir == [labels, labels]
+    scheme = "urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f"  # confidentialityCode
+    codes = [
+        one.get("nodeRepresentation")
+        for one in found.body.iter(f"{{{names.RIM}}}Classification")
+        if one.get("classificationScheme") == scheme
+    ]
+    assert codes == ["MASQUE_PS"]
+
+
+FHIRPATH: Json = {
+    "resourceType": "Parameters",
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "replace"},
+                {"name": "path", "valueString": "DocumentReference.status"},
+                {"name": "value", "valueCode": "entered-in-error"},
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("media_type, body", [
+    ("application/json-patch+json", WITHDRAWAL),
+    ("application/fhir+json", orjson.dumps(FHIRPATH)),
+    ("application/fhir+xml; charset=utf-8", write_resource(FHIRPATH)),
+    ("application/xml-patch+xml", b'<diff xmlns:f="http://hl7.org/fhir"><replace '
+     b'sel="/f:DocumentReference/f:status/@value">entered-in-error</replace></diff>'),
+])  # fmt: skip
+async def test_each_form_of_patch_does_the_same(
+    session: aiohttp.ClientSession, place: str, entry_id: str, *, media_type: str, body: bytes
+) -> None:
+    headers = {"Content-Type": media_type}
+
+    async with session.patch(f"{place}/{entry_id}", data=body, headers=headers) as answer:
+        assert answer.status == 200
+
+    assert await status_of(session, place, entry_id) == "entered-in-error"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/xml", ""])
+async def test_another_form_of_patch_is_refused_with_those_that_are_taken(
     session: aiohttp.ClientSession, place: str, entry_id: str, media_type: str
 ) -> None:
     headers = {"Content-Type": media_type}
 
     async with session.patch(f"{place}/{entry_id}", data=WITHDRAWAL, headers=headers) as answer:
         assert (answer.status, await code_of(answer)) == (415, "not-supported")
-        assert answer.headers["Accept-Patch"] == "application/json-patch+json"
+        assert answer.headers["Accept-Patch"] == (
+            "application/json-patch+json, application/xml-patch+xml, application/fhir+json, "
+            "application/fhir+xml"
+        )
 
 
 @pytest.mark.parametrize("address, status, code", [
