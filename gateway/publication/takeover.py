@@ -4,7 +4,6 @@ What was published stays where it is. The study is known from then on, with its 
 revision replaces that entry, and its images are served as the manifest lists them.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,7 +21,14 @@ from gateway.model.notification import HeldByPacs, StudyAnnounced
 from gateway.publication.latest import LatestPointer, LatestPointers
 from gateway.publication.outbox import Outbox
 from gateway.storage.database import Database, Transaction
-from indexer.contract.document import DocumentEntry, Identifier, ReferenceKind, Submission
+from indexer.contract.document import (
+    DocumentEntry,
+    Identifier,
+    ReferenceKind,
+    Submission,
+    of_document,
+)
+from indexer.contract.errors import InvalidValue
 
 
 class PointerTakeover:
@@ -133,14 +139,10 @@ def _checked(submission: Submission) -> Submission:
     Raises:
         InvalidRequest: the metadata tells others.
     """
-    entry, document = submission.entry, submission.document
-    sha1 = hashlib.sha1(document, usedforsecurity=False).hexdigest()
-    if entry.sha1 not in ("", sha1):
-        raise InvalidRequest("the manifest's hash is not that of its metadata")
-    if entry.size_bytes not in (0, len(document)):
-        raise InvalidRequest("the manifest's size is not that of its metadata")
-    entry = replace(entry, sha1=sha1, size_bytes=len(document))
-    return replace(submission, entry=entry)
+    try:
+        return replace(submission, entry=of_document(submission.entry, submission.document))
+    except InvalidValue as error:
+        raise InvalidRequest(str(error)) from None
 
 
 def _check_manifest(manifest: Manifest, entry: DocumentEntry) -> None:

@@ -4,10 +4,13 @@ The attributes are those of an XDS DocumentEntry (ITI TF-3 §4.2.3.2) with the F
 CI-SIS; the FHIR (ITI-65) and ebRIM (ITI-41) forms are made from them in `indexer.wire`.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid, Uid
 
 
@@ -85,6 +88,9 @@ class EntryStatus(StrEnum):
     """What the DMP calls Deleted: kept, and shown to nobody who does not ask for it."""
 
 
+SIZE_NOT_TOLD: Final = -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentEntry:
     """Index metadata of one document. All times are aware and in UTC."""
@@ -112,13 +118,30 @@ class DocumentEntry:
     author_organisation: Organisation
     legal_authenticator: Person | None
     sha1: str
-    """SHA-1 of the document's bytes in lower-case hex: what XDS and MHD prescribe."""
+    """SHA-1 of the document's bytes in lower-case hex: what XDS and MHD prescribe.
+
+    Empty where its sender leaves it to who has the document."""
     size_bytes: int
+    """`SIZE_NOT_TOLD` where its sender leaves it to who has the document."""
     entry_id: str = ""
     """entryUUID without its urn prefix; allotted by the index, empty before."""
     status: EntryStatus = EntryStatus.APPROVED
     document_url: str = ""
     """Where the index serves the document; empty before it holds it."""
+
+
+def of_document(entry: DocumentEntry, document: bytes) -> DocumentEntry:
+    """The entry with the hash and the size that its document has.
+
+    Raises:
+        InvalidValue: it tells others.
+    """
+    sha1 = hashlib.sha1(document, usedforsecurity=False).hexdigest()
+    if entry.sha1 not in ("", sha1):
+        raise InvalidValue("the document's hash is not the one that its metadata tells")
+    if entry.size_bytes not in (SIZE_NOT_TOLD, len(document)):
+        raise InvalidValue("the document is not of the size that its metadata tells")
+    return replace(entry, sha1=sha1, size_bytes=len(document))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,23 +109,30 @@ class _Court:
             if twin is not None:
                 return _duplicate(document.entry, twin)
         told = submitted.submission_set
-        if told.unique_id in self._set_unique_ids:
+        unique_ids = {told.unique_id, *(one.entry.unique_id for one in submitted.documents)}
+        if told.unique_id in self._by_unique_id or unique_ids & self._set_unique_ids:
             return Refusal(
                 "a submission set with this unique id is held already",
                 code=IssueCode.DUPLICATE,
                 error=XdsError.DUPLICATE_IN_REGISTRY,
             )
-        patient = patient_key(told.patient)
-        taken: set[str] = set()
-        for one in targets_held(submitted):
-            refusal = self._refusal_of_target(one, patient, taken)
+        return self._refusal_of_targets(targets_held(submitted), patient_key(told.patient))
+
+    def _refusal_of_targets(self, told: Sequence[Association], patient: str) -> Refusal | None:
+        """In whatever order they are told."""
+        replaced = [one.target for one in told if one.relation in REPLACING]
+        going = self._with_followers(replaced)
+        for one in told:
+            refusal = self._refusal_of_target(one, patient)
             if refusal is not None:
                 return refusal
-            if one.relation in REPLACING:
-                taken.add(one.target)
+            if one.relation in FOLLOWING and one.target in going:
+                return _no_longer_current(one)
+            if one.relation in REPLACING and replaced.count(one.target) > 1:
+                return _no_longer_current(one)
         return None
 
-    def _refusal_of_target(self, one: Association, patient: str, taken: set[str]) -> Refusal | None:
+    def _refusal_of_target(self, one: Association, patient: str) -> Refusal | None:
         """Why an entry cannot be a target (ITI TF-2 §3.42.4.1.3.3), None if it can."""
         what = _TARGETS[one.relation]
         entry = self._by_id.get(one.target)
@@ -143,12 +150,8 @@ class _Court:
                 f"{what} is withdrawn", code=IssueCode.DELETED, error=XdsError.DEPRECATED
             )
         gone = one.target in self.superseded or entry.status is EntryStatus.DEPRECATED
-        if (gone or one.target in taken) and one.relation not in (Relation.MEMBER, Relation.SIGNS):
-            return Refusal(
-                f"{what} is no longer current",
-                code=IssueCode.BUSINESS_RULE,
-                error=XdsError.DEPRECATED,
-            )
+        if gone and one.relation not in (Relation.MEMBER, Relation.SIGNS):
+            return _no_longer_current(one)
         return None
 
     def take(self, submitted: DocumentSet) -> None:
@@ -167,18 +170,19 @@ class _Court:
         for one in submitted.associations:
             if one.relation in FOLLOWING:
                 self._followers.setdefault(one.target, []).append(one.source)
-        for one in submitted.associations:
-            if one.relation in REPLACING:
-                self._supersede(one.target)
+        replaced = [one.target for one in submitted.associations if one.relation in REPLACING]
+        self.superseded |= self._with_followers(replaced)
 
-    def _supersede(self, entry_id: str) -> None:
-        """With all that follows it, however far (ITI TF-2 §3.42.4.1.3.3.4)."""
-        waiting = [entry_id]
+    def _with_followers(self, entry_ids: Sequence[str]) -> set[str]:
+        """With all that follows them, however far (ITI TF-2 §3.42.4.1.3.3.4)."""
+        found: set[str] = set()
+        waiting = list(entry_ids)
         while waiting:
             one = waiting.pop()
-            if one not in self.superseded:
-                self.superseded.add(one)
+            if one not in found:
+                found.add(one)
                 waiting.extend(self._followers.get(one, ()))
+        return found
 
 
 _TARGETS = {
@@ -189,6 +193,14 @@ _TARGETS = {
     Relation.TRANSFORMS_AND_REPLACES: "the entry to be replaced",
     Relation.SIGNS: "the entry to be signed",
 }
+
+
+def _no_longer_current(one: Association) -> Refusal:
+    return Refusal(
+        f"{_TARGETS[one.relation]} is no longer current",
+        code=IssueCode.BUSINESS_RULE,
+        error=XdsError.DEPRECATED,
+    )
 
 
 def _duplicate(entry: DocumentEntry, twin: KnownEntry) -> Refusal:

@@ -83,15 +83,16 @@ class Registry:
         return verdict.refused
 
     async def _known(self, tx: Transaction, batch: Sequence[DocumentSet]) -> Known:
-        documents = [document for one in batch for document in one.documents]
+        told = [document.entry.unique_id for one in batch for document in one.documents]
+        # A set and a document share no unique id either.
+        unique_ids = _json([*told, *(one.submission_set.unique_id for one in batch)])
         targets = [(one, target) for one in batch for target in targets_held(one)]
         rows = await tx.fetch(
             self._sql["find_known"],
-            unique_ids=_json([one.entry.unique_id for one in documents]),
+            unique_ids=unique_ids,
             entry_ids=_json([target.target for _, target in targets]),
         )
-        set_unique_ids = [one.submission_set.unique_id for one in batch]
-        sets = await tx.fetch(self._sql["find_known_sets"], unique_ids=_json(set_unique_ids))
+        sets = await tx.fetch(self._sql["find_known_sets"], unique_ids=unique_ids)
         followers: dict[str, list[str]] = {}
         roots = [
             {"patient_key": patient_key(one.submission_set.patient), "entry_id": target.target}
@@ -124,7 +125,8 @@ class Registry:
                 }
             )
             starts_at += len(document.content)
-        contents = b"".join(document.content for document in documents)
+        # Of no bytes at all SQLite's substr makes NULL; of the one too many nothing is taken.
+        contents = b"".join(document.content for document in documents) or b"\0"
         await tx.fetch(self._sql["add_documents"], entries=_json(rows), contents=contents)
         associations = [row for one in taken for row in association_rows(one)]
         if associations:

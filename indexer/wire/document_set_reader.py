@@ -4,11 +4,12 @@ Unlike the import of an archive, which takes the manifests that it finds, all th
 understood: what was passed over would be lost, while its sender was told that it is held.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.contract.document import EntryStatus
+from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import (
     Association,
     Document,
@@ -33,7 +34,12 @@ from indexer.wire.xml import Element
 
 ASSOCIATIONS_MAX: Final = 1024
 
-_OBJECTS: Final = {"RegistryPackage", "ExtrinsicObject", "Association", "Classification"}
+_OBJECTS: Final = {"RegistryPackage", "ExtrinsicObject", "Association", "ObjectRef"}
+"""An ObjectRef says nothing of its own: it announces an id that others refer to."""
+_CODE = re.compile(r"\S+( \S+)*")
+_SCHEME = re.compile(r"\S+")
+"""The forms of FHIR's `code` and `uri`, which they are kept in (R4 §2.24.0.1)."""
+_REQUIRED_SLOTS: Final = ("languageCode", "sourcePatientId")
 _KNOWN_SLOTS: Final = {names.REFERENCE_ID_LIST}
 
 
@@ -63,7 +69,7 @@ def read_document_set(root: Element) -> DocumentSet:
     for one in described:
         if one.element.get("objectType") != names.STABLE_DOCUMENT:
             raise InvalidValue("objectType is not that of a stable document")
-    entries = [read_entry(one) for one in described]
+    entries = [_read_whole_entry(one) for one in described]
     symbols = [told.set_id, *(one.entry_id for one in entries)]
     _expect_distinct(symbols, [told.unique_id, *(one.unique_id for one in entries)])
     if any(one.patient != told.patient for one in entries):
@@ -78,6 +84,17 @@ def read_document_set(root: Element) -> DocumentSet:
         documents=tuple(Document(entry=one, content=b"") for one in entries),
         associations=tuple(one for one in associations if not _is_original(one, symbols)),
     )
+
+
+def _read_whole_entry(told: Described) -> DocumentEntry:
+    """An entry with all that its sender must tell (ITI TF-3 §4.3.1, column ITI-41)."""
+    for name in _REQUIRED_SLOTS:
+        if not told.value(name):
+            raise InvalidValue(f"{name} is missing")
+    entry = read_entry(told)
+    if not entry.confidentiality:
+        raise InvalidValue("confidentialityCode is missing")
+    return entry
 
 
 def has_extra_metadata(root: Element) -> bool:
@@ -137,10 +154,27 @@ def _associated(objects: Element) -> list[Described]:
 def _expect_objects(objects: Element) -> None:
     """Refuse folders, and what XDS does not know."""
     known = {f"{{{names.RIM}}}{one}" for one in _OBJECTS}
+    if next(_all(objects, "Classification"), None) is not None:
+        raise InvalidValue("a classification is of no object of the request")
     if any(one.tag not in known for one in objects):
         raise InvalidValue("the metadata holds an object of a kind that is not held here")
+    for one in objects:
+        for inner in _all(one, "Classification"):
+            _expect_classification(inner, one.get("id", ""))
     if len(list(_all(objects, "RegistryPackage"))) != 1:
         raise InvalidValue("the metadata holds more than a submission set: folders are not held")
+
+
+def _expect_classification(one: Element, classified: str) -> None:
+    """A code that was passed over for its form could be that of a document's confidentiality."""
+    if one.get("classifiedObject", classified) != classified:
+        raise InvalidValue("a classification is of another object than it stands in")
+    if one.get("classificationScheme") not in names.CODES:
+        return
+    if not _CODE.fullmatch(one.get("nodeRepresentation", "").strip()):
+        raise InvalidValue("nodeRepresentation is missing, or no code")
+    if not _SCHEME.fullmatch(Described(one).value("codingScheme")):
+        raise InvalidValue("codingScheme is missing, or neither an OID nor a URI")
 
 
 def _expect_distinct(symbols: list[str], unique_ids: list[str]) -> None:

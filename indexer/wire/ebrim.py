@@ -11,7 +11,14 @@ from typing import Final
 
 from lxml import etree
 
-from indexer.contract.document import Code, DocumentEntry, EntryStatus, Organisation, Person
+from indexer.contract.document import (
+    SIZE_NOT_TOLD,
+    Code,
+    DocumentEntry,
+    EntryStatus,
+    Organisation,
+    Person,
+)
 from indexer.contract.document_set import Association, DocumentSet, Relation, SubmissionSet
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
@@ -233,7 +240,7 @@ def _slots(entry: DocumentEntry) -> Iterator[tuple[str, list[str]]]:
     yield "sourcePatientId", [values.write_local_patient(local)] if local.value else []
     yield "sourcePatientInfo", values.write_traits(entry.traits)
     yield "hash", _told(entry.sha1)
-    yield "size", [str(entry.size_bytes)]
+    yield "size", [] if entry.size_bytes == SIZE_NOT_TOLD else [str(entry.size_bytes)]
     yield names.REFERENCE_ID_LIST, [values.write_reference(one) for one in entry.reference_ids]
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from indexer.contract.document import (
+    SIZE_NOT_TOLD,
     Code,
     DocumentEntry,
     Identifier,
@@ -24,6 +25,7 @@ from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.framing.media_types import checked_media_type
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
+from indexer.wire.elements import read_system
 from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.xml import Element
 
@@ -74,7 +76,7 @@ class Described:
         """Name or Description; empty where it is absent."""
         path = f"rim:{tag}/rim:LocalizedString"
         found = self.element.find(path, _NAMESPACES)
-        return "" if found is None else _bounded(found.get("value", ""), tag)
+        return "" if found is None else _bounded(found.get("value", "").strip(), tag)
 
     def identifier(self, scheme: str, name: str, parse: Callable[[str], T]) -> T:
         """An external identifier that must be there."""
@@ -95,9 +97,10 @@ class Described:
     def codes(self, scheme: str) -> Iterator[Code]:
         """Every value of a coded attribute."""
         for one in self._classifications(scheme):
-            code = _bounded(one.element.get("nodeRepresentation", ""), "nodeRepresentation")
+            code = _bounded(one.element.get("nodeRepresentation", "").strip(), "a code")
+            scheme = read_system(one.value("codingScheme"))
             if code:
-                yield Code(code=code, scheme=one.value("codingScheme"), display=one.text("Name"))
+                yield Code(code=code, scheme=scheme, display=one.text("Name"))
 
     def author(self, scheme: str) -> tuple[Person, Organisation]:
         """The first author, with the first structure told of them; empty where there is none."""
@@ -126,8 +129,8 @@ class SubmittedDocument:
     """One document of a request."""
 
     submission: Submission
-    """Without the document itself, which lies elsewhere; its hash is empty, and its size 0, where
-    they are not told (ITI-41 leaves them to the repository)."""
+    """Without the document itself, which lies elsewhere; hash and size may not be told (ITI-41
+    leaves them to the repository)."""
     uri: str
     """Where it lies, from the folder of the metadata; empty where it is part of the message."""
 
@@ -232,36 +235,40 @@ def read_entry(told: Described) -> DocumentEntry:
         author_organisation=organisation,
         legal_authenticator=values.read_person(signed_by) if signed_by else None,
         sha1=told.parsed("hash", _sha1) if told.value("hash") else "",
-        size_bytes=told.parsed("size", _size) if told.value("size") else 0,
+        size_bytes=told.parsed("size", _size) if told.value("size") else SIZE_NOT_TOLD,
         entry_id=told.name,
     )
 
 
 def find_objects(root: Element) -> Element:
-    """The list of registry objects, whatever it is wrapped in.
+    """The list of registry objects, whatever it is wrapped in, each with what classifies it.
+
+    A classification may stand in what it classifies or beside it (ebRIM 3.0 §4.3); all are within
+    then, but those of objects that the list does not hold.
 
     Raises:
-        InvalidValue: there is none.
+        InvalidValue: there is none, or a further one that would be lost.
     """
-    objects = next(root.iter(f"{{{names.RIM}}}RegistryObjectList"), None)
-    if objects is None:
-        raise InvalidValue("the metadata holds no list of registry objects")
+    lists = list(root.iter(f"{{{names.RIM}}}RegistryObjectList"))
+    if len(lists) != 1:
+        raise InvalidValue("the metadata holds no list of registry objects, or more than one")
+    [objects] = lists
+    by_id = {one.get("id"): one for one in objects if one.get("id")}
+    for one in objects.findall("rim:Classification", _NAMESPACES):
+        classified = by_id.get(one.get("classifiedObject"))
+        if classified is not None and classified is not one:
+            classified.append(one)
     return objects
 
 
 def find_submission_set(objects: Element) -> Described:
-    """The package that is a submission set: classified inside, or beside it (ebRIM 3.0 §4.3).
+    """The package that is a submission set.
 
     Raises:
         InvalidValue: there is none, or more than one.
     """
     packages = [Described(one) for one in objects.iterfind("rim:RegistryPackage", _NAMESPACES)]
-    beside = {
-        one.get("classifiedObject")
-        for one in objects.iterfind("rim:Classification", _NAMESPACES)
-        if one.get("classificationNode") == names.SUBMISSION_SET
-    }
-    sets = [one for one in packages if one.is_a(names.SUBMISSION_SET) or one.name in beside]
+    sets = [one for one in packages if one.is_a(names.SUBMISSION_SET)]
     if len(sets) != 1:
         raise InvalidValue("the metadata holds not one submission set")
     return sets[0]

@@ -39,6 +39,20 @@ SET_PATIENT_ID: Final = f"{UUID}6b5aea1a-874d-4603-a4bc-96a0a7b38446"
 SET_UNIQUE_ID: Final = f"{UUID}96fdda7c-d067-4183-912e-bf5ee74998a8"
 SET_SOURCE_ID: Final = f"{UUID}554ac39e-e3fe-47fe-b233-965d2a147832"
 
+CODES: Final = frozenset(
+    {
+        CLASS_CODE,
+        CONFIDENTIALITY_CODE,
+        EVENT_CODE,
+        FORMAT_CODE,
+        FACILITY_CODE,
+        PRACTICE_SETTING_CODE,
+        TYPE_CODE,
+        SET_CONTENT_TYPE,
+    }
+)
+"""Classifications that are a code with its scheme."""
+
 _ASSOCIATIONS: Final = "urn:ihe:iti:2007:AssociationType:"
 ASSOCIATION_TYPES: Final = {
     Relation.MEMBER: "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember",

@@ -11,6 +11,7 @@ from indexer.contract.document import Code, DocumentEntry, ReferenceId
 from indexer.contract.errors import InvalidValue
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
+from indexer.wire.elements import read_system
 from indexer.wire.stored_query import ENTRY, StoredQuery
 
 _CODES: dict[str, Callable[[DocumentEntry], tuple[Code, ...]]] = {
@@ -76,7 +77,7 @@ def _read_code(text: str) -> tuple[str, str]:
     code, between, scheme = text.partition("^^")
     if not between or not code or not scheme:
         raise InvalidValue("not a code with its scheme")
-    return code, scheme
+    return code, read_system(scheme)
 
 
 def _times(query: StoredQuery) -> list[_Test]:

@@ -1,8 +1,8 @@
 """Reads Provide and Register Document Set-b (ITI-41): metadata, and the documents it tells of."""
 
-import hashlib
 from dataclasses import replace
 
+from indexer.contract.document import DocumentEntry, of_document
 from indexer.contract.document_set import Document, DocumentSet
 from indexer.contract.errors import InvalidValue
 from indexer.wire import ebrim_vocabulary as names
@@ -35,8 +35,10 @@ def read_provide_request(body: Element, package: Package) -> DocumentSet:
         )
     if contents.keys() - {one.entry.entry_id for one in submitted.documents}:
         raise xds_refusal("a document is described by nothing", XdsError.MISSING_METADATA)
+    if {one.entry.entry_id for one in submitted.documents} - contents.keys():
+        raise xds_refusal("a document that is described is missing", XdsError.MISSING_DOCUMENT)
     documents = tuple(
-        _checked(one, contents.get(one.entry.entry_id, b"")) for one in submitted.documents
+        _whole(one.entry, contents[one.entry.entry_id]) for one in submitted.documents
     )
     return replace(submitted, documents=documents)
 
@@ -54,13 +56,5 @@ def _contents(body: Element, package: Package) -> dict[str, bytes]:
     return contents
 
 
-def _checked(document: Document, content: bytes) -> Document:
-    if not content:
-        raise xds_refusal("a document that is described is missing", XdsError.MISSING_DOCUMENT)
-    entry = document.entry
-    sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-    if entry.sha1 not in ("", sha1):
-        raise InvalidValue("a document's hash is not the one that its metadata tells")
-    if entry.size_bytes not in (0, len(content)):
-        raise InvalidValue("a document is not of the size that its metadata tells")
-    return Document(entry=replace(entry, sha1=sha1, size_bytes=len(content)), content=content)
+def _whole(entry: DocumentEntry, content: bytes) -> Document:
+    return Document(entry=of_document(entry, content), content=content)

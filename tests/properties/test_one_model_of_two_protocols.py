@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import assume, given
 
-from indexer.contract.document import Submission
+from indexer.contract.document import Identifier, Submission
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.wire.document_reference import document_reference, read_document_reference
@@ -12,14 +12,20 @@ from indexer.wire.document_set_reader import read_document_set
 from indexer.wire.ebrim import submit_objects_request
 from indexer.wire.elements import Element
 from indexer.wire.submission_set import read_submission_set, submission_set_list
-from tests.support.pointers import submissions
+from tests.support.pointers import an_entry, submissions
 
 UUID = "11111111-2222-4333-8444-555555555555"
 
 
 def as_told(submission: Submission) -> DocumentSet:
     """As it is read of the metadata that tells it, where XDS can tell it at all."""
-    request = submit_objects_request(document_set_of(submission))
+    entry = replace(
+        submission.entry,
+        language=submission.entry.language.strip() or "fr-FR",
+        local_patient=Identifier(value=submission.entry.local_patient.value.strip() or "7"),
+        confidentiality=submission.entry.confidentiality or an_entry().confidentiality,
+    )
+    request = submit_objects_request(document_set_of(replace(submission, entry=entry)))
     try:
         return read_document_set(request)
     except InvalidValue:

@@ -88,7 +88,10 @@ _texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_si
 _words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 _oids = st.from_regex(r"[0-2](\.(0|[1-9][0-9]{0,8})){1,6}", fullmatch=True)
 _schemes = _oids | st.sampled_from(["http://loinc.org", "urn:ihe:rad:manifest"])
-_codes = st.builds(Code, code=_words, scheme=_schemes, display=_texts)
+_code_texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20
+)
+_codes = st.builds(Code, code=_code_texts, scheme=_schemes, display=_texts)
 _identifiers = st.builds(Identifier, value=_words, authority=st.just("") | _oids)
 _people = st.builds(Person, number=_texts, family=_texts, given=_texts)
 _moments = st.datetimes(timezones=st.just(UTC))

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from lxml import etree
+
+from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.mtom import XOP_INCLUDE
 from indexer.wire.xml import Element
 from tests.support.xds import SPACES
@@ -53,3 +56,24 @@ def share_part(body: Element) -> None:
     first, *others = body.iter(XOP_INCLUDE)
     for one in others:
         one.set("href", first.get("href", ""))
+
+
+def classify(symbol: str, scheme: str, code: str) -> Change:
+    """Classify an object from outside it, as ebRIM 3.0 §4.3 allows."""
+
+    def change(body: Element) -> None:
+        objects = body.find(".//rim:RegistryObjectList", SPACES)
+        assert objects is not None
+        element = etree.SubElement(
+            objects,
+            f"{{{names.RIM}}}Classification",
+            id="Outside",
+            classifiedObject=symbol,
+            classificationScheme=scheme,
+            nodeRepresentation=code,
+        )
+        slot = etree.SubElement(element, f"{{{names.RIM}}}Slot", name="codingScheme")
+        listed = etree.SubElement(slot, f"{{{names.RIM}}}ValueList")
+        etree.SubElement(listed, f"{{{names.RIM}}}Value").text = "1.2.250.1.213.1.1.4.13"
+
+    return change

@@ -4,9 +4,11 @@ import pytest
 
 from indexer.contract.document_set import Relation
 from indexer.wire import ebrim_vocabulary as names
+from indexer.wire.ebrim import submit_objects_request
 from indexer.wire.mtom import XOP_INCLUDE
+from indexer.wire.xml import Element
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
-from tests.support.spoiling import Change, drop, put, repeat, say, share_part
+from tests.support.spoiling import Change, classify, drop, put, repeat, say, share_part
 from tests.support.xds import (
     APPROVED,
     PROVIDE,
@@ -43,6 +45,17 @@ OF_SET = (
 UNIQUE_IDS = f"{DOCUMENT}/rim:ExternalIdentifier[@identificationScheme='{names.UNIQUE_ID}']"
 
 
+CONFIDENTIALITY = (
+    f"{DOCUMENT}/rim:Classification[@classificationScheme='{names.CONFIDENTIALITY_CODE}']"
+)
+OF_EVENT = f"{DOCUMENT}/rim:Classification[@classificationScheme='{names.EVENT_CODE}']"
+
+
+def submit_another(body: Element) -> None:
+    """A second request in the same message."""
+    body.insert(1, submit_objects_request(a_set(2)))
+
+
 @pytest.mark.parametrize("change, code", [
     (drop("xds:Document"), "XDSMissingDocument"),
     (put("xds:Document", "id", "Another"), "XDSMissingDocumentMetadata"),
@@ -70,6 +83,23 @@ UNIQUE_IDS = f"{DOCUMENT}/rim:ExternalIdentifier[@identificationScheme='{names.U
     (put(OF_PATIENT, "value", f"{PAUL.value}^^^&{PAUL.oid}&ISO^NH"), "XDSPatientIdDoesNotMatch"),
     (put(OF_PATIENT, "value", "12^^^&1.2&ISO^PI"), "XDSUnknownPatientId"),
     (put(OF_SET, "value", "no UID"), "XDSRepositoryMetadataError"),
+    (submit_another, "XDSRepositoryMetadataError"),
+    (put(f"{DOCUMENT}/rim:Classification", "classifiedObject", "SubmissionSet01"),
+     "XDSRepositoryMetadataError"),
+    (classify("Nobody", names.CONFIDENTIALITY_CODE, "INVISIBLE_PATIENT"),
+     "XDSRepositoryMetadataError"),
+    (say("size", "0"), "XDSRepositoryMetadataError"),
+    (drop(f"{DOCUMENT}/rim:Slot[@name='languageCode']"), "XDSRepositoryMetadataError"),
+    (drop(f"{DOCUMENT}/rim:Slot[@name='sourcePatientId']"), "XDSRepositoryMetadataError"),
+    (drop(CONFIDENTIALITY), "XDSRepositoryMetadataError"),
+    (put(CONFIDENTIALITY, "nodeRepresentation", " "), "XDSRepositoryMetadataError"),
+    (put(f"{DOCUMENT}/rim:Classification[@nodeRepresentation='31']", "nodeRepresentation", "3  1"),
+     "XDSRepositoryMetadataError"),
+    (drop(f"{CONFIDENTIALITY}/rim:Slot"), "XDSRepositoryMetadataError"),
+    (drop(f"{OF_EVENT}/rim:Slot"), "XDSRepositoryMetadataError"),
+    (drop(".//rim:RegistryPackage/rim:Classification/rim:Slot[@name='codingScheme']"),
+     "XDSRepositoryMetadataError"),
+    (say("codingScheme", "a scheme"), "XDSRepositoryMetadataError"),
     (put(UNIQUE_IDS, "value", f"{OLD.submission_id}"), "XDSRepositoryDuplicateUniqueIdInMessage"),
 ])  # fmt: skip
 async def test_what_cannot_be_understood_whole_is_refused_and_nothing_of_it_held(

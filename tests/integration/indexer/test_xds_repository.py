@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from lxml import etree
 
 from indexer.client.mhd import MhdIndex
-from indexer.contract.document import DocumentQuery, EntryStatus
+from indexer.contract.document import SIZE_NOT_TOLD, Code, DocumentQuery, EntryStatus
 from indexer.contract.document_set import Association, Relation
 from indexer.server.xds import REPOSITORY_UID
 from indexer.wire import ebrim_vocabulary as names
 from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry
+from tests.support.spoiling import classify
 from tests.support.xds import (
     APPROVED,
     PROVIDE,
@@ -96,13 +98,9 @@ async def test_what_is_provided_is_found_by_fhir_and_the_reverse(
 
 async def test_hash_and_size_that_are_not_told_are_worked_out(index_url: str) -> None:
     document = a_document(1)
-    entry = replace(document.entry, sha1="", size_bytes=0)
-    submitted = replace(a_set(1), documents=(replace(document, entry=entry),))
+    entry = replace(document.entry, sha1="", size_bytes=SIZE_NOT_TOLD)
 
-    body = provide_body(submitted, inline=True)
-    for slot in body.findall(".//rim:ExtrinsicObject/rim:Slot[@name='size']", SPACES):
-        slot.getparent().remove(slot)  # type: ignore[union-attr]
-    reply = await ask(f"{index_url}/xds/repository", PROVIDE, body)
+    reply = await provide(index_url, replace(a_set(1), documents=(replace(document, entry=entry),)))
 
     found = await found_by_xds(index_url)
     told = found.body.findtext(".//rim:Slot[@name='hash']/rim:ValueList/rim:Value", "", SPACES)
@@ -272,3 +270,60 @@ async def test_a_slot_of_somebodys_own_is_not_saved_and_that_is_a_warning(index_
     reply = await ask(f"{index_url}/xds/repository", PROVIDE, body)
 
     assert (reply.outcome, reply.errors) == ("Success", ["XDSExtraMetadataNotSaved"])
+
+
+async def test_a_code_beside_the_document_that_it_classifies_is_kept(
+    index_url: str, session: aiohttp.ClientSession
+) -> None:
+    body = provide_body(a_set(1), inline=True)
+    classify("Document1", names.CONFIDENTIALITY_CODE, "INVISIBLE_PATIENT")(body)
+
+    reply = await ask(f"{index_url}/xds/repository", PROVIDE, body)
+
+    [entry] = await MhdIndex(index_url, session).find(DocumentQuery(patient=ANNE))
+    assert (reply.outcome, reply.errors) == ("Success", [])
+    assert [one.code for one in entry.confidentiality] == ["N", "INVISIBLE_PATIENT"]
+
+
+async def test_references_to_objects_say_nothing_of_their_own(index_url: str) -> None:
+    body = provide_body(a_set(1), inline=True)
+    objects = body.find(".//rim:RegistryObjectList", SPACES)
+    assert objects is not None
+    objects.insert(0, etree.Element(f"{{{names.RIM}}}ObjectRef", id=names.AUTHOR))
+
+    reply = await ask(f"{index_url}/xds/repository", PROVIDE, body)
+
+    assert (reply.outcome, reply.errors) == ("Success", [])
+
+
+async def test_an_empty_document_is_one(index_url: str) -> None:
+    submitted = replace(a_set(1), documents=(a_document(1, content=b""), a_document(2)))
+
+    beside = await provide(index_url, submitted)
+    inside = await provide(
+        index_url, replace(a_set(3), documents=(a_document(3, content=b""),)), inline=True
+    )
+
+    given = await retrieve(index_url, REPOSITORY_UID, *(an_entry(n).unique_id for n in (1, 2, 3)))
+    assert (beside.errors, inside.errors) == ([], [])
+    assert given.documents == [b"", KOS, b""]
+
+
+async def test_a_scheme_told_as_a_urn_is_the_oid_that_it_names(
+    index_url: str, session: aiohttp.ClientSession
+) -> None:
+    [document] = (submitted := a_set(1)).documents
+    entry = replace(document.entry, type_code=Code(code="IMG-KOS", scheme="urn:oid:1.9.2"))
+
+    await provide(index_url, replace(submitted, documents=(replace(document, entry=entry),)))
+
+    [held] = await MhdIndex(index_url, session).find(DocumentQuery(patient=ANNE))
+    found = await query(
+        index_url,
+        FIND,
+        ("$XDSDocumentEntryPatientId", PATIENT),
+        ("$XDSDocumentEntryStatus", f"('{APPROVED}')"),
+        ("$XDSDocumentEntryTypeCode", "('IMG-KOS^^urn:oid:1.9.2')"),
+    )
+    assert held.type_code.scheme == "1.9.2"
+    assert len(found.ids("ExtrinsicObject")) == 1

@@ -20,6 +20,7 @@ from gateway.publication.latest import LatestPointers
 from gateway.settings import PacsSettings, Settings
 from gateway.storage.lock import FolderLock
 from indexer.contract.document import (
+    SIZE_NOT_TOLD,
     EntryStatus,
     Identifier,
     ReferenceId,
@@ -320,7 +321,7 @@ def rewritten(files: dict[str, bytes], *, days: int = 0) -> dict[str, bytes]:
     document = next(data for name, data in files.items() if name.endswith(".DCM"))
     changed = document.replace(b"2.25.1001", b"2.25.1009")
     pointer = a_pointer()
-    entry = replace(pointer.entry, unique_id=Uid("2.25.1009"), sha1="", size_bytes=0)
+    entry = replace(pointer.entry, unique_id=Uid("2.25.1009"), sha1="", size_bytes=SIZE_NOT_TOLD)
     entry = replace(entry, created_at=entry.created_at + timedelta(days=days))
     return an_archive(replace(pointer, entry=entry, document=changed))
 
@@ -328,8 +329,8 @@ def rewritten(files: dict[str, bytes], *, days: int = 0) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "told, reason",
     [
-        ({"sha1": "0" * 40}, "the manifest's hash is not that of its metadata"),
-        ({"size_bytes": 1}, "the manifest's size is not that of its metadata"),
+        ({"sha1": "0" * 40}, "the document's hash is not the one that its metadata tells"),
+        ({"size_bytes": 1}, "the document is not of the size that its metadata tells"),
         ({"unique_id": Uid("2.25.9")}, "the metadata is that of another manifest"),
         (
             {"reference_ids": (ReferenceId(kind=ReferenceKind.STUDY, value="1.2.3"),)},

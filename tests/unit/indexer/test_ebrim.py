@@ -6,7 +6,14 @@ import pytest
 from lxml import etree
 
 from indexer.client.xdm import read_metadata, write_metadata
-from indexer.contract.document import Identifier, Organisation, PatientTraits, Person, Submission
+from indexer.contract.document import (
+    SIZE_NOT_TOLD,
+    Identifier,
+    Organisation,
+    PatientTraits,
+    Person,
+    Submission,
+)
 from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.wire.document_set_reader import read_document_set
@@ -114,7 +121,7 @@ def test_what_may_be_missing_reads_as_empty() -> None:
     entry = found.submission.entry
     assert entry.local_patient == Identifier(value="")
     assert entry.traits == PatientTraits(birth_name="", given_name="", birth_date="", sex="U")
-    assert (entry.legal_authenticator, entry.sha1, entry.size_bytes) == (None, "", 0)
+    assert (entry.legal_authenticator, entry.sha1, entry.size_bytes) == (None, "", SIZE_NOT_TOLD)
 
 
 def test_other_documents_of_the_submission_set_are_passed_over() -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import count, permutations
+
+import pytest
 
 from indexer.contract.document import EntryStatus, Submission
 from indexer.contract.document_set import Association, DocumentSet, Relation, document_set_of
@@ -185,6 +187,62 @@ def test_one_submission_cannot_replace_an_entry_twice() -> None:
 
     assert [one.error for one in verdict.refused.values()] == [XdsError.DEPRECATED]
     assert verdict.superseded == frozenset()
+
+
+@pytest.mark.parametrize("relations", [*permutations([Relation.APPENDS, Relation.REPLACES])])
+@pytest.mark.parametrize("sources", [("Document8", "Document8"), ("Document8", "Document9")])
+def test_one_submission_cannot_amend_what_it_replaces_whatever_the_order(
+    relations: tuple[Relation, ...], sources: tuple[str, ...]
+) -> None:
+    both = [
+        Association(relation=relation, source=source, target="held-1")
+        for relation, source in zip(relations, sources, strict=True)
+    ]
+
+    verdict = judge(sets_of(a_set(8, 9, relations=both)), Known(entries=[held(1)]))
+
+    assert [one.error for one in verdict.refused.values()] == [XdsError.DEPRECATED]
+    assert verdict.superseded == frozenset()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_nor_what_goes_with_it(order: int) -> None:
+    both = [
+        Association(relation=Relation.REPLACES, source="Document8", target="held-1"),
+        Association(relation=Relation.TRANSFORMS, source="Document9", target="held-2"),
+    ]
+    known = Known(entries=[held(1), held(2)], followers={"held-1": ["held-2"]})
+
+    verdict = judge(sets_of(a_set(8, 9, relations=both[::order])), known)
+
+    assert [one.error for one in verdict.refused.values()] == [XdsError.DEPRECATED]
+
+
+def test_an_entry_and_its_amendment_can_be_replaced_together() -> None:
+    both = [
+        Association(relation=Relation.REPLACES, source=f"Document{number}", target=target)
+        for number, target in ((8, "held-1"), (9, "held-2"))
+    ]
+    known = Known(entries=[held(1), held(2)], followers={"held-1": ["held-2"]})
+
+    verdict = judge(sets_of(a_set(8, 9, relations=both)), known)
+
+    assert not verdict.refused
+    assert verdict.superseded == {"held-1", "held-2"}
+
+
+def test_a_unique_id_is_a_documents_or_a_sets() -> None:
+    first, second = a_set(1), a_set(2)
+    named = replace(second.submission_set, unique_id=first.documents[0].entry.unique_id)
+    as_a_set = replace(second, submission_set=named)
+    [document] = second.documents
+    entry = replace(document.entry, unique_id=first.submission_set.unique_id)
+    as_a_document = replace(second, documents=(replace(document, entry=entry),))
+
+    for other in (as_a_set, as_a_document):
+        verdict = judge(sets_of(first, other), Known())
+
+        assert [one.error for one in verdict.refused.values()] == [XdsError.DUPLICATE_IN_REGISTRY]
 
 
 def test_what_is_superseded_can_be_signed_and_referred_to() -> None:
