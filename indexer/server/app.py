@@ -16,6 +16,7 @@ from indexer.server.custodian import Custodian
 from indexer.server.http_errors import answer_errors
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
+from indexer.server.journal_routes import JournalRoutes
 from indexer.server.probes import probes
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
@@ -48,6 +49,7 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
             bytes_max = settings.body_mib_max * 2**20
             custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
             routes = (
+                JournalRoutes(custodian),  # first: the others describe all that is there by then
                 FhirRoutes(custodian, body_bytes_max=bytes_max),
                 XdsRoutes(custodian, body_bytes_max=bytes_max),
             )
@@ -64,7 +66,7 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
 
 
 def _application(
-    routes: Sequence[FhirRoutes | XdsRoutes],
+    routes: Sequence[FhirRoutes | XdsRoutes | JournalRoutes],
     *,
     probes_of: tuple[SqliteDatabase, IndexMetrics],
     policy: AccessPolicy,

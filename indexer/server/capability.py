@@ -28,7 +28,7 @@ def capability_statement(base: str) -> Json:
                 "mode": "server",
                 "documentation": "Document Recipient and Document Responder of IHE MHD",
                 "interaction": [{"code": "transaction"}],
-                "resource": [_document_reference(), _binary(), _list()],
+                "resource": [_document_reference(), _binary(), _list(), _audit_event()],
             }
         ],
     }
@@ -55,6 +55,15 @@ def _document_reference() -> Json:
 
 def _binary() -> Json:
     return {"type": "Binary", "interaction": [{"code": "read"}]}
+
+
+def _audit_event() -> Json:
+    return {
+        "type": "AuditEvent",
+        "documentation": "The journal of a record, searched by form alone",
+        "interaction": [{"code": "search-type"}],
+        "searchParam": [{"name": "patient.identifier", "type": "token"}],
+    }
 
 
 def _list() -> Json:

@@ -14,8 +14,9 @@ from functools import partial
 from gateway.storage.database import Database, Transaction
 from indexer.contract.access import Caller
 from indexer.contract.document_set import DocumentSet
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
 from indexer.server.acts import Act, Exchange
+from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
@@ -232,6 +233,22 @@ class Custodian:
         except Refusal as error:
             await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
             raise
+
+    async def journal(
+        self, caller: Caller | None, patient: Ins, *, before: int, count_max: int
+    ) -> list[Line]:
+        """What the journal of a record tells before a position, the latest first."""
+        lines = await self._database.read(
+            lambda tx: self._journal.latest(tx, patient, before=before, count_max=count_max)
+        )
+        told = Deed(
+            patient_key=patient_key(patient),
+            act=Act.READ_JOURNAL,
+            caller=caller,
+            query="AuditEvent",
+        )
+        await self._scribe.record(told)
+        return lines
 
 
 def _searches(
