@@ -19,7 +19,8 @@ from indexer.server.registry import held_resource
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.document_reference import read_document_reference
 from indexer.wire.elements import Element
-from indexer.wire.entry_filter import EntryFilter, read_filter
+from indexer.wire.entry_filter import read_filter
+from indexer.wire.entry_tests import EntryFilter
 from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.stored_query import ENTRY, SET, QueryKind, StoredQuery, read_urn
 from indexer.wire.submission_set import read_submission_set

@@ -1,28 +1,18 @@
-"""Which entries of a patient a stored query asks for: a plain decision on each."""
+"""Reads which entries of a patient a stored query asks for."""
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from indexer.contract.document import Code, DocumentEntry, ReferenceId
+from indexer.contract.document import DocumentEntry
 from indexer.contract.errors import InvalidValue
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
-from indexer.wire.elements import read_system
+from indexer.wire.entry_tests import CODES, EntryFilter, Test, has_code, refers
 from indexer.wire.stored_query import ENTRY, StoredQuery
 
-_CODES: dict[str, Callable[[DocumentEntry], tuple[Code, ...]]] = {
-    "ClassCode": lambda entry: (entry.class_code,),
-    "TypeCode": lambda entry: (entry.type_code,),
-    "PracticeSettingCode": lambda entry: (entry.practice_setting,),
-    "HealthcareFacilityTypeCode": lambda entry: (entry.facility,),
-    "EventCodeList": lambda entry: entry.event_codes,
-    "ConfidentialityCode": lambda entry: entry.confidentiality,
-    "FormatCode": lambda entry: (entry.format_code,),
-}
 _REPEATED = frozenset({"EventCodeList", "ConfidentialityCode"})
 """Attributes of several values, whose slots are joined by AND."""
 _TIMES: dict[str, Callable[[DocumentEntry], datetime | None]] = {
@@ -30,18 +20,6 @@ _TIMES: dict[str, Callable[[DocumentEntry], datetime | None]] = {
     "ServiceStartTime": lambda entry: entry.service_start,
     "ServiceStopTime": lambda entry: entry.service_stop,
 }
-
-_Test = Callable[[DocumentEntry], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class EntryFilter:
-    """All that an entry must meet, beside its patient and its status."""
-
-    tests: tuple[_Test, ...]
-
-    def matches(self, entry: DocumentEntry) -> bool:
-        return all(test(entry) for test in self.tests)
 
 
 def read_filter(query: StoredQuery) -> EntryFilter:
@@ -55,21 +33,15 @@ def read_filter(query: StoredQuery) -> EntryFilter:
     )
 
 
-def _codes(query: StoredQuery) -> list[_Test]:
-    tests: list[_Test] = []
-    for name, of in _CODES.items():
+def _codes(query: StoredQuery) -> list[Test]:
+    tests: list[Test] = []
+    for name, of in CODES.items():
         if name in _REPEATED:
             slots = query.every(ENTRY + name, _read_code)
         else:
             slots = [query.several(ENTRY + name, _read_code)] if query.told(ENTRY + name) else []
-        tests.extend(_has_one(of, set(slot)) for slot in slots)
+        tests.extend(has_code(of, slot) for slot in slots)
     return tests
-
-
-def _has_one(
-    of: Callable[[DocumentEntry], tuple[Code, ...]], asked: Collection[tuple[str, str]]
-) -> _Test:
-    return lambda entry: any((one.code, one.scheme) in asked for one in of(entry))
 
 
 def _read_code(text: str) -> tuple[str, str]:
@@ -77,11 +49,11 @@ def _read_code(text: str) -> tuple[str, str]:
     code, between, scheme = text.partition("^^")
     if not between or not code or not scheme:
         raise InvalidValue("not a code with its scheme")
-    return code, read_system(scheme)
+    return code, scheme
 
 
-def _times(query: StoredQuery) -> list[_Test]:
-    tests: list[_Test] = []
+def _times(query: StoredQuery) -> list[Test]:
+    tests: list[Test] = []
     for name, of in _TIMES.items():
         since = query.one(f"{ENTRY}{name}From", values.read_moment)
         until = query.one(f"{ENTRY}{name}To", values.read_moment)
@@ -92,7 +64,7 @@ def _times(query: StoredQuery) -> list[_Test]:
 
 def _within(
     of: Callable[[DocumentEntry], datetime | None], since: datetime | None, until: datetime | None
-) -> _Test:
+) -> Test:
     def test(entry: DocumentEntry) -> bool:
         moment = of(entry)
         if moment is None:  # what does not tell the time is not left out because of it
@@ -102,7 +74,7 @@ def _within(
     return test
 
 
-def _authors(query: StoredQuery) -> list[_Test]:
+def _authors(query: StoredQuery) -> list[Test]:
     patterns = query.several(f"{ENTRY}AuthorPerson", _read_pattern)
     if not patterns:
         return []
@@ -125,17 +97,13 @@ def _read_pattern(text: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate("".join(_LIKE.get(one, one) for one in text)))
 
 
-def _types(query: StoredQuery) -> list[_Test]:
+def _types(query: StoredQuery) -> list[Test]:
     types = query.several(f"{ENTRY}Type", str)
     if not types or names.STABLE_DOCUMENT in types:
         return []
     return [lambda entry: False]  # every document here is a stable one
 
 
-def _references(query: StoredQuery) -> list[_Test]:
+def _references(query: StoredQuery) -> list[Test]:
     slots = query.every(f"{ENTRY}ReferenceIdList", values.read_reference)
-    return [_refers(set(slot)) for slot in slots]
-
-
-def _refers(asked: Collection[ReferenceId | None]) -> _Test:
-    return lambda entry: any(one in asked for one in entry.reference_ids)
+    return [refers([one for one in slot if one is not None]) for slot in slots]
