@@ -100,6 +100,8 @@ class Settings(ProgramSettings):
     """Root of the index."""
     index_protocol: Literal["mhd", "xds"] = "mhd"
     """What is spoken to the index: FHIR MHD, or XDS.b by SOAP."""
+    record_retry_s: PositiveFloat = 24 * 3600.0
+    """Seconds after which a record that is absent or closed, or refuses, is tried again."""
     public_url: str = ""
     """Base of every RetrieveURL, as viewers reach it; empty: the address that is listened on."""
     uid_root: OidText = "2.25"

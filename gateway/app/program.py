@@ -99,7 +99,13 @@ async def opened(
         await janitor.sweep(older_than_s=0.0)  # nothing is under way yet
         await _release_claims(parts)
         dispatcher = Dispatcher(
-            parts.database, parts.outbox, parts.standings, parts.index, clock=clock, draw=random
+            parts.database,
+            parts.outbox,
+            parts.standings,
+            parts.index,
+            record_retry_ms=milliseconds(settings.record_retry_s),
+            clock=clock,
+            draw=random,
         )
         publisher = build_publisher(parts, on_enqueued=dispatcher.worker.wake)
         sweep = sweep_at_night(parts, on_news=publisher.worker.wake)

@@ -44,9 +44,10 @@ WHERE study_uid = :study AND news = :news
 RETURNING study_uid;
 
 -- query: mark
--- What became of the latest revision at the index.
+-- What became of the latest revision at the index; that it still waits for a record is no news.
 UPDATE studies SET since_ms = :now_ms, state = :state, code = :code, reason = :reason
-WHERE study_uid = :study AND revision = :revision AND state = 'queued'
+WHERE study_uid = :study AND revision = :revision
+  AND (state = 'queued' OR (state = 'no_record' AND code <> :code))
 RETURNING study_uid;
 
 -- query: withdrawal_rejected
@@ -70,7 +71,8 @@ SELECT study_uid, state, code, reason, since_ms, revision, left_out,
                              WHEN act.state = 'sent' THEN 'none' ELSE 'withdrawing' END
                  FROM submissions AS act
                  WHERE act.study_uid = studies.study_uid
-                   AND (act.state = 'sent' OR (act.kind = 'withdraw' AND act.state = 'waiting'))
+                   AND (act.state = 'sent'
+                        OR (act.kind = 'withdraw' AND act.state IN ('waiting', 'no_record')))
                  ORDER BY act.revision DESC LIMIT 1), 'none') AS pointer
 FROM studies
 WHERE state = coalesce(:state, state) AND study_uid = coalesce(:study, study_uid)

@@ -65,6 +65,14 @@ class WithheldCode(StrEnum):
     WITHDRAWN_BY_PERSON = "withdrawn_by_person"
 
 
+class NoRecordCode(StrEnum):
+    """Why there is no record that takes a pointer; nothing is wrong with it."""
+
+    ABSENT = "record_absent"
+    CLOSED = "record_closed"
+    REFUSED = "record_refused"
+
+
 LEAVES_POINTER: Final = frozenset(
     {
         SetAsideCode.REPORTS_CIRCULAR,

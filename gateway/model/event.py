@@ -21,6 +21,7 @@ class Event(StrEnum):
     WAITING = "waiting"
     QUEUED = "queued"
     PUBLISHED = "published"
+    NO_RECORD = "no_record"
     WITHDRAWN = "withdrawn"
     WITHHELD = "withheld"
     SET_ASIDE = "set_aside"

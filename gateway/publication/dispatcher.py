@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.catalogue.standings import Standings
 from gateway.clock import Clock
-from gateway.model.decision import SetAsideCode
+from gateway.model.decision import NoRecordCode, SetAsideCode
 from gateway.model.event import Event
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.outbox import Claim, Outbox
@@ -21,8 +21,9 @@ from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
 from gateway.storage.records import UnreadableRecord
 from indexer.contract.document import DocumentQuery, EntryStatus, Submission
-from indexer.contract.errors import IndexUnavailable, SubmissionRejected
+from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.index import Index
+from indexer.contract.record import RecordState
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,11 @@ TOGETHER: Final = 16
 
 
 class Dispatcher:
-    """Sends what is due, and tells the study what became of it."""
+    """Sends what is due, and tells the study what became of it.
+
+    Args:
+        record_retry_ms: after which a record that took nothing is tried again.
+    """
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class Dispatcher:
         standings: Standings,
         index: Index,
         *,
+        record_retry_ms: int,
         clock: Clock,
         draw: Callable[[], float],
     ) -> None:
@@ -53,6 +59,7 @@ class Dispatcher:
         self._outbox = outbox
         self._standings = standings
         self._index = index
+        self._record_retry_ms = record_retry_ms
         self._clock = clock
         self._draw = draw
         self.worker = DueWorker(
@@ -79,6 +86,8 @@ class Dispatcher:
             held = await (self._withdraw(claim) if claim.withdraws else self._submit(claim))
         except IndexUnavailable as error:
             await self._postpone(claim, error)
+        except NoRecord as error:
+            await self._lack_record(claim, error.state)
         except SubmissionRejected as error:
             await self._finish(claim, "set_aside", code=error.code)
         except UnreadableRecord:
@@ -130,7 +139,7 @@ class Dispatcher:
         submission = replace(submission, replaces=await self._out(claim))
         try:
             return (await self._index.submit(submission)).entry_id
-        except SubmissionRejected:
+        except (SubmissionRejected, NoRecord):
             # An earlier attempt may have been held and its answer lost. A refusal of the repeat,
             # for whatever reason, must not make us forget that entry.
             held = await self._held(submission) if claim.sent_at_ms is not None else None
@@ -176,6 +185,36 @@ class Dispatcher:
             )
         )
         log.warning("submission_postponed", extra=_fields(claim) | {"wait_s": round(wait_s, 1)})
+
+    async def _lack_record(self, claim: Claim, state: RecordState) -> None:
+        """Wait for a record that takes it: no person can mend that, and no hurry helps."""
+        code = _NO_RECORD[state]
+        if claim.withdraws and code is NoRecordCode.REFUSED:
+            # Others still read what must not stay out: somebody has to take it out there.
+            await self._finish(claim, "set_aside", code=code)
+            return
+
+        async def work(tx: Transaction) -> bool:
+            now_ms = self._clock()
+            due_at_ms = now_ms + self._record_retry_ms
+            if not await self._outbox.lack_record(tx, claim, code=code, due_at_ms=due_at_ms):
+                # It is no longer to be sent, and this attempt at least is not in the index.
+                await self._outbox.postpone(tx, claim, due_at_ms=now_ms, never_sent=True)
+                return False
+            if not claim.withdraws:
+                await self._standings.mark(
+                    tx,
+                    claim.study,
+                    revision=claim.revision,
+                    state="no_record",
+                    code=code,
+                    reason="it is tried again at the next revision, and from time to time",
+                    now_ms=now_ms,
+                )
+            return True
+
+        if await self._database.write(work):
+            log.info("submission_without_record", extra=_fields(claim) | {"code": code})
 
     async def _finish(
         self, claim: Claim, state: str, *, index_entry_id: str = "", code: str = ""
@@ -228,6 +267,13 @@ class Dispatcher:
         elif state == "sent":
             await self._standings.history.note(tx, claim.study, Event.WITHDRAWN, now_ms=now_ms)
         return True
+
+
+_NO_RECORD: Final = {
+    RecordState.ABSENT: NoRecordCode.ABSENT,
+    RecordState.CLOSED: NoRecordCode.CLOSED,
+    RecordState.REFUSED: NoRecordCode.REFUSED,
+}
 
 
 def _fields(claim: Claim) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
-from gateway.model.decision import SetAsideCode, WaitFor, WithheldCode
+from gateway.model.decision import NoRecordCode, SetAsideCode, WaitFor, WithheldCode
 from gateway.model.event import Event
 
 
@@ -212,6 +212,15 @@ REASONS: Final[dict[str, Text]] = {
     WithheldCode.WITHDRAWN_BY_PERSON: Text(
         fr="Une personne l'a retiré.", en="A person took it back."
     ),
+    NoRecordCode.ABSENT: Text(
+        fr="Le patient n'a pas de DMP.", en="The patient has no national record."
+    ),
+    NoRecordCode.CLOSED: Text(
+        fr="Le patient a fermé son DMP.", en="The patient had the national record closed."
+    ),
+    NoRecordCode.REFUSED: Text(
+        fr="Le titulaire du DMP s'y oppose.", en="The holder of the national record refuses."
+    ),
 } | {code: explanation.why for code, explanation in EXPLANATIONS.items()}
 """Why a study stands where it does, by its code."""
 
@@ -260,6 +269,10 @@ EVENTS: Final[dict[Event, Text]] = {
     Event.PUBLISHED: Text(
         fr="Le pointeur est dans le DMP.", en="The pointer is in the national record."
     ),
+    Event.NO_RECORD: Text(
+        fr="Le pointeur n'a pas de DMP où aller.",
+        en="The pointer has no national record to go to.",
+    ),
     Event.WITHDRAWN: Text(
         fr="Le pointeur a été retiré du DMP.",
         en="The pointer was taken out of the national record.",
@@ -290,7 +303,9 @@ EVENTS: Final[dict[Event, Text]] = {
 """What each event of a study's history says."""
 
 
-_DECIDED: Final = frozenset({Event.WAITING, Event.PUBLISHED, Event.WITHHELD, Event.SET_ASIDE})
+_DECIDED: Final = frozenset(
+    {Event.WAITING, Event.PUBLISHED, Event.NO_RECORD, Event.WITHHELD, Event.SET_ASIDE}
+)
 
 
 def told_of(event: Event, code: str) -> Text:

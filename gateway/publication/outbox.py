@@ -2,9 +2,10 @@
 
 A revision waits until what became of the one before it is known, because the index must be told
 which entry it replaces. One that was never sent is dropped by the next; one that was, is resolved
-first, for it may be in the index although no answer came. What may no longer be published is
-stopped: it is not sent, but if it was, the index is asked whether it has it. What is out and must
-not stay so is withdrawn, in the same order.
+first, for it may be in the index although no answer came. One whose patient has no record that
+takes it waits for that, and for nothing else. What may no longer be published is stopped: it is not
+sent, but if it was, the index is asked whether it has it. What is out and must not stay so is
+withdrawn, in the same order.
 """
 
 from dataclasses import dataclass, replace
@@ -66,7 +67,8 @@ class Outbox:
     ) -> None:
         """Add a revision to the transaction that decides on it: both are kept, or neither."""
         key = patient_key(submission.entry.patient)
-        await tx.fetch(self._sql["drop_unsent"], study=study, patient_key=key, now_ms=now_ms)
+        for query in ("drop_unsent", "hasten"):
+            await tx.fetch(self._sql[query], study=study, patient_key=key, now_ms=now_ms)
         await tx.fetch(
             self._sql["enqueue"],
             submission_id=submission_id,
@@ -227,6 +229,21 @@ class Outbox:
             due_at_ms=due_at_ms,
             never_sent=int(never_sent),
         )
+
+    async def lack_record(
+        self, tx: Transaction, claim: Claim, *, code: str, due_at_ms: int
+    ) -> bool:
+        """There is no record to do it in: it is tried again later. False if it is no longer to be
+        sent, or if the claim is void.
+        """
+        waits = await tx.fetch(
+            self._sql["lack_record"],
+            submission_id=claim.submission_id,
+            attempts=claim.attempts,
+            code=code,
+            due_at_ms=due_at_ms,
+        )
+        return bool(waits)
 
     async def latest_state(self, tx: Transaction, study: Uid) -> str | None:
         """What became of the study's latest revision so far; None if none is out or on its way."""

@@ -2,15 +2,21 @@
 -- An older revision that was never sent has nothing to tell once a newer one is there. What was to
 -- be withdrawn from the same patient's record is replaced in it instead.
 UPDATE submissions SET state = 'dropped', finished_at_ms = :now_ms
-WHERE study_uid = :study AND state = 'waiting' AND sent_at_ms IS NULL
+WHERE study_uid = :study AND state IN ('waiting', 'no_record') AND sent_at_ms IS NULL
   AND (kind = 'publish' OR patient_key = :patient_key);
+
+-- query: hasten
+-- What may be in a record that took nothing later is to be known before the newer one goes there.
+UPDATE submissions SET due_at_ms = :now_ms
+WHERE study_uid = :study AND state = 'no_record' AND patient_key = :patient_key;
 
 -- query: stop
 -- What may no longer be published is not sent; what may be in the index already is asked for.
 UPDATE submissions SET
     state = CASE WHEN sent_at_ms IS NULL THEN 'dropped' ELSE 'stopping' END,
-    finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN CAST(:now_ms AS BIGINT) END
-WHERE study_uid = :study AND state = 'waiting' AND kind = 'publish';
+    finished_at_ms = CASE WHEN sent_at_ms IS NULL THEN CAST(:now_ms AS BIGINT) END,
+    due_at_ms = CASE state WHEN 'no_record' THEN CAST(:now_ms AS BIGINT) ELSE due_at_ms END
+WHERE study_uid = :study AND state IN ('waiting', 'no_record') AND kind = 'publish';
 
 -- query: enqueue
 INSERT INTO submissions (submission_id, study_uid, revision, patient_key, state, due_at_ms,
@@ -60,7 +66,7 @@ ORDER BY revision DESC LIMIT 1;
 SELECT later.submission_id FROM submissions AS later
 JOIN submissions AS withdrawal USING (study_uid, patient_key)
 WHERE withdrawal.submission_id = :submission_id AND later.study_uid = :study
-  AND later.kind = 'publish' AND later.state = 'waiting'
+  AND later.kind = 'publish' AND later.state IN ('waiting', 'no_record')
   AND later.revision > withdrawal.revision;
 
 -- query: name_entry
@@ -69,18 +75,20 @@ UPDATE submissions SET index_entry_id = :index_entry_id WHERE submission_id = :s
 -- query: claim_due
 -- A claim is a lease: a submission whose worker died may be claimed again after :lease_end_ms. Of
 -- one study only the oldest unfinished revision may go: what became of it decides what the next
--- replaces.
+-- replaces. What waits for one patient's record keeps nothing from another's.
 UPDATE submissions SET attempts = attempts + 1, leased_until_ms = :lease_end_ms,
-    sent_at_ms = CASE state WHEN 'waiting' THEN :now_ms ELSE sent_at_ms END,
+    sent_at_ms = CASE state WHEN 'stopping' THEN sent_at_ms ELSE :now_ms END,
     sent_before_ms = sent_at_ms
 WHERE submission_id IN (
     SELECT submission_id FROM submissions AS candidate
-    WHERE state IN ('waiting', 'stopping') AND due_at_ms <= :now_ms
+    WHERE state IN ('waiting', 'stopping', 'no_record') AND due_at_ms <= :now_ms
       AND coalesce(leased_until_ms, 0) <= :now_ms
       AND NOT EXISTS (SELECT 1 FROM submissions AS older
                       WHERE older.study_uid = candidate.study_uid
-                        AND older.state IN ('waiting', 'stopping')
-                        AND older.revision < candidate.revision)
+                        AND older.revision < candidate.revision
+                        AND (older.state IN ('waiting', 'stopping')
+                             OR (older.state = 'no_record'
+                                 AND older.patient_key = candidate.patient_key)))
     ORDER BY due_at_ms, submission_id LIMIT :count_max)
 RETURNING submission_id, study_uid, revision, kind, state, attempts, sent_before_ms, content,
     document,
@@ -97,17 +105,28 @@ UPDATE submissions SET leased_until_ms = NULL WHERE leased_until_ms IS NOT NULL;
 SELECT min(CASE WHEN leased_until_ms > due_at_ms THEN leased_until_ms ELSE due_at_ms END)
     AS due_at_ms
 FROM submissions AS candidate
-WHERE state IN ('waiting', 'stopping')
+WHERE state IN ('waiting', 'stopping', 'no_record')
   AND NOT EXISTS (SELECT 1 FROM submissions AS older
                   WHERE older.study_uid = candidate.study_uid
-                    AND older.state IN ('waiting', 'stopping')
-                    AND older.revision < candidate.revision);
+                    AND older.revision < candidate.revision
+                    AND (older.state IN ('waiting', 'stopping')
+                         OR (older.state = 'no_record'
+                             AND older.patient_key = candidate.patient_key)));
 
 -- query: finish
 -- The number of attempts is the claim's: a worker whose lease another took over changes nothing.
 UPDATE submissions SET state = :state, index_entry_id = :index_entry_id, code = :code,
     finished_at_ms = :now_ms, leased_until_ms = NULL
-WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts
+WHERE submission_id = :submission_id AND attempts = :attempts
+  AND state IN ('waiting', 'stopping', 'no_record')
+RETURNING study_uid;
+
+-- query: lack_record
+-- The index said that it did not take this attempt; what was known before it stays so.
+UPDATE submissions SET state = 'no_record', code = :code, due_at_ms = :due_at_ms,
+    leased_until_ms = NULL, sent_at_ms = sent_before_ms
+WHERE submission_id = :submission_id AND attempts = :attempts
+  AND state IN ('waiting', 'no_record')
 RETURNING study_uid;
 
 -- query: forget_documents
@@ -120,7 +139,8 @@ WHERE study_uid = :study AND revision < :revision AND length(document) > 0
 -- An attempt that did not even reach the index leaves what was known before it.
 UPDATE submissions SET due_at_ms = :due_at_ms, leased_until_ms = NULL,
     sent_at_ms = CASE WHEN :never_sent = 1 THEN sent_before_ms ELSE sent_at_ms END
-WHERE submission_id = :submission_id AND state IN ('waiting', 'stopping') AND attempts = :attempts;
+WHERE submission_id = :submission_id AND attempts = :attempts
+  AND state IN ('waiting', 'stopping', 'no_record');
 
 -- query: latest
 SELECT kind, state FROM submissions WHERE study_uid = :study ORDER BY revision DESC LIMIT 1;
@@ -130,7 +150,8 @@ SELECT kind, state FROM submissions WHERE study_uid = :study ORDER BY revision D
 SELECT kind, patient_key FROM submissions
 WHERE study_uid = :study
   AND (state IN ('sent', 'stopping')
-       OR (state = 'waiting' AND (kind = 'withdraw' OR sent_at_ms IS NOT NULL)))
+       OR (state IN ('waiting', 'no_record')
+           AND (kind = 'withdraw' OR sent_at_ms IS NOT NULL)))
 ORDER BY revision DESC LIMIT 1;
 
 -- query: page

@@ -47,6 +47,9 @@ STAYS: Final[dict[str, str]] = {
 }
 """What a study that is published may lack and stay so, by its code as a published one."""
 
+STANDS: Final = {"sent": "published", "waiting": "queued", "no_record": "no_record"}
+"""Where a study stands whose latest revision says it all, by what became of that."""
+
 UNDECIDED: Final = frozenset({WaitFor.PACS, WaitFor.SETTLING})
 """What is waited for tells nothing of the study yet."""
 
@@ -216,7 +219,7 @@ class Publisher:
         before = _conclusion(snapshot, standing, state="queued")
         before = replace(before, left_out=decision.left_out)
         if fingerprint == standing.fingerprint and await self._database.write(
-            lambda tx: self._stay(tx, before)
+            lambda tx: self._stay(tx, before, standing)
         ):
             return
         number = standing.revision + 1
@@ -226,13 +229,15 @@ class Publisher:
             log.info("revision_enqueued", extra={"revision": number})
             self._on_enqueued()
 
-    async def _stay(self, tx: Transaction, before: Conclusion) -> bool:
+    async def _stay(self, tx: Transaction, before: Conclusion, standing: Standing) -> bool:
         """The latest revision says it all; False if it did not go, so that it goes again."""
         latest = await self._outbox.latest_state(tx, before.study)
-        if latest not in {"sent", "waiting"}:
+        if latest not in STANDS:
             return False
-        state = "published" if latest == "sent" else "queued"
-        await self._standings.conclude(tx, replace(before, state=state), now_ms=self._clock())
+        stands = replace(before, state=STANDS[latest])
+        if latest == "no_record":
+            stands = replace(stands, code=standing.code, reason=standing.reason)
+        await self._standings.conclude(tx, stands, now_ms=self._clock())
         return True
 
     async def _enqueue(self, tx: Transaction, queued: Conclusion, submission: Submission) -> bool:

@@ -20,7 +20,7 @@ from indexer.contract.identifiers import Uid
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
-State = Literal["waiting", "queued", "published", "set_aside", "withheld"]
+State = Literal["waiting", "queued", "published", "no_record", "set_aside", "withheld"]
 
 
 def operator_routes(database: Database, standings: Standings, outbox: Outbox) -> APIRouter:

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
-from gateway.model.decision import LEAVES_POINTER, SetAsideCode, WaitFor, WithheldCode
+from gateway.model.decision import (
+    LEAVES_POINTER,
+    NoRecordCode,
+    SetAsideCode,
+    WaitFor,
+    WithheldCode,
+)
 from tests.architecture.repository import ROOT, files
 from tests.architecture.statement import table, words
 
@@ -41,7 +47,11 @@ def test_each_code_of_a_study_is_explained() -> None:
     states = table("Where a study stands", "State", document=MANUAL).column("Code")
     set_aside = table("Set aside: what to do", "Code", document=MANUAL).column("Code")
 
-    assert {code for cell in states for code in words(cell)} == {*WaitFor, *WithheldCode}
+    assert {code for cell in states for code in words(cell)} == {
+        *WaitFor,
+        *WithheldCode,
+        *NoRecordCode,
+    }
     assert {code for cell in set_aside for code in words(cell)} == SET_ASIDE
 
 

@@ -15,8 +15,9 @@ from indexer.contract.document import (
     Receipt,
     Submission,
 )
-from indexer.contract.errors import IndexUnavailable, SubmissionRejected
+from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.identifiers import Ins, Uid
+from indexer.contract.record import RecordState
 
 T = TypeVar("T")
 
@@ -29,6 +30,8 @@ class Fault(StrEnum):
     DELAYED = "delayed"
     """It arrives only after its sender has given up."""
     REFUSED = "refused"
+    NO_RECORD = "no_record"
+    """A submission finds no record; a withdrawal is done, for there is nothing to take back."""
 
 
 class IndexInMemory:
@@ -42,12 +45,32 @@ class IndexInMemory:
         self.faults: deque[Fault | None] = deque()
         self.current: dict[Ins, str] = {}
         self.on_the_wire: list[Callable[[], object]] = []
+        self.records: dict[Ins, RecordState] = {}
+        """Those that take nothing."""
+        self.refused = 0
+        """Submissions that found no record."""
 
     async def submit(self, submission: Submission) -> Receipt:
+        if self.faults and self.faults[0] is Fault.NO_RECORD:
+            self.faults.popleft()
+            raise NoRecord(RecordState.ABSENT)
+        state = self.records.get(submission.entry.patient)
+        if state is not None:
+            self.refused += 1
+            raise NoRecord(state)
         return self._carry(lambda: self._hold(submission))
 
     async def withdraw(self, entry_id: str) -> None:
+        state = self._record_of(entry_id)
+        if state is not None:
+            raise NoRecord(state)
         self._carry(lambda: self._withdraw(entry_id))
+
+    def _record_of(self, entry_id: str) -> RecordState | None:
+        patients = [
+            one.entry.patient for one in self.held if _entry_id(one.entry.unique_id) == entry_id
+        ]
+        return next((self.records.get(one) for one in patients), None)
 
     def _carry(self, request: Callable[[], T]) -> T:
         fault = self.faults.popleft() if self.faults else None

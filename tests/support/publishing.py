@@ -17,6 +17,8 @@ from tests.support.manifests import CENTRE
 from tests.support.studies import POLICY
 from tests.support.telling import act, tell_instance, tell_report
 
+RECORD_RETRY_MS = 10 * ARRIVAL_MS
+
 
 class PacsInMemory:
     """A PACS that holds what the test puts in it."""
@@ -58,6 +60,7 @@ class Bench:
             stores.outbox,
             stores.standings,
             index,
+            record_retry_ms=RECORD_RETRY_MS,
             clock=stores.clock,
             draw=lambda: 0.0,
         )

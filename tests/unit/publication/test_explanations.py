@@ -6,7 +6,7 @@ import pytest
 
 from gateway.model.act import ActKind
 from gateway.model.agreement import DisagreementCode
-from gateway.model.decision import SetAsideCode, WaitFor, WithheldCode
+from gateway.model.decision import NoRecordCode, SetAsideCode, WaitFor, WithheldCode
 from gateway.model.event import Event
 from gateway.publication.explanations import EVENTS, EXPLANATIONS, REASONS, told_of
 
@@ -38,7 +38,7 @@ def test_nothing_is_explained_that_cannot_happen():
 
 
 def test_each_reason_why_a_study_stands_where_it_does_is_told_in_both_languages():
-    assert set(REASONS) == {*CODES, *WaitFor, *WithheldCode}
+    assert set(REASONS) == {*CODES, *WaitFor, *WithheldCode, *NoRecordCode}
     assert all(text.fr.endswith(".") and text.en.endswith(".") for text in REASONS.values())
 
 
