@@ -40,12 +40,19 @@ class LongWork(Generic[T]):
         return await self.work(tx)
 
 
-class Database(Protocol):
-    """Durable rows. Rows come back as mappings from column name to value."""
+class Readable(Protocol):
+    """Rows that somebody may be writing to."""
 
     @property
     def dialect(self) -> Dialect:
         """Which SQL the repositories must load."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a read-only snapshot; readers never wait for the writer."""
+
+
+class Database(Readable, Protocol):
+    """Durable rows. Rows come back as mappings from column name to value."""
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return once it is durable; roll back if it raises.
@@ -58,9 +65,6 @@ class Database(Protocol):
             StorageUnavailable: the disk is full, or the engine is closed or overloaded or does not
                 answer. Where it died while it committed, the work may be durable all the same.
         """
-
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on a read-only snapshot; readers never wait for the writer."""
 
     async def close(self) -> None:
         """Finish what was accepted, then let go of the file or the server."""

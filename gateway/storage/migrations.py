@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from gateway.storage.database import Database, Dialect, LongWork, Row, Transaction
+from gateway.storage.database import Database, Dialect, LongWork, Readable, Row, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,19 @@ async def migrate(database: Database, package: str) -> int:
         # What a migration moved is counted by the server later, and until then searched slowly.
         await database.write(LongWork(lambda tx: tx.fetch("ANALYZE")))
     return missing
+
+
+async def expect_migrated(database: Readable, package: str) -> None:
+    """Make sure that a database that is only read has the schema of this program.
+
+    Raises:
+        MigrationRefused: it has another.
+    """
+    migrations = _load(package)
+    applied = await database.read(lambda tx: tx.fetch(_APPLIED))
+    _check_applied(applied, migrations)
+    if len(applied) < len(migrations):
+        raise MigrationRefused("the database is of an earlier version: start the program once")
 
 
 def statements(sql: str) -> Iterator[str]:

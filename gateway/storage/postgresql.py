@@ -5,7 +5,8 @@ writing connection holds a lock on the database while it lives, so that two proc
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import asyncpg
@@ -121,6 +122,26 @@ class PostgresqlDatabase:
         await self._writer.finish()
         await self._reading.finish()
         await self._writing.close()
+
+
+@asynccontextmanager
+async def postgresql_reading(url: str) -> AsyncIterator[Reading[Connection]]:
+    """A way to read a database that another process may be writing to; nothing of it is changed.
+
+    Raises:
+        StorageUnavailable: the server does not answer, or refuses.
+    """
+    try:
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=1, reset=_left_as_it_is, **connect_options()
+        )
+    except DRIVER_ERRORS as error:
+        raise StorageUnavailable(f"cannot open the database: {as_ours(error)}") from None
+    reading = Reading(_PostgresqlReaders(pool), reads_max=1)
+    try:
+        yield reading
+    finally:
+        await reading.finish()
 
 
 class _PostgresqlReaders:

@@ -8,7 +8,8 @@ are opened read-only; `FolderLock` keeps other processes out. So no version need
 import asyncio
 import os
 import sqlite3
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -115,6 +116,29 @@ class SqliteDatabase:
         await self._writer.finish()
         await self._reading.finish()
         await self._connections.aclose()  # the writer last: it empties the WAL as it goes
+
+
+@asynccontextmanager
+async def sqlite_reading(path: Path) -> AsyncIterator[Reading[aiosqlite.Connection]]:
+    """A way to read a file that another process may be writing to; nothing of it is changed.
+
+    A reader neither writes nor checkpoints, so it needs no lock on the folder.
+
+    Raises:
+        StorageUnavailable: the file cannot be opened, or is no database.
+    """
+    async with AsyncExitStack() as connections:
+        try:
+            os.close(os.open(path, os.O_RDONLY))  # as in `_make_file`
+            connection = await _connect(connections, path, mode="ro")
+            await execute(connection, "PRAGMA query_only = ON")
+        except (OSError, sqlite3.Error, StorageUnavailable) as error:
+            raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
+        reading = Reading(_SqliteReaders([connection]), reads_max=1)
+        try:
+            yield reading
+        finally:
+            await reading.finish()
 
 
 class _SqliteReaders:

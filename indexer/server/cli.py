@@ -13,6 +13,7 @@ from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
 from indexer.server.app import opened_index
+from indexer.server.journal_commands import journal
 from indexer.server.settings import IndexSettings, load_settings
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(journal, name="journal")
 
 
 @app.callback()

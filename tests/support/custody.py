@@ -1,7 +1,7 @@
 """A custodian with its tables and all that runs beside it, and people who come to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from indexer.contract.document import Code, Organisation, Person
 from indexer.contract.identifiers import Ins
 from indexer.server.custodian import Custodian
 from indexer.server.journal.chain import Line
-from indexer.server.journal.journal import Journal
+from indexer.server.journal.journal import Journal, epoch_ms
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
@@ -42,10 +42,13 @@ class Custody:
 
 
 @asynccontextmanager
-async def custody_of(database: Database) -> AsyncIterator[Custody]:
+async def custody_of(
+    database: Database, *, now_ms: Callable[[], int] = epoch_ms
+) -> AsyncIterator[Custody]:
     """A custodian of this database, which is closed at the end."""
     await migrate(database, "indexer.server.migrations")
-    registry, journal = Registry(database.dialect), Journal(database.dialect)
+    registry = Registry(database.dialect)
+    journal = Journal(database.dialect, now_ms=now_ms)
     scribe = Scribe(database, journal)
     registrar = Registrar(database, registry, journal, IndexMetrics())
     custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)

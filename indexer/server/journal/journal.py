@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import orjson
 
-from gateway.storage.database import Database, Dialect, Param, Row, Transaction
+from gateway.storage.database import Dialect, Param, Readable, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Ins
 from indexer.server.journal.chain import Line, next_line
@@ -67,7 +67,7 @@ class Journal:
         )
         return [_line(row) for row in rows]
 
-    async def lines(self, database: Database, patient: Ins | None) -> AsyncIterator[list[Line]]:
+    async def lines(self, database: Readable, patient: Ins | None) -> AsyncIterator[list[Line]]:
         """All lines, or those of one record, in order; new ones may come meanwhile."""
         place: dict[str, Param] = {"after_key": "", "after_position": 0}
         query = "find_next"
