@@ -99,7 +99,9 @@ SELECT patient_key, created_at_ms FROM entry WHERE entry_id = :entry_id;
 SELECT entry_id, status, resource, patient_key FROM entry WHERE entry_id = :entry_id;
 
 -- query: find_submission_set
-SELECT patient_key, resource FROM submission_set WHERE set_id = :set_id;
+-- Before a set had an id of its own, it was named by that of its one entry.
+SELECT patient_key, resource FROM submission_set
+WHERE set_id IN (:set_id, (SELECT set_id FROM entry WHERE entry_id = :set_id));
 
 -- query: find_document
 SELECT entry.patient_key, entry.status, document.mime_type, document.content FROM entry

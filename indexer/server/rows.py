@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from indexer.contract.document_set import DocumentSet
+from indexer.contract.document_set import DocumentSet, Relation
 from indexer.server.judging import patient_key
 from indexer.wire.document_reference import document_reference
 from indexer.wire.outcome import Json
@@ -18,7 +18,9 @@ from indexer.wire.vocabulary import UUID_PREFIX
 def set_row(submitted: DocumentSet) -> Json:
     """The submission set."""
     told = submitted.submission_set
-    urls = [f"DocumentReference/{one.entry.entry_id}" for one in submitted.documents]
+    brought = [one.entry.entry_id for one in submitted.documents]
+    named = [one.target for one in submitted.associations if one.relation is Relation.MEMBER]
+    urls = [f"DocumentReference/{one}" for one in (*brought, *named)]
     listed = submission_set_list(told, list_url=UUID_PREFIX + told.set_id, document_urls=urls)
     return {
         "patient_key": patient_key(told.patient),

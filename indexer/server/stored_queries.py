@@ -26,10 +26,10 @@ from indexer.wire.stored_query import ENTRY, SET, QueryKind, StoredQuery, read_u
 from indexer.wire.submission_set import read_submission_set
 
 OBJECTS_MAX = 2000
-"""Objects of one kind in an answer; what finds more is told so."""
+"""Whole objects of one kind in an answer; what finds more is told so."""
+REFERENCES_MAX = 10_000
+"""Objects of one kind in an answer that tells their ids alone."""
 PAGE_ENTRIES = 500
-
-_SHOWN = frozenset({EntryStatus.APPROVED, EntryStatus.DEPRECATED})
 
 
 @dataclass(slots=True)
@@ -68,6 +68,9 @@ class StoredQueries:
             InvalidValue: a parameter is missing or malformed, or too much was found.
         """
         found = await self._answers[query.kind](tx, query)
+        if query.whole:
+            for objects in (found.entries, found.sets, found.associations):
+                _expect_few(objects, OBJECTS_MAX)
         found.patient_keys.update(patient_key(one.patient) for one in found.entries)
         found.patient_keys.update(patient_key(one.patient) for one in found.sets)
         return found
@@ -102,7 +105,7 @@ class StoredQueries:
             rows = await self._rows(tx, "find_patient_sets", patient_key=key)
             sets = [_set(row) for row in rows]
         ids = [*(one.entry_id for one in entries), *(one.set_id for one in sets)]
-        associations = await self._associations(tx, key, ids)
+        associations = await self._associations(tx, query, key, ids)
         return Found(entries, sets, _among(associations, set(ids)), {key})
 
     async def _get_documents(self, tx: Transaction, query: StoredQuery) -> Found:
@@ -115,7 +118,7 @@ class StoredQueries:
         rows += await self._rows(tx, "find_sets", set_ids=_json(ids), unique_ids="[]")
         found = Found(patient_keys=set(_patients(rows, single=query.whole)))
         for key in sorted(found.patient_keys):
-            found.associations += await self._associations(tx, key, ids)
+            found.associations += await self._associations(tx, query, key, ids)
         return found
 
     async def _get_documents_and_associations(self, tx: Transaction, query: StoredQuery) -> Found:
@@ -123,7 +126,7 @@ class StoredQueries:
         found = Found(entries=[_entry(row) for row in rows])
         ids = [one.entry_id for one in found.entries]
         for key in _patients(rows, single=query.whole):
-            found.associations += await self._associations(tx, key, ids)
+            found.associations += await self._associations(tx, query, key, ids)
         return found
 
     async def _get_submission_sets(self, tx: Transaction, query: StoredQuery) -> Found:
@@ -131,7 +134,7 @@ class StoredQueries:
         rows = await self._rows(tx, "find_entries", entry_ids=_json(ids), unique_ids="[]")
         found = Found()
         for key in _patients(rows, single=query.whole):
-            associations = await self._associations(tx, key, ids)
+            associations = await self._associations(tx, query, key, ids)
             members = [one for one in associations if one[0].relation is Relation.MEMBER]
             set_ids = sorted({one.source for one, _ in members})
             sets = await self._rows(tx, "find_sets", set_ids=_json(set_ids), unique_ids="[]")
@@ -148,10 +151,11 @@ class StoredQueries:
         found = Found(sets=[_set(row) for row in rows])
         for key in _patients(rows, single=query.whole):
             told = _json([one.set_id for one in found.sets])
-            members = await self._rows(tx, "find_members", patient_key=key, set_ids=told)
-            found.entries += _shown(members, wanted)
+            if query.with_associations:
+                members = await self._rows(tx, "find_members", patient_key=key, set_ids=told)
+                found.entries += _wanted(members, wanted)
             ids = [one.set_id for one in found.sets] + [one.entry_id for one in found.entries]
-            associations = await self._associations(tx, key, ids)
+            associations = await self._associations(tx, query, key, ids)
             found.associations += _among(associations, set(ids))
         return found
 
@@ -162,14 +166,13 @@ class StoredQueries:
         found = Found()
         for key in _patients(rows, single=query.whole):
             ids = [str(row["entry_id"]) for row in rows]
-            found.associations += [
-                one for one in await self._associations(tx, key, ids) if one[0].relation in types
-            ]
+            associations = await self._associations(tx, query, key, ids)
+            found.associations += [one for one in associations if one[0].relation in types]
             ends = {end for one, _ in found.associations for end in (one.source, one.target)}
             related = await self._rows(
                 tx, "find_entries", entry_ids=_json(sorted(ends)), unique_ids="[]"
             )
-            found.entries += _shown(related, wanted)
+            found.entries += _wanted(related, wanted)
         return found
 
     async def _matching(
@@ -192,8 +195,8 @@ class StoredQueries:
                 after_id=after_id,
                 limit=PAGE_ENTRIES,
             )
-            found += [entry for entry in map(_entry, rows) if wanted.matches(entry)]
-            _expect_few(found)
+            found += _wanted(rows, wanted)
+            _expect_few(found, REFERENCES_MAX)
             if len(rows) < PAGE_ENTRIES:
                 return found
             after_ms, after_id = rows[-1]["created_at_ms"], rows[-1]["entry_id"]
@@ -208,9 +211,11 @@ class StoredQueries:
         return rows
 
     async def _associations(
-        self, tx: Transaction, key: str, ids: Sequence[str]
+        self, tx: Transaction, query: StoredQuery, key: str, ids: Sequence[str]
     ) -> list[tuple[Association, bool]]:
-        """All that goes out from objects of a patient, or leads to them."""
+        """All that is asked for of what goes out from objects of a patient, or leads to them."""
+        if not query.with_associations:
+            return []
         told = _json(ids)
         members = await self._rows(tx, "find_memberships", patient_key=key, object_ids=told)
         others = await self._rows(tx, "find_associations", patient_key=key, object_ids=told)
@@ -219,16 +224,16 @@ class StoredQueries:
         ]
 
     async def _rows(self, tx: Transaction, name: str, **params: Param) -> list[Row]:
-        rows = await tx.fetch(self._sql[name], limit=OBJECTS_MAX + 1, **params)
-        _expect_few(rows)
+        rows = await tx.fetch(self._sql[name], limit=REFERENCES_MAX + 1, **params)
+        _expect_few(rows, REFERENCES_MAX)
         return rows
 
 
 _Answer = Callable[[Transaction, StoredQuery], Awaitable[Found]]
 
 
-def _expect_few(found: Sequence[object]) -> None:
-    if len(found) > OBJECTS_MAX:
+def _expect_few(found: Sequence[object], most: int) -> None:
+    if len(found) > most:
         raise xds_refusal("the query finds more than can be told", XdsError.TOO_MANY_RESULTS)
 
 
@@ -241,9 +246,8 @@ def _patients(rows: Iterable[Row], *, single: bool) -> list[str]:
     return keys
 
 
-def _shown(rows: Iterable[Row], wanted: EntryFilter) -> list[DocumentEntry]:
-    entries = map(_entry, rows)
-    return [one for one in entries if one.status in _SHOWN and wanted.matches(one)]
+def _wanted(rows: Iterable[Row], wanted: EntryFilter) -> list[DocumentEntry]:
+    return [entry for entry in map(_entry, rows) if wanted.matches(entry)]
 
 
 def _among(

@@ -19,6 +19,7 @@ _SYSTEMS: Final = {
     "1.2.250.1.213.1.1.5.618": MODALITIES,
     "http://dicom.nema.org/resources/ontology/DCM": MODALITIES,
     "1.2.250.1.213.1.1.5.695": "2.16.840.1.113883.6.96",
+    "1.2.250.1.213.2.5": "2.16.840.1.113883.6.96",  # regions of the agency's samples
     "http://snomed.info/sct": "2.16.840.1.113883.6.96",
     "http://loinc.org": "2.16.840.1.113883.6.1",
 }

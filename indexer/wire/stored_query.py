@@ -27,6 +27,7 @@ PARAMETERS_MAX: Final = 64
 
 ENTRY: Final = "$XDSDocumentEntry"
 SET: Final = "$XDSSubmissionSet"
+ASSOCIATION_STATUS: Final = "$XDSAssociationStatus"
 _NOT_USED: Final = frozenset({"$homeCommunityId", "$MetadataLevel"})
 """Known, and without effect in one community without metadata versions."""
 
@@ -59,6 +60,7 @@ _FIND: Final = frozenset(
     [f"{ENTRY}{one}" for one in ("PatientId", "Status", "AuthorPerson", "Type", *_CODES)]
     + [f"{ENTRY}{time}{end}" for time in _TIMES for end in ("From", "To")]
 )
+_ASSOCIATED: Final = frozenset({ASSOCIATION_STATUS})
 _ONE_DOCUMENT: Final = frozenset({f"{ENTRY}EntryUUID", f"{ENTRY}UniqueId"})
 _CONTENTS: Final = frozenset({f"{ENTRY}FormatCode", f"{ENTRY}ConfidentialityCode", f"{ENTRY}Type"})
 _PARAMETERS: Final[Mapping[QueryKind, frozenset[str]]] = {
@@ -67,11 +69,13 @@ _PARAMETERS: Final[Mapping[QueryKind, frozenset[str]]] = {
     QueryKind.GET_ALL: _CONTENTS
     | {"$patientId", f"{ENTRY}Status", f"{SET}Status", "$XDSFolderStatus"},
     QueryKind.GET_DOCUMENTS: _ONE_DOCUMENT,
-    QueryKind.GET_ASSOCIATIONS: frozenset({"$uuid"}),
-    QueryKind.GET_DOCUMENTS_AND_ASSOCIATIONS: _ONE_DOCUMENT,
-    QueryKind.GET_SUBMISSION_SETS: frozenset({"$uuid"}),
-    QueryKind.GET_SET_AND_CONTENTS: _CONTENTS | {f"{SET}EntryUUID", f"{SET}UniqueId"},
-    QueryKind.GET_RELATED: _ONE_DOCUMENT | {f"{ENTRY}Type", "$AssociationTypes"},
+    QueryKind.GET_ASSOCIATIONS: _ASSOCIATED | {"$uuid"},
+    QueryKind.GET_DOCUMENTS_AND_ASSOCIATIONS: _ASSOCIATED | _ONE_DOCUMENT,
+    QueryKind.GET_SUBMISSION_SETS: _ASSOCIATED | {"$uuid"},
+    QueryKind.GET_SET_AND_CONTENTS: (
+        _ASSOCIATED | _CONTENTS | {f"{SET}EntryUUID", f"{SET}UniqueId"}
+    ),
+    QueryKind.GET_RELATED: _ASSOCIATED | _ONE_DOCUMENT | {f"{ENTRY}Type", "$AssociationTypes"},
 }
 
 
@@ -124,9 +128,20 @@ class StoredQuery:
             return None  # nothing is found of them: ITI-18 has no code for an unknown patient
 
     def statuses(self, name: str) -> frozenset[EntryStatus]:
-        """The statuses asked for; those that nothing here has find nothing."""
-        found = self.required(name, read_status)
+        """The statuses asked for, of however many slots; those that nothing here has find nothing.
+
+        An object has one status, so that slots joined by AND would ask for what cannot be.
+        """
+        if not self.told(name):
+            raise xds_refusal(f"{name} is missing", XdsError.MISSING_PARAMETER)
+        found = [one for slot in self.every(name, read_status) for one in slot]
         return frozenset(one for one in found if one is not None)
+
+    @property
+    def with_associations(self) -> bool:
+        """Whether associations are asked for by their status, which is Approved for all."""
+        name = ASSOCIATION_STATUS
+        return not self.told(name) or EntryStatus.APPROVED in self.statuses(name)
 
     def object_ids(self, prefix: str) -> tuple[list[str], list[str]]:
         """The UUIDs, or the unique ids, by which objects are named: one of the two."""

@@ -92,6 +92,8 @@ async def test_what_an_older_index_held_is_found_by_both_protocols(tmp_path: Pat
             ("$AssociationTypes", "('urn:ihe:iti:2007:AssociationType:RPLC')"),
         )
         again = await provide(url, a_set(2))
+        async with session.get(f"{url}/fhir/List/{OLD}") as answer:
+            listed = answer.status
 
     assert [one.entry_id for one in by_fhir] == [NEW]
     assert documents == [KOS]
@@ -100,4 +102,5 @@ async def test_what_an_older_index_held_is_found_by_both_protocols(tmp_path: Pat
     assert len({UUID(one).version for one in sets}) == 1
     assert len(set(sets)) == 2
     assert set(related.ids("ExtrinsicObject")) == {OLD, NEW}
+    assert listed == 200  # a set was named by the id of its one entry
     assert again.errors == ["XDSDuplicateUniqueIdInRegistry"]

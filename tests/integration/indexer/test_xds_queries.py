@@ -160,6 +160,35 @@ async def test_a_patients_documents_are_found_newest_first_by_status(world: Worl
     assert (nobody.outcome, nobody.ids("ExtrinsicObject")) == ("Success", [])
 
 
+async def test_statuses_may_be_told_apart_from_each_other(world: World) -> None:
+    found = await world.ask(QueryKind.FIND_DOCUMENTS, PATIENT, STATUS, (STATUS[0], DEPRECATED))
+
+    assert set(found.ids("ExtrinsicObject")) == {world.first, world.second, world.third}
+
+
+@pytest.mark.parametrize("status, found", [(APPROVED, True), ("urn:own", False)])
+async def test_associations_are_found_by_their_status_which_is_one_for_all(
+    world: World, status: str, found: bool
+) -> None:
+    of_second = entry("EntryUUID", f"('urn:uuid:{world.second}')")
+    set_id = ("$XDSSubmissionSetUniqueId", f"'{a_submission(3).submission_id}'")
+    wanted = ("$XDSAssociationStatus", f"('{status}')")
+    uuid = ("$uuid", of_second[1])
+
+    replies = [
+        await world.ask(QueryKind.GET_ASSOCIATIONS, uuid, wanted),
+        await world.ask(QueryKind.GET_SUBMISSION_SETS, uuid, wanted),
+        await world.ask(QueryKind.GET_DOCUMENTS_AND_ASSOCIATIONS, of_second, wanted),
+        await world.ask(QueryKind.GET_SET_AND_CONTENTS, set_id, wanted),
+        await world.ask(
+            QueryKind.GET_RELATED, of_second, ("$AssociationTypes", f"('{RPLC}')"), wanted
+        ),
+    ]
+
+    assert [one.outcome for one in replies] == ["Success"] * 5
+    assert [bool(links(one)) for one in replies] == [found] * 5
+
+
 @pytest.mark.parametrize("references, found", [
     (["('Z9^^^&1.9.8&ISO^urn:ihe:iti:xds:2013:accession')"], ["third"]),
     (["('1.9.9^^^^urn:ihe:iti:xds:2016:studyInstanceUID')"], ["third"]),
@@ -301,56 +330,6 @@ async def test_whole_objects_are_told_of_one_patient_only(world: World) -> None:
 
     assert (whole.outcome, whole.errors) == ("Failure", ["XDSResultNotSinglePatient"])
     assert set(alone.ids("ObjectRef")) == {world.second, world.pauls}
-
-
-ONE = entry("UniqueId", "('1.2')")
-
-
-@pytest.mark.parametrize("kind, parameters, code", [
-    (QueryKind.FIND_DOCUMENTS, [STATUS], "XDSStoredQueryMissingParam"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT], "XDSStoredQueryMissingParam"),
-    (QueryKind.FIND_BY_REFERENCE, [PATIENT, STATUS], "XDSStoredQueryMissingParam"),
-    (QueryKind.GET_ALL, [("$patientId", PATIENT[1]), STATUS], "XDSStoredQueryMissingParam"),
-    (QueryKind.GET_RELATED, [ONE], "XDSStoredQueryMissingParam"),
-    (QueryKind.GET_ASSOCIATIONS, [], "XDSStoredQueryMissingParam"),
-    (QueryKind.GET_DOCUMENTS, [], "XDSStoredQueryParamNumber"),
-    (QueryKind.GET_DOCUMENTS, [ONE, entry("EntryUUID", "('urn:uuid:1')")],
-     "XDSStoredQueryParamNumber"),
-    (QueryKind.FIND_DOCUMENTS, [(PATIENT[0], "('a','b')"), STATUS], "XDSStoredQueryParamNumber"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, PATIENT, STATUS], "XDSStoredQueryParamNumber"),
-    (QueryKind.FIND_DOCUMENTS,
-     [PATIENT, STATUS, entry("CreationTimeTo", "2021"), entry("CreationTimeTo", "2022")],
-     "XDSStoredQueryParamNumber"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("CreationTimeTo", "'never'")],
-     "XDSRegistryError"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("ClassCode", "('10')")],
-     "XDSRegistryError"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("ClassCode", "(10^^1.2)")],
-     "XDSRegistryError"),
-    (QueryKind.FIND_DOCUMENTS, [PATIENT, STATUS, entry("Own", "'1'")], "XDSRegistryError"),
-    ("f26abbcb-ac74-4422-8a30-edb644bbc1a9", [], "XDSUnknownStoredQuery"),
-])  # fmt: skip
-async def test_a_query_that_cannot_be_answered_says_why(
-    index_url: str, kind: str, parameters: list[tuple[str, str]], code: str
-) -> None:
-    reply = await query(index_url, kind, *parameters)
-
-    assert (reply.status, reply.outcome, reply.errors) == (200, "Failure", [code])
-
-
-async def test_more_than_can_be_told_is_told_so(
-    index_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("indexer.server.stored_queries.OBJECTS_MAX", 2)
-    monkeypatch.setattr("indexer.server.stored_queries.PAGE_ENTRIES", 2)
-    await provide(index_url, a_set(1, 2))
-    within = await query(index_url, QueryKind.FIND_DOCUMENTS, PATIENT, STATUS)
-
-    await provide(index_url, a_set(3))
-    beyond = await query(index_url, QueryKind.FIND_DOCUMENTS, PATIENT, STATUS)
-
-    assert len(within.ids("ExtrinsicObject")) == 2
-    assert beyond.errors == ["XDSTooManyResults"]
 
 
 async def test_what_is_found_tells_where_its_document_lies(index_url: str) -> None:

@@ -12,6 +12,7 @@ from indexer.contract.document import SIZE_NOT_TOLD, Code, DocumentQuery, EntryS
 from indexer.contract.document_set import Association, Relation
 from indexer.server.xds import REPOSITORY_UID
 from indexer.wire import ebrim_vocabulary as names
+from indexer.wire.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry
 from tests.support.spoiling import classify
 from tests.support.xds import (
@@ -259,6 +260,24 @@ async def test_a_set_may_name_what_is_held_and_bring_nothing(index_url: str) -> 
     of_document = ("$uuid", f"('urn:uuid:{old}')")
     sets = await query(index_url, "51224314-5390-4169-9b91-b1980040715a", of_document)
     assert (reply.outcome, len(sets.ids("RegistryPackage"))) == ("Success", 2)
+
+
+async def test_what_a_set_names_by_reference_is_in_its_list_too(
+    index_url: str, session: aiohttp.ClientSession
+) -> None:
+    old = await held_uuid(index_url, 1)
+    refers = Association(relation=Relation.MEMBER, source="SubmissionSet01", target=old)
+    await provide(index_url, a_set(2, relations=[refers]))
+    new = uuid_of(an_entry(2), await found_by_xds(index_url))
+    sets = await query(index_url, QueryKind.GET_SUBMISSION_SETS, ("$uuid", f"('urn:uuid:{new}')"))
+
+    async with session.get(f"{index_url}/fhir/List/{sets.ids('RegistryPackage')[0]}") as answer:
+        listed = await answer.json(content_type=None)
+
+    assert [one["item"]["reference"] for one in listed["entry"]] == [
+        f"DocumentReference/{new}",
+        f"DocumentReference/{old}",
+    ]
 
 
 async def test_a_slot_of_somebodys_own_is_not_saved_and_that_is_a_warning(index_url: str) -> None:

@@ -8,7 +8,7 @@ from lxml import etree
 
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import EntryStatus
-from indexer.contract.document_set import DocumentSet
+from indexer.contract.document_set import Association, DocumentSet, Relation
 from indexer.server.xds import REPOSITORY_UID
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.ebrim import submit_objects_request
@@ -76,6 +76,29 @@ async def test_what_is_deleted_is_told_so_and_given_no_more(
     assert given.errors == ["XDSDocumentUniqueIdError"]
     assert by_fhir is not None
     assert by_fhir.status is EntryStatus.WITHDRAWN
+
+
+async def test_what_is_deleted_is_told_by_each_query_that_asks_for_it_by_id(index_url: str) -> None:
+    old = await held(index_url)
+    replaces = Association(relation=Relation.REPLACES, source="Document2", target=old)
+    await provide(index_url, a_set(2, relations=[replaces]))
+    [uuid] = (await of_document(index_url, 2)).ids("ExtrinsicObject")
+
+    await update(index_url, request(uuid))
+
+    related = await query(
+        index_url,
+        QueryKind.GET_RELATED,
+        ("$XDSDocumentEntryEntryUUID", f"'urn:uuid:{old}'"),
+        ("$AssociationTypes", f"('{names.ASSOCIATION_TYPES[Relation.REPLACES]}')"),
+    )
+    contents = await query(
+        index_url,
+        QueryKind.GET_SET_AND_CONTENTS,
+        ("$XDSSubmissionSetUniqueId", f"'{a_submission(2).submission_id}'"),
+    )
+    assert set(related.ids("ExtrinsicObject")) == {old, uuid}
+    assert contents.ids("ExtrinsicObject") == [uuid]
 
 
 async def test_what_fhir_withdrew_is_deleted_in_xds(
