@@ -37,6 +37,17 @@ VALUES_MAX: Final = 256
 DOCUMENTS_MAX: Final = 256
 
 _NAMESPACES: Final = {"rim": names.RIM}
+_CLASSIFICATION: Final = f"{{{names.RIM}}}Classification"
+_IDENTIFIER: Final = f"{{{names.RIM}}}ExternalIdentifier"
+_LOCALIZED: Final = f"{{{names.RIM}}}LocalizedString"
+_SLOT: Final = f"{{{names.RIM}}}Slot"
+_VALUE: Final = f"{{{names.RIM}}}Value"
+_VALUE_LIST: Final = f"{{{names.RIM}}}ValueList"
+_NAMED_BY: Final = {
+    _SLOT: "name",
+    _CLASSIFICATION: "classificationScheme",
+    _IDENTIFIER: "identificationScheme",
+}
 _SLOT_NAME = re.compile(r"[$A-Za-z]{1,64}", re.ASCII)
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
@@ -47,22 +58,16 @@ class Described:
     def __init__(self, element: Element) -> None:
         self.element = element
         self.name = element.get("id", "")
-
-    def listed(self) -> list[str]:
-        """The values of what is a slot itself."""
-        name = self.element.get("name", "")
-        found = self.element.iterfind("rim:ValueList/rim:Value", _NAMESPACES)
-        told = _SLOT_NAME.fullmatch(name)  # else unquoted: a sender may have put anything there
-        return _few(
-            [_bounded((one.text or "").strip(), told[0] if told else "a value") for one in found],
-            "Value",
-        )
+        self._parts: dict[tuple[str, str], list[Element]] = {}
+        """By tag and by what names them: they are looked through once, and asked for often."""
+        for one in element.iterchildren(*_NAMED_BY):
+            name = one.get(_NAMED_BY[one.tag], "")
+            self._parts.setdefault((one.tag, name), []).append(one)
 
     def values(self, name: str) -> list[str]:
         """All values of a slot; a sender may spread them over several of the same name."""
-        slots = self.element.iterfind("rim:Slot", _NAMESPACES)
-        told = (Described(slot).listed() for slot in slots if slot.get("name") == name)
-        return _few([value for values in told for value in values], name)
+        slots = self._parts.get((_SLOT, name), ())
+        return _few([value for slot in slots for value in listed(slot)], name)
 
     def value(self, name: str) -> str:
         """The first value of a slot; empty where there is none."""
@@ -74,18 +79,15 @@ class Described:
 
     def text(self, tag: str) -> str:
         """Name or Description; empty where it is absent."""
-        path = f"rim:{tag}/rim:LocalizedString"
-        found = self.element.find(path, _NAMESPACES)
-        return "" if found is None else _bounded(found.get("value", "").strip(), tag)
+        for one in self.element.iterchildren(f"{{{names.RIM}}}{tag}"):
+            for told in one.iterchildren(_LOCALIZED):
+                return _bounded(told.get("value", "").strip(), tag)
+        return ""
 
     def identifier(self, scheme: str, name: str, parse: Callable[[str], T]) -> T:
         """An external identifier that must be there."""
-        told = (
-            one.get("value", "")
-            for one in self.element.iterfind("rim:ExternalIdentifier", _NAMESPACES)
-            if one.get("identificationScheme") == scheme
-        )
-        return _parsed(next(told, "").strip(), name, parse)
+        found = self._parts.get((_IDENTIFIER, scheme), ())
+        return _parsed(next((one.get("value", "") for one in found), "").strip(), name, parse)
 
     def code(self, scheme: str, name: str) -> Code:
         """A coded attribute that must be there; the first where it is told more than once."""
@@ -112,16 +114,20 @@ class Described:
 
     def is_a(self, node: str) -> bool:
         """Whether it is classified so."""
-        classified = self.element.iterfind("rim:Classification", _NAMESPACES)
+        classified = self.element.iterchildren(_CLASSIFICATION)
         return any(one.get("classificationNode") == node for one in classified)
 
     def _classifications(self, scheme: str) -> list["Described"]:
-        found = [
-            Described(one)
-            for one in self.element.iterfind("rim:Classification", _NAMESPACES)
-            if one.get("classificationScheme") == scheme
-        ]
-        return _few(found, "Classification")
+        found = self._parts.get((_CLASSIFICATION, scheme), ())
+        return _few([Described(one) for one in found], "Classification")
+
+
+def listed(slot: Element) -> list[str]:
+    """The values of a slot."""
+    name = _SLOT_NAME.fullmatch(slot.get("name", ""))
+    told = name[0] if name else "a value"  # unquoted: a sender may have put anything there
+    found = (one for each in slot.iterchildren(_VALUE_LIST) for one in each.iterchildren(_VALUE))
+    return _few([_bounded((one.text or "").strip(), told) for one in found], "Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ FHIR forbids empty elements (R4 §2.6.2), while the contract uses empty texts fo
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from indexer.contract.document import Code, Identifier
@@ -132,9 +133,10 @@ class Element:
 
 def compact(**fields: object) -> Json:
     """The fields without those that are empty."""
-    return {name: value for name, value in fields.items() if value not in ("", None, [], {})}
+    return {name: value for name, value in fields.items() if value or value == 0}
 
 
+@lru_cache(maxsize=256)  # a centre names the same few in each document
 def write_system(scheme: str) -> str:
     """The URI of a code system or authority that the contract names by OID or URI."""
     return OID_PREFIX + scheme if _OID.fullmatch(scheme) else scheme

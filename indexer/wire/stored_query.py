@@ -16,7 +16,7 @@ from indexer.contract.identifiers import Ins
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
 from indexer.wire.document_set_reader import read_status
-from indexer.wire.ebrim_reader import Described
+from indexer.wire.ebrim_reader import listed
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.xml import Element
@@ -200,7 +200,7 @@ def _slots(query: Element) -> Iterator[tuple[str, list[str]]]:
         raise InvalidValue(f"the query has more than {PARAMETERS_MAX} parameters")
     for slot in slots:
         name = slot.get("name", "")
-        yield name, [value for text in Described(slot).listed() for value in _values(text)]
+        yield name, [value for text in listed(slot) for value in _values(text)]
 
 
 _LISTED = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d{1,20}))\s*(,|$)")

@@ -168,4 +168,6 @@ def _escape(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
+    if "\\" not in text:  # as most values are
+        return text
     return _ESCAPED.sub(lambda found: _UNESCAPES[found[0]], text)
