@@ -22,6 +22,7 @@ from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
 from indexer.server.routes import FhirRoutes
 from indexer.server.settings import IndexSettings
+from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.telemetry import IndexMetrics
 from indexer.server.xds import XdsRoutes
 
@@ -29,8 +30,13 @@ DATABASE_FILE = "index.sqlite"
 
 
 @asynccontextmanager
-async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIterator[ASGIApp]:
+async def opened_index(
+    settings: IndexSettings, policy: AccessPolicy, signatures: SignatureDocuments | None = None
+) -> AsyncIterator[ASGIApp]:
     """The index as an application, its folder locked and its database open while entered.
+
+    Args:
+        signatures: none where documents that sign submissions are not looked at.
 
     Raises:
         StorageUnavailable: the folder is in use or cannot be written.
@@ -47,11 +53,18 @@ async def opened_index(settings: IndexSettings, policy: AccessPolicy) -> AsyncIt
             scribe = Scribe(database, journal)
             registrar = Registrar(database, registry, journal, metrics)
             bytes_max = settings.body_mib_max * 2**20
-            custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
+            custodian = Custodian(
+                database,
+                registry,
+                registrar,
+                journal=journal,
+                scribe=scribe,
+                signatures=signatures,
+            )
             routes = (
                 JournalRoutes(custodian),  # first: the others describe all that is there by then
                 FhirRoutes(custodian, body_bytes_max=bytes_max),
-                XdsRoutes(custodian, body_bytes_max=bytes_max),
+                XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
             )
             async with asyncio.TaskGroup() as tasks:
                 writing = [

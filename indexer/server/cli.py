@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,13 @@ from gateway.errors import Unavailable
 from gateway.serving import listen, loop_factory, serve, spare_collector, stop_on_signals, url_of
 from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
-from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
+from indexer.server.access import AccessPolicy
 from indexer.server.app import opened_index
+from indexer.server.checks import Checks
+from indexer.server.doors import doors
 from indexer.server.journal_commands import journal
 from indexer.server.settings import IndexSettings, load_settings
+from indexer.server.signature_documents import SignatureDocuments
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +53,16 @@ def serve_index(
     Exits 2 if a setting is bad, and 1 if the index cannot start.
     """
     configure_logging()
+    checks = Checks()
     try:
         settings = load_settings(config)
-        policy = _policy(settings, open_access=open_access)
+        policy, signatures = doors(settings, checks, open_access=open_access)
     except ValueError as error:
         typer.echo(f"drim-index: {error}", err=True)
         raise typer.Exit(2) from None
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve(settings, policy))
+        with closing(checks), asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(settings, policy, signatures))
     except OSError as error:
         # Only what concerns a file names one; the rest is an address that cannot be had.
         remedy = "INDEX_DATA_DIR" if error.filename else "INDEX_BIND and INDEX_HTTP_PORT"
@@ -68,19 +73,12 @@ def serve_index(
         raise typer.Exit(1) from None
 
 
-def _policy(settings: IndexSettings, *, open_access: bool) -> AccessPolicy:
-    if not open_access:
-        return RefuseAll()
-    if not is_loopback(str(settings.bind)):
-        raise ValueError("open access is for loopback only: set INDEX_BIND to 127.0.0.1")
-    log.warning("open_access", extra={"meaning": "anyone on this machine may do anything"})
-    return OpenAccess()
-
-
-async def _serve(settings: IndexSettings, policy: AccessPolicy) -> None:
+async def _serve(
+    settings: IndexSettings, policy: AccessPolicy, signatures: SignatureDocuments | None
+) -> None:
     stop = stop_on_signals()
     with listen(str(settings.bind), settings.http_port) as listening:
-        async with opened_index(settings, policy) as index:
+        async with opened_index(settings, policy, signatures) as index:
             spare_collector()
             log.info("listening", extra={"http": url_of(listening)})
             await serve(index, listening, stop=stop)

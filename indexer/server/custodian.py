@@ -23,6 +23,7 @@ from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
 from indexer.server.registrar import Registrar
 from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, Withdrawn
+from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import IssueCode, Refusal
@@ -42,12 +43,14 @@ class Custodian:
         *,
         journal: Journal,
         scribe: Scribe,
+        signatures: SignatureDocuments | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
         self._registrar = registrar
         self._journal = journal
         self._scribe = scribe
+        self._signatures = signatures
         self._queries = StoredQueries(database.dialect)
 
     async def provide(
@@ -56,9 +59,12 @@ class Custodian:
         """Hold a submission; gives it back with the ids allotted, once it is durable.
 
         Raises:
-            Refusal: a unique id is held already, or what is replaced is not current.
+            Refusal: a unique id is held already, what is replaced is not current, or the signature
+                of the submission does not hold.
             Unavailable: too many wait, or the database does not take it now.
         """
+        if self._signatures is not None:
+            await self._signatures.check(submitted)
         return await self._registrar.register(submitted, caller=caller, exchange=exchange)
 
     async def find(

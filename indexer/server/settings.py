@@ -31,6 +31,34 @@ class IndexSettings(ProgramSettings):
 
     An answer to ITI-43 holds no more documents than this, unless it is one alone."""
 
+    authorities: Path | None = None
+    """PEM file of the authorities whose certificates speak for structures; with it, who shows a
+    VIHF that is true is let in. Without it nobody is, but with open access."""
+
+    crl_dir: Path | None = None
+    """Folder of the authorities' revocation lists (`*.crl`). Without it none is looked at."""
+
+    crl_overdue_s: float = Field(default=0.0, ge=0, le=30 * 86400)
+    """Seconds for which a revocation list is believed after its next one was due."""
+
+    assertion_audience: str = "urn:dmp"
+    """Whom an assertion must be for, where it says for whom it is."""
+
+    assertion_age_s: float = Field(default=300.0, ge=1, le=3600)
+    """Seconds for which an assertion is good after it was issued."""
+
+    assertion_skew_s: float = Field(default=30.0, ge=0, le=300)
+    """Seconds by which the clock of who issued it may differ."""
+
+    accept_sha1: bool = False
+    """Whether what is signed may be signed with SHA-1, as older programs do."""
+
+    patient_portals: frozenset[str] = frozenset()
+    """National numbers of structures that may vouch for patients and their representatives."""
+
+    signature_required: bool = False
+    """Whether each submission must have a signature document, as at the DMP."""
+
 
 def load_settings(config: Path | None) -> IndexSettings:
     """The settings; see `gateway.configuration.load`."""

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
+from indexer.server.access import AccessPolicy
 from indexer.server.acts import Exchange
 from indexer.server.custodian import Custodian
 from indexer.server.stored_queries import Found
@@ -45,10 +46,12 @@ class XdsRoutes:
     def __init__(
         self,
         custodian: Custodian,
+        policy: AccessPolicy,
         *,
         body_bytes_max: int,
     ) -> None:
         self._custodian = custodian
+        self._policy = policy
         self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
@@ -57,7 +60,7 @@ class XdsRoutes:
             ("/xds/repository", self._repository(), "ITI-41 and ITI-43"),
             ("/xds/registry", self._of_registry(), "ITI-18 and ITI-57"),
         ):
-            endpoint = XdsEndpoint(operations, body_bytes_max=self._body_bytes_max)
+            endpoint = XdsEndpoint(operations, self._policy, body_bytes_max=self._body_bytes_max)
             app.router.routes.append(NamedRoute(path, endpoint.answer, methods=["POST"]))
             described = {"summary": summary, "responses": {"200": {"description": "SOAP 1.2"}}}
             app.openapi()["paths"][path] = {"post": described}

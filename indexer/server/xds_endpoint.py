@@ -7,6 +7,7 @@ after by the operation's own response, with an error code of XDS.b (ITI TF-3 §4
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,13 +15,23 @@ from starlette.responses import Response
 from gateway.errors import Unavailable
 from indexer.contract.access import Caller
 from indexer.contract.errors import InvalidValue
-from indexer.server.access import caller_of
+from indexer.server.access import AccessPolicy, Unproved
 from indexer.server.http import take_body
 from indexer.server.http_errors import REFUSAL_STATUS
 from indexer.wire.mtom import Package, PackageReader, write_package
 from indexer.wire.outcome import Refusal, XdsError
 from indexer.wire.registry_messages import RegistryError
-from indexer.wire.soap import SOAP_MEDIA_TYPE, FaultCode, SoapFault, fault, read_call, reply
+from indexer.wire.soap import (
+    SOAP_MEDIA_TYPE,
+    FaultCode,
+    SecurityFault,
+    SoapFault,
+    fault,
+    find_assertion,
+    open_envelope,
+    read_call,
+    reply,
+)
 from indexer.wire.xml import Element
 
 log = logging.getLogger(__name__)
@@ -62,33 +73,66 @@ class XdsEndpoint:
 
     Args:
         operations: by WS-Addressing action.
+        policy: asked who sends a message, before they are told what is wrong with it.
         body_bytes_max: of a whole message.
     """
 
-    def __init__(self, operations: Mapping[str, Operation], *, body_bytes_max: int) -> None:
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        policy: AccessPolicy,
+        *,
+        body_bytes_max: int,
+    ) -> None:
         self._operations = operations
+        self._policy = policy
         self._body_bytes_max = body_bytes_max
 
     async def answer(self, request: Request) -> Response:
         """Answer one message."""
         try:
-            package = await self._receive(request)
-            call = read_call(package.root)
+            package, envelope, caller = await self._let_in(request)
+            call = read_call(envelope)
         except SoapFault as error:
-            return _fault(error, status=400 if error.code is FaultCode.SENDER else 500)
+            return _fault(error, status=_status(error))
         except Refusal as error:  # too long, or too slow
             return _fault(SoapFault(error.reason), status=REFUSAL_STATUS[error.code])
         operation = self._operations.get(call.action)
         if operation is None:
             unknown = SoapFault("the action is none of this address", subcode="ActionNotSupported")
             return _fault(unknown, status=400, relates_to=call.message_id)
-        asked = Asked(body=call.body, package=package, caller=caller_of(request))
+        asked = Asked(body=call.body, package=package, caller=caller)
         answer = await _run(operation, call.action, asked)
-        envelope = reply(call, answer.body)
+        written = reply(call, answer.body)
         if not answer.parts and not package.optimised:
-            return Response(envelope, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
-        content_type, chunks = write_package(envelope, answer.parts)
+            return Response(written, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
+        content_type, chunks = write_package(written, answer.parts)
         return Response(b"".join(chunks), headers={"Content-Type": content_type})
+
+    async def _let_in(self, request: Request) -> tuple[Package, Element, Caller | None]:
+        """The message, and who sends it.
+
+        Raises:
+            SoapFault, Refusal: it cannot be taken; who does not prove themselves hears no more.
+        """
+        proof, trouble = None, None
+        try:
+            package = await self._receive(request)
+            envelope = open_envelope(package.root)
+            proof = find_assertion(envelope)
+        except (SoapFault, Refusal) as error:
+            trouble = error
+        try:
+            caller = await self._policy.caller(proof, one_time=True)
+        except Unproved as error:
+            log.info("caller_refused", extra={"code": error.fault.value, "reason": error.reason})
+            raise SoapFault(error.reason, subcode=error.fault) from None
+        except Unavailable:
+            busy = "the index cannot take this now"
+            raise SoapFault(busy, code=FaultCode.RECEIVER) from None
+        if trouble is not None:
+            raise trouble
+        return package, envelope, caller
 
     async def _receive(self, request: Request) -> Package:
         reader = PackageReader(request.headers.get("content-type", ""))
@@ -113,6 +157,21 @@ async def _run(operation: Operation, action: str, asked: Asked) -> Answer:
     return Answer(body=operation.failed([told]))
 
 
+def _status(error: SoapFault) -> int:
+    """The status of a fault (SOAP 1.2 part 2 §7.5.2.2), but for who is not let in: 401, as of
+    every other address."""
+    if isinstance(error.subcode, SecurityFault):
+        return 401
+    return {FaultCode.SENDER: 400, FaultCode.RECEIVER: 503}.get(error.code, 500)
+
+
+_HEADERS: Final = {401: {"WWW-Authenticate": "WSSE"}, 503: {"Retry-After": "1"}}
+
+
 def _fault(error: SoapFault, *, status: int, relates_to: str = "") -> Response:
-    envelope = fault(error, relates_to=relates_to)
-    return Response(envelope, status_code=status, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
+    return Response(
+        fault(error, relates_to=relates_to),
+        status_code=status,
+        headers=_HEADERS.get(status),
+        media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8",
+    )

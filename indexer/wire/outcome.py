@@ -42,6 +42,7 @@ class XdsError(StrEnum):
     DUPLICATE_IN_MESSAGE = "XDSRepositoryDuplicateUniqueIdInMessage"
     DUPLICATE_IN_REGISTRY = "XDSDuplicateUniqueIdInRegistry"
     EXTRA_METADATA = "XDSExtraMetadataNotSaved"
+    INVALID_DOCUMENT = "InvalidDocumentContent"
     MISSING_DOCUMENT = "XDSMissingDocument"
     MISSING_METADATA = "XDSMissingDocumentMetadata"
     MISSING_PARAMETER = "XDSStoredQueryMissingParam"

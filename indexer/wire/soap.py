@@ -11,6 +11,7 @@ from uuid import uuid4
 from lxml import etree
 
 from indexer.contract.errors import ContractError, InvalidValue
+from indexer.wire.vihf_vocabulary import SAML
 from indexer.wire.xml import Element, open_xml
 
 SOAP_MEDIA_TYPE: Final = "application/soap+xml"
@@ -26,6 +27,7 @@ SECURITY: Final = (
 ANONYMOUS: Final = f"{ADDRESSING}/anonymous"
 _UNDERSTOOD: Final = frozenset({ADDRESSING, SECURITY})
 _NAMESPACES: Final = {"env": ENVELOPE, "wsa": ADDRESSING}
+_SECURITY_NAMESPACES: Final = {"env": ENVELOPE, "wsse": SECURITY, "saml2": SAML}
 
 HEADER_LENGTH_MAX: Final = 1024  # characters of one address or id
 
@@ -39,15 +41,32 @@ class FaultCode(StrEnum):
     VERSION = "VersionMismatch"
 
 
+class SecurityFault(StrEnum):
+    """Why a message is not taken as anybody's (WSS: SOAP Message Security 1.1 §12)."""
+
+    INVALID = "InvalidSecurity"
+    """The header is not what it should be."""
+    ALGORITHM = "UnsupportedAlgorithm"
+    FAILED = "FailedAuthentication"
+    """What it says of who asks is not to be believed."""
+    TOKEN_UNAVAILABLE = "SecurityTokenUnavailable"
+    """It does not say who asks."""
+    EXPIRED = "MessageExpired"
+
+
 class SoapFault(ContractError):
     """The message is answered with a fault: it cannot be taken as a request at all.
 
     Args:
-        subcode: of WS-Addressing (SOAP binding §6.4), empty where none applies.
+        subcode: of WS-Addressing (SOAP binding §6.4), or of WS-Security; empty where none applies.
     """
 
     def __init__(
-        self, reason: str, *, code: FaultCode = FaultCode.SENDER, subcode: str = ""
+        self,
+        reason: str,
+        *,
+        code: FaultCode = FaultCode.SENDER,
+        subcode: SecurityFault | str = "",
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -66,16 +85,37 @@ class Call:
     """The one element of the body."""
 
 
-def read_call(data: bytes) -> Call:
+def open_envelope(data: bytes) -> Element:
+    """What may be an envelope.
+
+    Raises:
+        SoapFault: it is no XML that can be opened.
+    """
+    try:
+        return open_xml(data, bytes_max=SOAP_BYTES_MAX)
+    except InvalidValue as error:
+        raise SoapFault(str(error)) from None
+
+
+def find_assertion(root: Element) -> bytes | None:
+    """The assertion in the header of an envelope, parted from it (WSS: SAML Token Profile §3.3).
+
+    Returns:
+        XML of its own; empty where there are several, for none of them is the one; None where
+        there is none.
+    """
+    found = root.findall("env:Header/wsse:Security/saml2:Assertion", _SECURITY_NAMESPACES)
+    if not found:
+        return None
+    return etree.tostring(found[0], with_tail=False) if len(found) == 1 else b""
+
+
+def read_call(root: Element) -> Call:
     """The request that an envelope holds.
 
     Raises:
         SoapFault: it is no envelope, or asks for what is not done here.
     """
-    try:
-        root = open_xml(data, bytes_max=SOAP_BYTES_MAX)
-    except InvalidValue as error:
-        raise SoapFault(str(error)) from None
     name = etree.QName(root)
     if name.localname == "Envelope" and name.namespace != ENVELOPE:
         raise SoapFault("the envelope is none of SOAP 1.2", code=FaultCode.VERSION)
@@ -115,12 +155,13 @@ def reply(call: Call, body: Element) -> bytes:
 
 def fault(error: SoapFault, *, relates_to: str = "") -> bytes:
     """The envelope that says why a message could not be taken."""
-    body = etree.Element(_env("Fault"), nsmap=_NAMESPACES)
+    body = etree.Element(_env("Fault"), nsmap={**_NAMESPACES, "wsse": SECURITY})
     code = etree.SubElement(body, _env("Code"))
     etree.SubElement(code, _env("Value")).text = f"env:{error.code}"
     if error.subcode:
         subcode = etree.SubElement(code, _env("Subcode"))
-        etree.SubElement(subcode, _env("Value")).text = f"wsa:{error.subcode}"
+        prefix = "wsse" if isinstance(error.subcode, SecurityFault) else "wsa"
+        etree.SubElement(subcode, _env("Value")).text = f"{prefix}:{error.subcode}"
     text = etree.SubElement(etree.SubElement(body, _env("Reason")), _env("Text"))
     text.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
     text.text = error.reason

@@ -51,7 +51,9 @@ OF_OUR_OWN = {
     "gateway.serving.BACKLOG_MAX",
     "indexer.server.batches.BATCH_BYTES_MAX",
     "indexer.server.batches.BATCH_MAX",
+    "indexer.server.checks.AT_ONCE_MAX",
     "indexer.server.journal.deed.ENTRIES_MAX",
+    "indexer.server.trust.PATHS_MAX",
 }
 """How much is done at once, or looked at; nobody is refused for it."""
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
+from indexer.server.access import OpenAccess
 from indexer.server.custodian import Custodian
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
@@ -49,7 +50,7 @@ async def broken_url(fault: Exception) -> AsyncIterator[str]:
     registrar = Registrar(database, registry, journal, IndexMetrics())
     app = FastAPI()
     custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
-    XdsRoutes(custodian, body_bytes_max=2**20).add_to(app)
+    XdsRoutes(custodian, OpenAccess(), body_bytes_max=2**20).add_to(app)
     writing = asyncio.create_task(registrar.run())
     async with served(app) as url:
         yield url

@@ -8,53 +8,18 @@ import pytest
 from lxml import etree
 
 from indexer.client.assertion import build_assertion
-from indexer.contract.access import Authentication, Caller, CallerKind, Purpose
+from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import Code, Person
 from indexer.contract.errors import InvalidValue
 from indexer.wire import vihf_vocabulary as names
 from indexer.wire.signatures import DS, UnsupportedAlgorithm, certificates_in, check_enveloped
 from indexer.wire.vihf_reader import read_vihf
 from indexer.wire.xml import Element
-from tests.support.health_pki import NOW, SOFTWARE, STRUCTURE, a_doctor, a_structure
+from tests.support.health_pki import NOW, SOFTWARE, STRUCTURE, a_structure
 from tests.support.peers import shared_data
+from tests.support.vihf import CALLERS, DOCTOR
 
 SPACES = {"s": names.SAML, "d": DS, "h": names.HL7}
-DOCTOR = a_doctor()
-CALLERS = {
-    "a doctor": DOCTOR,
-    "one of no speciality": replace(
-        DOCTOR, role=Code(code="86", scheme=names.PROFESSIONS), speciality=None
-    ),
-    "one who publishes": replace(DOCTOR, authentication=Authentication.INDIRECT),
-    "one in an emergency": replace(
-        DOCTOR, purpose=Purpose.BREAK_GLASS, reason="Patient inconscient <& seul>"
-    ),
-    "one who regulates": replace(DOCTOR, purpose=Purpose.CENTRE_15, reason="appel du 15"),
-    "one who is shown what representatives are not": replace(DOCTOR, secret=True),
-    "a program": replace(
-        DOCTOR,
-        kind=CallerKind.SYSTEM,
-        person=Person(number="899700367909", family="EVOSIPS, PFI, Imagerie"),
-        role=names.ROLES_BY_KIND[CallerKind.SYSTEM],
-        speciality=None,
-    ),
-    "the patient": replace(
-        DOCTOR,
-        kind=CallerKind.PATIENT,
-        person=Person(number="", family="DESMAUX", given="Anne"),
-        role=names.ROLES_BY_KIND[CallerKind.PATIENT],
-        speciality=None,
-        sector=None,
-    ),
-    "who stands for the patient": replace(
-        DOCTOR,
-        kind=CallerKind.REPRESENTATIVE,
-        person=Person(number="", family="DESMAUX", given="Jeanne"),
-        role=names.ROLES_BY_KIND[CallerKind.REPRESENTATIVE],
-        speciality=None,
-        sector=None,
-    ),
-}
 
 
 def built(caller: Caller = DOCTOR) -> Element:
