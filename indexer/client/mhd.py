@@ -40,7 +40,8 @@ from indexer.wire.document_reference import read_document_reference
 from indexer.wire.elements import Element
 from indexer.wire.outcome import IssueCode, Refusal, read_no_record, read_outcome_code
 from indexer.wire.patch import withdrawal_patch
-from indexer.wire.search import read_searchset, search_parameters, unique_id_parameters
+from indexer.wire.search import search_parameters, unique_id_parameters
+from indexer.wire.searchset import read_searchset
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
 
 log = logging.getLogger(__name__)

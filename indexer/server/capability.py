@@ -1,11 +1,13 @@
 """What the index can do, as a CapabilityStatement (FHIR R4 §CapabilityStatement)."""
 
+from indexer.server.http import PATCHES
+from indexer.wire import search
 from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import (
     DOCUMENT_REFERENCE_PROFILE,
     JSON_MEDIA_TYPE,
-    PATCH_MEDIA_TYPE,
     SUBMISSION_SET_PROFILE,
+    XML_MEDIA_TYPE,
 )
 
 PUBLISHED_ON = "2026-11-23"
@@ -21,8 +23,8 @@ def capability_statement(base: str) -> Json:
         "software": {"name": "drim-index"},
         "implementation": {"description": "A mock of the DMP's index", "url": base},
         "fhirVersion": "4.0.1",
-        "format": [JSON_MEDIA_TYPE],
-        "patchFormat": [PATCH_MEDIA_TYPE],
+        "format": [JSON_MEDIA_TYPE, XML_MEDIA_TYPE],
+        "patchFormat": list(PATCHES),
         "rest": [
             {
                 "mode": "server",
@@ -35,21 +37,19 @@ def capability_statement(base: str) -> Json:
 
 
 def _document_reference() -> Json:
-    token = [
-        "patient.identifier",
-        "identifier",
-        "status",
-        "type",
-        "study-instance-uid",
-        "accession-number",
-    ]
+    types = {
+        **dict.fromkeys(search.TOKENS, "token"),
+        **dict.fromkeys(search.DATES, "date"),
+        **dict.fromkeys(search.NAMES, "string"),
+        **search.OTHERS,
+    }
     return {
         "type": "DocumentReference",
         "supportedProfile": [DOCUMENT_REFERENCE_PROFILE],
         "interaction": [{"code": "read"}, {"code": "search-type"}, {"code": "patch"}],
         # FHIR R4 has no word for a conditional patch; PDSm's own statement says it with this one.
         "conditionalUpdate": True,
-        "searchParam": [{"name": name, "type": "token"} for name in token],
+        "searchParam": [{"name": name, "type": types[name]} for name in sorted(types)],
     }
 
 

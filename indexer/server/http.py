@@ -1,7 +1,7 @@
 """Bodies, media types and addresses of the index's requests, each with its limit."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -9,7 +9,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from indexer.server.negotiation import JSON_MEDIA_TYPES, XML_MEDIA_TYPES
+from indexer.server.negotiation import FORMAT, JSON_MEDIA_TYPES, XML_MEDIA_TYPES, choose_form
 from indexer.wire import fhir_xml
 from indexer.wire.elements import Element
 from indexer.wire.fhirpath_patch import read_fhirpath_patch
@@ -120,7 +120,11 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
         text = body.decode("ascii")  # a form is escaped
     except UnicodeDecodeError as error:
         raise Refusal("the body is no form", code=IssueCode.STRUCTURE) from error
-    return parse_parameters(text) + parse_parameters(request.url.query)
+    told = parse_parameters(text)
+    for name, value in told:
+        if name == FORMAT:
+            choose_form(request, value)
+    return told + parse_parameters(request.url.query)
 
 
 def parse_parameters(text: str) -> list[tuple[str, str]]:
@@ -151,6 +155,12 @@ def fhir_base(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}/fhir"
 
 
-def address(base: str, parameters: list[tuple[str, str]]) -> str:
+def is_lenient(request: Request) -> bool:
+    """Whether parameters that are not known are to be passed over (R4 §3.1.1.3, RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("prefer")).lower().replace(" ", "").split(",")
+    return "handling=lenient" in preferences
+
+
+def address(base: str, parameters: Sequence[tuple[str, str]]) -> str:
     """An address with its parameters."""
     return f"{base}?{urlencode(parameters)}"

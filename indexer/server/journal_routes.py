@@ -14,7 +14,7 @@ from indexer.server.journal.audit_event import audit_event
 from indexer.server.negotiation import FhirResponse, require_fhir
 from indexer.wire.elements import read_uri_oid
 from indexer.wire.outcome import IssueCode, Refusal
-from indexer.wire.search import searchset
+from indexer.wire.searchset import searchset
 
 PAGE_EVENTS: Final = 100
 PAGE_EVENTS_MAX: Final = 500

@@ -19,8 +19,10 @@ from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
 from indexer.server.rows import association_rows, entry_rows, set_row
+from indexer.wire.document_reference import read_document_reference
 from indexer.wire.document_set_reader import Withdrawal
-from indexer.wire.outcome import Json, Refusal, XdsError, xds_refusal
+from indexer.wire.elements import Element
+from indexer.wire.outcome import IssueCode, Json, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, patched
 from indexer.wire.search import EntrySearch
 
@@ -62,6 +64,12 @@ class HeldDocument:
     patient_key: str
     mime_type: str
     content: bytes
+
+
+SCANNED_ROWS = 500
+"""Entries that are looked at together."""
+SCANNED_MAX = 20_000
+"""Entries that are looked at for one page; a record has some hundred."""
 
 
 class Registry:
@@ -171,35 +179,68 @@ class Registry:
             )
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
-        """One page of matches, newest first, and whether there are more."""
-        rows = await self._rows(tx, search)
+        """One page of matches, newest first, and whether there are more.
+
+        Raises:
+            NotFound: the page before it is not known.
+            Refusal: more entries than `SCANNED_MAX` would have to be looked at for it.
+        """
+        if search.identifiers is None:
+            rows = await self._of_patient(tx, search)
+        else:
+            rows = await self._of_identifiers(tx, search.identifiers, search)
         page = [_held(row) for row in rows[: search.entries_max]]
         return page, len(rows) > search.entries_max
 
-    async def _rows(self, tx: Transaction, search: EntrySearch) -> list[Row]:
-        if search.unique_id is not None:
-            rows = await tx.fetch(self._sql["find_by_unique_id"], unique_id=search.unique_id)
-            return [row for row in rows if _matches(row, search)]
+    async def _of_patient(self, tx: Transaction, search: EntrySearch) -> list[Row]:
+        """A patient's entries, looked at as many at a time as may be wanted."""
         patient = patient_key(search.patient) if search.patient else None
         after_ms: Param = None
+        after_id: Param = search.after
         if search.after is not None:
             places = await tx.fetch(self._sql["find_place"], entry_id=search.after)
             if not places or patient not in (None, places[0]["patient_key"]):
                 raise NotFound("the page before this one is not known")
             patient, after_ms = str(places[0]["patient_key"]), places[0]["created_at_ms"]
         kind, value = search.reference or (None, None)
-        return await tx.fetch(
-            self._sql["find_by_patient"],
-            patient_key=patient,
-            statuses=_json(sorted(search.statuses)),
-            type_code=search.type_code,
-            type_scheme=search.type_scheme,
-            reference_kind=kind,
-            reference_value=value,
-            after_ms=after_ms,
-            after_id=search.after,
-            limit=search.entries_max + 1,
-        )
+        limit = SCANNED_ROWS if search.wanted.tests else search.entries_max + 1
+        found: list[Row] = []
+        for _ in range(0, SCANNED_MAX, limit):
+            rows = await tx.fetch(
+                self._sql["find_by_patient"],
+                patient_key=patient,
+                statuses=_json(sorted(search.statuses)),
+                type_code=search.type_code,
+                type_scheme=search.type_scheme,
+                reference_kind=kind,
+                reference_value=value,
+                after_ms=after_ms,
+                after_id=after_id,
+                limit=limit,
+            )
+            found += [row for row in rows if _is_wanted(row, search)]
+            if len(found) > search.entries_max or len(rows) < limit:
+                return found
+            after_ms, after_id = rows[-1]["created_at_ms"], rows[-1]["entry_id"]
+        raise Refusal("too many entries would have to be looked at", code=IssueCode.TOO_COSTLY)
+
+    async def _of_identifiers(
+        self, tx: Transaction, identifiers: Sequence[str], search: EntrySearch
+    ) -> list[Row]:
+        rows = await tx.fetch(self._sql["find_by_identifiers"], identifiers=_json(identifiers))
+        if search.after is not None:
+            ids = [row["entry_id"] for row in rows]
+            if search.after not in ids:
+                raise NotFound("the page before this one is not known")
+            rows = rows[ids.index(search.after) + 1 :]
+        patient = patient_key(search.patient) if search.patient else None
+        return [
+            row
+            for row in rows
+            if patient in (None, row["patient_key"])
+            and row["status"] in search.statuses
+            and _is_wanted(row, search)
+        ]
 
     async def entry(self, tx: Transaction, entry_id: str) -> HeldEntry:
         """The entry by its id.
@@ -299,8 +340,9 @@ def _held(row: Row) -> HeldEntry:
     )
 
 
-def _matches(row: Row, search: EntrySearch) -> bool:
-    """Whether the one entry of a unique id is what the other parameters ask for too."""
-    return row["status"] in search.statuses and (
-        search.patient is None or row["patient_key"] == patient_key(search.patient)
-    )
+def _is_wanted(row: Row, search: EntrySearch) -> bool:
+    """Whether an entry is what is asked for beside what the index has columns for."""
+    if not search.wanted.tests:
+        return True
+    entry = read_document_reference(Element(held_resource(row), "DocumentReference"))
+    return search.wanted.matches(entry)

@@ -74,7 +74,7 @@ UPDATE entry SET status = 'entered-in-error'
 WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
 -- query: find_by_patient
-SELECT entry_id, status, resource, patient_key FROM entry
+SELECT entry_id, status, resource, patient_key, created_at_ms FROM entry
 WHERE patient_key = :patient_key
   AND status IN (SELECT value FROM json_each(:statuses))
   AND (:type_code IS NULL OR type_code = :type_code)
@@ -90,6 +90,13 @@ LIMIT :limit;
 -- query: find_by_unique_id
 SELECT entry_id, status, resource, patient_key FROM entry
 WHERE unique_id = :unique_id;
+
+-- query: find_by_identifiers
+-- By the ids that the index allotted, or by unique ids.
+SELECT entry_id, status, resource, patient_key FROM entry
+WHERE unique_id IN (SELECT value FROM json_each(:identifiers))
+   OR entry_id IN (SELECT value FROM json_each(:identifiers))
+ORDER BY created_at_ms DESC, entry_id DESC;
 
 -- query: find_place
 -- Where a page ended: the entry names the patient, so that the address of the next need not.

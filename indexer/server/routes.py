@@ -20,6 +20,7 @@ from indexer.server.custodian import Custodian
 from indexer.server.http import (
     address,
     fhir_base,
+    is_lenient,
     parse_parameters,
     read_form,
     read_patch,
@@ -35,7 +36,9 @@ from indexer.server.registry import HeldDocument, HeldEntry
 from indexer.wire.bundles import binary
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import Json
-from indexer.wire.search import next_page, read_condition, read_search, searchset
+from indexer.wire.search import read_condition, read_search
+from indexer.wire.search_controls import next_page
+from indexer.wire.searchset import searchset
 from indexer.wire.transaction import read_transaction, transaction_response
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
@@ -126,15 +129,17 @@ class FhirRoutes:
         return await self._find(request, await read_form(request))
 
     async def _find(self, request: Request, parameters: list[tuple[str, str]]) -> Response:
-        search = read_search(parameters)
+        search = read_search(parameters, lenient=is_lenient(request))
         found, more = await self._custodian.find(caller_of(request), search)
         base = fhir_base(request)
         place = f"{base}/DocumentReference"
-        next_url = address(place, next_page(parameters, found[-1].entry_id)) if more else ""
+        heeded = search.parameters
+        next_url = address(place, next_page(heeded, found[-1].entry_id)) if more else ""
         bundle = searchset(
             [(f"{place}/{one.entry_id}", _addressed(one, base)) for one in found],
-            self_url=address(place, parameters),
+            self_url=address(place, heeded),
             next_url=next_url,
+            whole=search.after is None,
         )
         return FhirResponse(bundle)
 

@@ -7,11 +7,13 @@ of the French value set, and current reports that of the system itself (CI-SIS, 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from indexer.contract.document import Code, DocumentEntry, ReferenceId, ReferenceKind
+from indexer.contract.document import Code, DocumentEntry, Person, ReferenceId, ReferenceKind
 
 Test = Callable[[DocumentEntry], bool]
+Span = tuple[datetime | None, datetime | None]
 CodesOf = Callable[[DocumentEntry], tuple[Code, ...]]
 
 MODALITIES: Final = "1.2.840.10008.2.16.4"
@@ -54,6 +56,11 @@ def system_of(scheme: str) -> str:
     return _SYSTEMS.get(name, name)
 
 
+def has_other_names(scheme: str | None) -> bool:
+    """Whether a code system is called by more than one name."""
+    return scheme is not None and system_of(scheme) in _SYSTEMS.values()
+
+
 def has_code(of: CodesOf, asked: Iterable[tuple[str | None, str | None]]) -> Test:
     """One of the codes is among those asked for, each a code and its scheme; None is any."""
     wanted = {(code, scheme if scheme is None else system_of(scheme)) for code, scheme in asked}
@@ -89,6 +96,16 @@ def refers(asked: Collection[ReferenceId]) -> Test:
 
 def _as_compared(one: ReferenceId) -> tuple[ReferenceKind, str, str]:
     return one.kind, one.value, "" if one.kind is ReferenceKind.STUDY else one.authority
+
+
+def in_time(of: Callable[[DocumentEntry], Span], meets: Callable[[Span], bool]) -> Test:
+    """The time that an entry tells is one that is asked for."""
+    return lambda entry: meets(of(entry))
+
+
+def by_author(test: Callable[[Person], bool]) -> Test:
+    """One of those who wrote the document is one that is asked for."""
+    return lambda entry: test(entry.author)
 
 
 def plain(text: str) -> str:

@@ -29,6 +29,7 @@ class IssueCode(StrEnum):
     STRUCTURE = "structure"
     SUPPRESSED = "suppressed"
     TIMEOUT = "timeout"
+    TOO_COSTLY = "too-costly"
     TOO_LONG = "too-long"
     TRANSIENT = "transient"
     VALUE = "value"

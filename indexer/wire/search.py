@@ -1,50 +1,102 @@
-"""Find Document References (ITI-67): parameters and the searchset that answers them.
+"""Find Document References (ITI-67): its parameters, and what entries they ask for.
 
 A search names its patient in a form body (`POST DocumentReference/_search`), so that no national
 identity is part of an address. Links to further pages hold none either: `_after` names the last
 entry of the page before, and with it the patient.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final
 
-from indexer.contract.document import DocumentQuery, EntryStatus, ReferenceKind
-from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Ins, Oid, Uid
-from indexer.wire.elements import Element, read_uri_oid, read_uuid
-from indexer.wire.outcome import IssueCode, Json, Refusal
+from indexer.contract.document import (
+    DocumentEntry,
+    DocumentQuery,
+    EntryStatus,
+    Person,
+    ReferenceKind,
+)
+from indexer.contract.identifiers import Ins, Uid
+from indexer.wire import entry_tests
+from indexer.wire.elements import read_system, read_uri_oid, read_uuid
+from indexer.wire.entry_tests import CODES, EntryFilter, Test
+from indexer.wire.outcome import IssueCode, Refusal
+from indexer.wire.search_controls import (
+    AFTER,
+    CONTROLS,
+    PATIENT,
+    heeded,
+    once,
+    read_count,
+    read_identifiers,
+    read_name_test,
+    read_parameter,
+    read_patient,
+    refuse_unknown,
+)
+from indexer.wire.search_values import DateRange, Parameter, Parameters, Token, escape
 from indexer.wire.vocabulary import OID_PREFIX, URI_SYSTEM
 
-T = TypeVar("T")
-
-PAGE_ENTRIES = 100
-PAGE_ENTRIES_MAX = 500
-
-PATIENT = "patient.identifier"
-AFTER = "_after"
-REFERENCES = {
+REFERENCES: Final = {
     "study-instance-uid": ReferenceKind.STUDY,
     "accession-number": ReferenceKind.ACCESSION,
 }
 """Search parameters of MADO, on context.related."""
 
-Parameters = Sequence[tuple[str, str]]
+TOKENS: Final = {
+    "category": CODES["ClassCode"],
+    "type": CODES["TypeCode"],
+    "setting": CODES["PracticeSettingCode"],
+    "facility": CODES["HealthcareFacilityTypeCode"],
+    "event": CODES["EventCodeList"],
+    "security-label": CODES["ConfidentialityCode"],
+    "format": CODES["FormatCode"],
+    "modality": entry_tests.modalities,
+    "anatomical-region": entry_tests.regions,
+}
+"""Parameters on codes; the last two are MADO's."""
+DATES: Final[dict[str, Callable[[DocumentEntry], entry_tests.Span]]] = {
+    "creation": lambda entry: (entry.created_at, entry.created_at),
+    "date": lambda entry: (entry.created_at, entry.created_at),
+    "period": lambda entry: (entry.service_start, entry.service_stop),
+    "period-start": lambda entry: (entry.service_start, entry.service_start),
+    "period-end": lambda entry: (entry.service_stop, entry.service_stop),
+}
+"""Parameters on times; the last two are PDSm's."""
+NAMES: Final[dict[str, Callable[[Person], str]]] = {
+    "author.family": lambda person: person.family,
+    "author.given": lambda person: person.given,
+}
+OTHERS: Final = {
+    PATIENT: "token",
+    "identifier": "token",
+    "status": "token",
+    "related": "reference",
+    "isArchived": "token",
+    **dict.fromkeys(REFERENCES, "token"),
+}
+"""Parameters that are like no other, with the type that FHIR gives each."""
+_ORDERS: Final = frozenset({"-date", "-creation"})
+"""Newest first, which is the one order there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntrySearch:
-    """What an index is asked for: a patient's entries, the one by an id, or a further page."""
+    """What an index is asked for: a patient's entries, those of ids, or a further page."""
 
     patient: Ins | None
-    unique_id: Uid | None
+    identifiers: tuple[str, ...] | None
+    """Unique ids and ids of entries, of which an entry must have one; None is any."""
     after: str | None
     statuses: frozenset[EntryStatus]
     type_code: str | None
     type_scheme: str | None
     reference: tuple[ReferenceKind, str] | None
+    wanted: EntryFilter
+    """What else is asked for, of which the index has no column."""
     entries_max: int
+    parameters: Parameters
+    """Those that are heeded, which is all of them unless the caller wants it lenient."""
 
 
 def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
@@ -54,7 +106,7 @@ def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
         ("status", _write_statuses(query.statuses)),
     ]
     if query.type_code is not None:
-        parameters.append(("type", _escape(query.type_code.code)))
+        parameters.append(("type", escape(query.type_code.code)))
     if query.study is not None:
         parameters.append(("study-instance-uid", query.study))
     return parameters
@@ -75,33 +127,116 @@ def _write_statuses(statuses: Iterable[EntryStatus]) -> str:
     return ",".join(sorted(status.value for status in statuses))
 
 
-def read_search(parameters: Parameters) -> EntrySearch:
+def read_search(parameters: Parameters, *, lenient: bool = False) -> EntrySearch:
     """The search that parameters ask for.
 
     A parameter that is not known here is refused rather than ignored (R4 §3.1.1.3 allows both):
-    a caller whose filter was dropped would read the answer as something that it is not.
+    a caller whose filter was dropped would read the answer as something that it is not. Who says
+    `Prefer: handling=lenient` is told by the link to itself what was heeded.
 
     Raises:
-        Refusal: a parameter is unknown, repeated, malformed or absent.
+        Refusal: a parameter is unknown, malformed or absent.
     """
-    told = _once_each(parameters)
-    if not told.keys() & {PATIENT, "identifier", AFTER}:
-        raise _refused(PATIENT, "is missing", IssueCode.REQUIRED)
-    if "identifier" not in told and "status" not in told:
-        raise _refused("status", "is missing", IssueCode.REQUIRED)
-    if "identifier" in told and (others := sorted(told.keys() & _NOT_WITH_IDENTIFIER)):
-        raise _refused(others[0], "does not go with identifier", IssueCode.NOT_SUPPORTED)
-    type_scheme, type_code = _token(told, "type")
+    told = [one for one in map(read_parameter, parameters) if _is_known(one, lenient=lenient)]
+    names = {one.name for one in told}
+    if not names & {PATIENT, "identifier", AFTER}:
+        raise Refusal(f"{PATIENT} is missing", code=IssueCode.REQUIRED)
+    if "identifier" not in names and "status" not in names:
+        raise Refusal("status is missing", code=IssueCode.REQUIRED)
+    type_code, type_scheme, reference, tests = _columns(told, by_id="identifier" in names)
+    for one in told:
+        if one.name == "_sort" and one.value not in _ORDERS:
+            raise one.refuse("has no such order here", IssueCode.NOT_SUPPORTED)
+    patient, after, count = (once(told, name) for name in (PATIENT, AFTER, "_count"))
     return EntrySearch(
-        patient=_read_patient(told) if PATIENT in told else None,
-        unique_id=_read_unique_id(told) if "identifier" in told else None,
-        after=_parsed(AFTER, told[AFTER], read_uuid) if AFTER in told else None,
+        patient=read_patient(patient) if patient else None,
+        identifiers=read_identifiers(told),
+        after=after.parsed(after.value, read_uuid) if after else None,
         statuses=_read_statuses(told),
         type_code=type_code,
-        type_scheme=None if type_scheme is None else type_scheme.removeprefix(OID_PREFIX),
-        reference=_read_reference(told),
-        entries_max=_read_count(told),
+        type_scheme=type_scheme,
+        reference=reference,
+        wanted=EntryFilter(tuple(tests)),
+        entries_max=read_count(count),
+        parameters=heeded(parameters, told),
     )
+
+
+def _is_known(one: Parameter, *, lenient: bool) -> bool:
+    if one.name in TOKENS or one.name in DATES or one.name in NAMES or one.name in OTHERS:
+        return True
+    if one.name in CONTROLS or one.name == "_sort":
+        return True
+    if lenient:
+        return False
+    raise refuse_unknown(one)
+
+
+def _columns(
+    told: Iterable[Parameter], *, by_id: bool
+) -> tuple[str | None, str | None, tuple[ReferenceKind, str] | None, list[Test]]:
+    """What the index has columns for, and tests of all the rest.
+
+    A column stands for one value: of a parameter that is told again the second is a test. Where ids
+    are told, few entries are left, and all is a test.
+    """
+    type_code = type_scheme = reference = None
+    tests: list[Test] = []
+    for one in told:
+        if one.name == "type" and type_code is None and not by_id:
+            [first, *more] = one.plain().tokens()
+            if not more and first.code and not entry_tests.has_other_names(first.system):
+                type_code = first.code
+                type_scheme = None if first.system is None else read_system(first.system)
+                continue
+        if one.name in REFERENCES and reference is None and not by_id:
+            [first, *more] = one.plain().tokens()
+            if not more and first.code and not first.system:
+                reference = REFERENCES[one.name], first.code.removeprefix(OID_PREFIX)
+                continue
+        tests += _tests(one)
+    return type_code, type_scheme, reference, tests
+
+
+def _tests(one: Parameter) -> list[Test]:
+    if one.name in TOKENS:
+        asked = [(token.code, token.system) for token in one.plain().tokens()]
+        return [entry_tests.has_code(TOKENS[one.name], asked)]
+    if one.name in DATES:
+        return [entry_tests.in_time(DATES[one.name], _meets(one.plain().dates()))]
+    if one.name in NAMES:
+        return [_author_test(NAMES[one.name], read_name_test(one))]
+    if one.name in REFERENCES or one.name == "related":
+        kind = REFERENCES.get(one.name)
+        return [_reference_test(kind, one.plain().tokens())]
+    if one.name == "isArchived":
+        archived = any(token.code == "true" for token in one.plain().tokens())
+        return [lambda entry: not archived]  # nothing is archived here
+    return []
+
+
+def _meets(asked: list[DateRange]) -> Callable[[entry_tests.Span], bool]:
+    return lambda span: span != (None, None) and any(one.meets(*span) for one in asked)
+
+
+def _author_test(name: Callable[[Person], str], test: Callable[[str], bool]) -> Test:
+    return entry_tests.by_author(lambda person: test(name(person)))
+
+
+def _reference_test(kind: ReferenceKind | None, asked: list[Token]) -> Test:
+    """A reference id is one of those asked for; a UID may be told as a URI, as MADO's example has
+    it, or bare, as PDSm has it."""
+
+    def test(entry: DocumentEntry) -> bool:
+        return any(
+            (kind is None or one.kind is kind)
+            and (token.code is None or token.code.removeprefix(OID_PREFIX) == one.value)
+            and (token.system in (None, URI_SYSTEM) or read_system(token.system) == one.authority)
+            for one in entry.reference_ids
+            for token in asked
+        )
+
+    return test
 
 
 def read_condition(parameters: Parameters) -> Uid:
@@ -110,144 +245,29 @@ def read_condition(parameters: Parameters) -> Uid:
     Raises:
         Refusal: it is missing or malformed, or something else is told beside it.
     """
-    told = _once_each(parameters)
-    if told.keys() != {"identifier"}:
-        raise _refused("identifier", "must be the one condition", IssueCode.REQUIRED)
-    return _read_unique_id(told)
+    told = [read_parameter(one) for one in parameters]
+    for one in told:
+        _is_known(one, lenient=False)
+    if [one.name for one in told] != ["identifier"]:
+        reason = "identifier must be the one condition"
+        raise Refusal(reason, code=IssueCode.REQUIRED)
+    [identifier] = told
+    [first, *more] = identifier.plain().tokens()
+    if more or first.system not in (None, URI_SYSTEM):
+        raise identifier.refuse("must be one unique id", IssueCode.NOT_SUPPORTED)
+    return identifier.parsed(first.code or "", lambda text: Uid(read_uri_oid(text)))
 
 
-def next_page(parameters: Parameters, last_entry_id: str) -> list[tuple[str, str]]:
-    """The parameters of the page that follows one which ends with this entry."""
-    kept = [(name, value) for name, value in parameters if name not in (PATIENT, AFTER)]
-    return [*kept, (AFTER, last_entry_id)]
-
-
-def searchset(resources: Iterable[tuple[str, object]], *, self_url: str, next_url: str) -> Json:
-    """The answer to a search.
-
-    Args:
-        resources: the address and the resource of each match, in their order.
-        self_url: what was asked.
-        next_url: where the next page is, empty if this is the last.
-    """
-    links = [{"relation": "self", "url": self_url}]
-    if next_url:
-        links.append({"relation": "next", "url": next_url})
-    entries = [
-        {"fullUrl": url, "resource": resource, "search": {"mode": "match"}}
-        for url, resource in resources
-    ]
-    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
-    if entries:  # FHIR has no empty lists
-        bundle["entry"] = entries
-    return bundle
-
-
-def read_searchset(resource: object) -> tuple[list[Element], str | None]:
-    """The DocumentReferences of a page, unread, and the address of the next page if there is one.
-
-    Raises:
-        Refusal: this is no searchset.
-    """
-    bundle = Element(resource, "Bundle")
-    bundle.expect("resourceType", "Bundle")
-    bundle.expect("type", "searchset")
-    found = [entry.child("resource") for entry in bundle.children("entry")]
-    following = [
-        link.text("url") for link in bundle.children("link") if link.text("relation") == "next"
-    ]
-    matches = [one for one in found if one.text("resourceType") == "DocumentReference"]
-    return matches, following[0] if following else None
-
-
-_KNOWN = frozenset({PATIENT, "identifier", "status", "type", "_count", AFTER, *REFERENCES})
-_NOT_WITH_IDENTIFIER = frozenset({"type", AFTER, *REFERENCES})
-
-
-def _once_each(parameters: Parameters) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for name, value in parameters:
-        if name not in _KNOWN:
-            # Unquoted beyond a limit and its alphabet: a caller may have sent anything as a name.
-            shown = name if re.fullmatch(r"[A-Za-z:._-]{1,40}", name) else "a parameter"
-            raise Refusal(f"{shown} is not searched by here", code=IssueCode.NOT_SUPPORTED)
-        if name in told:
-            raise _refused(name, "is given twice", IssueCode.NOT_SUPPORTED)
-        told[name] = value
-    return told
-
-
-def _refused(name: str, what: str, code: IssueCode) -> Refusal:
-    return Refusal(f"{name} {what}", code=code)
-
-
-def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(text)
-    except InvalidValue as error:
-        raise _refused(name, f"is refused: {error}", IssueCode.VALUE) from error
-
-
-def _token(told: dict[str, str], name: str) -> tuple[str | None, str | None]:
-    """System and code of a token parameter (R4 §3.1.1.4.10); None is any."""
-    if name not in told:
-        return None, None
-    value = told[name]
-    if len(re.split(r"(?<!\\),", value)) > 1:
-        raise _refused(name, "must be a single value", IssueCode.NOT_SUPPORTED)
-    *system, code = re.split(r"(?<!\\)\|", value)
-    if len(system) > 1 or not code:
-        raise _refused(name, "is no token", IssueCode.VALUE)
-    return _unescape(system[0]) if system else None, _unescape(code)
-
-
-def _escape(text: str) -> str:
-    return re.sub(r"([\\$,|])", r"\\\1", text)
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\([\\$,|])", r"\1", text)
-
-
-def _read_patient(told: dict[str, str]) -> Ins:
-    system, value = _token(told, PATIENT)
-
-    def parse(system: str) -> Ins:
-        return Ins(value=value or "", oid=Oid(read_uri_oid(system)))
-
-    return _parsed(PATIENT, system or "", parse)
-
-
-def _read_unique_id(told: dict[str, str]) -> Uid:
-    system, value = _token(told, "identifier")
-    if system not in (None, URI_SYSTEM):
-        raise _refused("identifier", "is searched by unique id", IssueCode.NOT_SUPPORTED)
-    return _parsed("identifier", value or "", lambda text: Uid(read_uri_oid(text)))
-
-
-def _read_statuses(told: dict[str, str]) -> frozenset[EntryStatus]:
-    if "status" not in told:
-        return frozenset({EntryStatus.APPROVED, EntryStatus.DEPRECATED})
-    codes = [token.rpartition("|")[2] for token in told["status"].split(",")]
-    try:
-        return frozenset(EntryStatus(code) for code in codes)
-    except ValueError as error:
-        raise _refused("status", "is no status of an entry", IssueCode.VALUE) from error
-
-
-def _read_reference(told: dict[str, str]) -> tuple[ReferenceKind, str] | None:
-    asked = [name for name in REFERENCES if name in told]
+def _read_statuses(told: Iterable[Parameter]) -> frozenset[EntryStatus]:
+    asked = [one.plain() for one in told if one.name == "status"]
+    found = frozenset(EntryStatus)
     if not asked:
-        return None
-    if len(asked) > 1:
-        raise _refused(asked[1], f"does not go with {asked[0]}", IssueCode.NOT_SUPPORTED)
-    _, value = _token(told, asked[0])
-    # The Study Instance UID is written as a URI in MADO's own example, and bare in PDSm.
-    return REFERENCES[asked[0]], (value or "").removeprefix(OID_PREFIX)
-
-
-def _read_count(told: dict[str, str]) -> int:
-    text = told.get("_count", str(PAGE_ENTRIES))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
-        raise _refused("_count", "is no number of entries", IssueCode.VALUE)
-    return min(int(text), PAGE_ENTRIES_MAX)
+        return found - {EntryStatus.WITHDRAWN}
+    for one in asked:
+        try:
+            found &= {EntryStatus(token.code or "") for token in one.tokens()}
+        except ValueError as error:
+            if isinstance(error, Refusal):
+                raise
+            raise one.refuse("is no status of an entry", IssueCode.VALUE) from error
+    return found

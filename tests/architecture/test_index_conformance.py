@@ -27,7 +27,8 @@ from indexer.server.judging import allot
 from indexer.wire.bundles import provide_bundle
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
 from indexer.wire.registry_messages import PROVIDE, QUERY, UPDATE
-from indexer.wire.search import read_search, searchset
+from indexer.wire.search import read_search
+from indexer.wire.searchset import searchset
 from indexer.wire.stored_query import QueryKind
 from indexer.wire.transaction import read_transaction, transaction_response
 from tests.architecture.repository import files
@@ -198,7 +199,7 @@ def test_each_search_parameter_of_the_mock_is_stated() -> None:
         for resource in rest["resource"]
         if resource["type"] == "DocumentReference"
     ]
-    assert stated == declared | {"_count", "_after"}
+    assert stated == declared | {"_count", "_after", "_format", "_sort"}
     for parameter in stated:
         assert "is not searched by here" not in refusal_of(parameter)
 

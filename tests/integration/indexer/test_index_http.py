@@ -272,15 +272,99 @@ async def test_every_search_parameter_that_is_offered_is_taken(
 ) -> None:
     async with session.get(f"{index_url}/fhir/metadata") as answer:
         statement = await answer.json(content_type=None)
-    resources = {one["type"]: one for one in statement["rest"][0]["resource"]}
-    offered = [one["name"] for one in resources["DocumentReference"]["searchParam"]]
+    examples = {"date": "2026", "identifier": "urn:oid:1.2.3", **FORM}
 
-    for name in offered:
-        value = {"identifier": "urn:oid:1.2.3", **FORM}.get(name, "1.2.3")
-        parameters = {name: value} if name == "identifier" else FORM | {name: value}
-        place = f"{index_url}/fhir/DocumentReference/_search"
-        async with session.post(place, data=parameters) as answer:
-            assert answer.status == 200
+    for resource in statement["rest"][0]["resource"]:
+        if resource["type"] not in ("DocumentReference", "List"):
+            continue
+        for one in resource.get("searchParam", []):
+            example = examples.get(one["name"], examples.get(one["type"], "1.2.3"))
+            place = f"{index_url}/fhir/{resource['type']}/_search"
+            form = {"code": "submissionset"} if resource["type"] == "List" else {}
+            async with session.post(place, data=FORM | form | {one["name"]: example}) as answer:
+                assert answer.status == 200, one["name"]
+
+
+async def found(session: aiohttp.ClientSession, url: str, *told: tuple[str, str]) -> list[str]:
+    """Unique ids of what a search of Anne's record finds, page by page."""
+    form = [("patient.identifier", FORM["patient.identifier"]), *told]
+    ids: list[str] = []
+    following: str | None = None
+    while True:
+        request = (
+            session.get(following)
+            if following
+            else session.post(f"{url}/fhir/DocumentReference/_search", data=form)
+        )
+        async with request as answer:
+            assert answer.status == 200, await answer.text()
+            bundle = await answer.json(content_type=None)
+        ids += [one["resource"]["masterIdentifier"]["value"] for one in bundle.get("entry", [])]
+        links = {one["relation"]: one["url"] for one in bundle["link"]}
+        assert ("total" in bundle) == (following is None and "next" not in links)
+        following = links.get("next")
+        if following is None:
+            return ids
+
+
+async def test_a_search_by_what_has_no_column_goes_through_all_pages(
+    index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.server.registry.SCANNED_ROWS", 2)
+    for number in range(1, 8):
+        await submit(session, index_url, number)
+    unique_ids = [f"urn:oid:{an_entry(number).unique_id}" for number in range(7, 0, -1)]
+    status = ("status", "current")
+
+    late = ("creation", "ge2026-11-23T00:03Z")
+    assert await found(session, index_url, status, late, ("_count", "2")) == unique_ids[:5]
+    early = ("creation", "lt2026-11-23T00:03Z")
+    assert await found(session, index_url, status, early, ("_count", "1")) == unique_ids[5:]
+    assert await found(session, index_url, status, late, early) == []
+    some = ("identifier", ",".join(unique_ids[1:4]))
+    assert await found(session, index_url, some, ("_count", "1")) == unique_ids[1:4]
+    assert await found(session, index_url, some, late, ("type", "IMG-KOS")) == unique_ids[1:4]
+    assert await found(session, index_url, some, ("type", "other")) == []
+
+
+async def test_a_search_that_would_look_at_too_much_is_refused(
+    index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.server.registry.SCANNED_ROWS", 2)
+    monkeypatch.setattr("indexer.server.registry.SCANNED_MAX", 4)
+    for number in range(1, 6):
+        await submit(session, index_url, number)
+    place = f"{index_url}/fhir/DocumentReference/_search"
+
+    async with session.post(place, data=FORM | {"category": "none"}) as answer:
+        assert (answer.status, await outcome_of(answer)) == (400, "too-costly")
+
+
+async def test_an_unknown_parameter_is_passed_over_for_who_asks_for_it(
+    index_url: str, session: aiohttp.ClientSession
+) -> None:
+    await submit(session, index_url)
+    place = f"{index_url}/fhir/DocumentReference/_search"
+    told = FORM | {"patient": "Patient/1", "custom": "x"}
+
+    async with session.post(place, data=told) as answer:
+        assert (answer.status, await outcome_of(answer)) == (400, "not-supported")
+    headers = {"Prefer": "respond-async, handling=lenient"}
+    async with session.post(place, data=told, headers=headers) as answer:
+        bundle = await answer.json(content_type=None)
+
+    assert len(bundle["entry"]) == 1
+    asked = dict(parse_qsl(urlsplit(bundle["link"][0]["url"]).query))
+    assert asked == FORM
+
+
+async def test_a_form_may_name_the_form_of_its_answer(
+    index_url: str, session: aiohttp.ClientSession
+) -> None:
+    place = f"{index_url}/fhir/DocumentReference/_search"
+
+    async with session.post(place, data=FORM | {"_format": "xml"}) as answer:
+        assert (answer.status, answer.content_type) == (200, "application/fhir+xml")
 
 
 async def test_neither_logs_nor_metrics_nor_refusals_name_a_patient_or_a_study(
