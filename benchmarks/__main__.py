@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import publish, publish_plot
+from benchmarks import memory, memory_plot, publish, publish_plot, search, search_plot
 from benchmarks.messages import Protocol
 from benchmarks.results import RESULTS, keep
 from benchmarks.stores import Engine
@@ -48,6 +48,46 @@ def publish_command(
     figures = {"plan": plan, "pairings": [one.figures() for one in measured]}
     keep("publish", into=into, figures=figures, command=_command())
     publish_plot.draw(measured, into / "publish.png")
+
+
+@app.command("search")
+def search_command(
+    *,
+    entries: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Size of an index; may be given again. 10^7 takes 60 GiB."),
+    ] = None,
+    searches: Annotated[int, typer.Option(min=1)] = 1000,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    engine: Engines = None,
+    into: Into = RESULTS,
+) -> None:
+    """Searches for a patient's documents as the index grows. Ten minutes and 10 GiB of disk."""
+    sizes = sorted(entries) if entries else search.Plan().sizes
+    plan = search.Plan(sizes=sizes, searches=searches, rounds=rounds)
+    measured = []
+    for one in search.measure(plan, engine or [Engine.SQLITE]):
+        typer.echo(one.line())
+        measured.append(one)
+    keep("search", into=into, figures={"plan": plan, "sizes": measured}, command=_command())
+    search_plot.draw(measured, into / "search.png")
+
+
+@app.command("memory")
+def memory_command(
+    *,
+    submissions: Annotated[int, typer.Option(min=2)] = 1_000_000,
+    seconds_max: Annotated[float, typer.Option(help="The run ends after that.")] = 3600.0,
+    samples: Annotated[int, typer.Option(min=2)] = 200,
+    engine: Annotated[Engine, typer.Option()] = Engine.SQLITE,
+    into: Into = RESULTS,
+) -> None:
+    """Memory of the index over many submissions. An hour, and 10 kB of disk for each."""
+    plan = memory.Plan(submissions=submissions, seconds_max=seconds_max, samples=samples)
+    curve = memory.measure(plan, engine, tell=typer.echo)
+    typer.echo(curve.line())
+    keep("memory", into=into, figures=curve.figures(), command=_command())
+    memory_plot.draw(curve, into / "memory.png")
 
 
 def _command() -> str:

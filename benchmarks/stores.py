@@ -57,6 +57,12 @@ class Store:
         """CPU of the database's own processes so far; none where it is a library."""
         return cpu_seconds(self.server.pid) if self.server else 0.0
 
+    def size_bytes(self) -> int:
+        """Of rows and their indexes."""
+        if self.server:
+            return int(self.server.ask("SELECT pg_database_size(current_database())"))
+        return sum(one.stat().st_size for one in self.folder.iterdir())
+
     def make_tables(self) -> None:
         """Make the tables of an index, which hold nothing."""
 
