@@ -115,7 +115,7 @@ def read_pointers(
 def _pointer(
     tree: MediaTree, folder: str, told: DescribedDocument, report: "_Report"
 ) -> MediaPointer:
-    document = read_whole(tree, _document(tree, folder, told.uri), bytes_max=MANIFEST_BYTES_MAX)
+    document = read_whole(tree, find_document(tree, folder, told.uri), bytes_max=MANIFEST_BYTES_MAX)
     entry = told.submission.entry
     # The agency's demonstrator writes the INS where the metadata has the patient's id in the
     # centre, and the id itself in CR.TXT alone.
@@ -125,17 +125,21 @@ def _pointer(
     return MediaPointer(submission=submission, report_id=report.document_id)
 
 
-def _document(tree: MediaTree, folder: str, uri: str) -> MediaFile:
+def find_document(tree: MediaTree, folder: str, uri: str) -> MediaFile:
     """Where the URI leads: from the metadata's folder (ITI TF-3 §4.2.3.2.26), or from IHE_XDM, as
-    the agency's demonstrator writes it."""
+    the agency's demonstrator writes it.
+
+    Raises:
+        InvalidRequest: it leads to nothing that lies there.
+    """
     parts = uri.replace("\\", "/").split("/")
     if not uri or {"", ".", ".."}.intersection(parts):
-        raise InvalidRequest("the metadata does not tell where the manifest lies")
+        raise InvalidRequest("the metadata does not tell where a document lies")
     above = folder.rpartition("/")[0]
     for start in (folder, above):
         if (found := tree.find("/".join([start, *parts]))) is not None:
             return found
-    raise InvalidRequest("the manifest is not where the metadata says")
+    raise InvalidRequest("a document is not where the metadata says")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,9 @@ as that of ITI-41, which some write with all of its envelope: both are read.
 
 from typing import Final
 
-from lxml import etree
-
 from indexer.contract.document import Submission
 from indexer.contract.document_set import document_set_of
-from indexer.wire.ebrim import submit_objects_request
+from indexer.wire.archived_set import write_archived_set
 from indexer.wire.ebrim_reader import SubmittedDocument, read_submit_objects
 from indexer.wire.xml import open_xml
 
@@ -24,8 +22,7 @@ def write_metadata(submission: Submission, *, uri: str) -> bytes:
     Args:
         uri: where the document lies, from the folder of the metadata (ITI TF-3 §4.2.3.2.26).
     """
-    request = submit_objects_request(document_set_of(submission), uris=[uri])
-    return etree.tostring(request, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return write_archived_set(document_set_of(submission), [uri])
 
 
 def read_metadata(data: bytes) -> list[SubmittedDocument]:

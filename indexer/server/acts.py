@@ -27,6 +27,7 @@ class Exchange(StrEnum):
     """The transaction of IHE by which an act was asked for."""
 
     QUERY = "ITI-18"
+    MEDIA = "ITI-32"
     PROVIDE = "ITI-41"
     RETRIEVE = "ITI-43"
     UPDATE = "ITI-57"

@@ -33,7 +33,26 @@ DATABASE_FILE = "index.sqlite"
 async def opened_index(
     settings: IndexSettings, policy: AccessPolicy, signatures: SignatureDocuments | None = None
 ) -> AsyncIterator[ASGIApp]:
-    """The index as an application, its folder locked and its database open while entered.
+    """The index as an application, its folder locked and its database open while entered; as
+    `opened_custodian`."""
+    metrics = IndexMetrics()
+    async with opened_custodian(settings, metrics, signatures) as (custodian, database):
+        bytes_max = settings.body_mib_max * 2**20
+        routes = (
+            JournalRoutes(custodian),  # first: the others describe all that is there by then
+            FhirRoutes(custodian, body_bytes_max=bytes_max),
+            XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
+        )
+        yield _application(routes, probes_of=(database, metrics), policy=policy)
+
+
+@asynccontextmanager
+async def opened_custodian(
+    settings: IndexSettings,
+    metrics: IndexMetrics,
+    signatures: SignatureDocuments | None = None,
+) -> AsyncIterator[tuple[Custodian, SqliteDatabase]]:
+    """The custodian and its database, its folder locked while entered.
 
     Args:
         signatures: none where documents that sign submissions are not looked at.
@@ -47,12 +66,10 @@ async def opened_index(
         database = await SqliteDatabase.open(settings.data_dir / DATABASE_FILE)
         try:
             await migrate(database, "indexer.server.migrations")
-            metrics = IndexMetrics()
             registry = Registry(database.dialect)
             journal = Journal(database.dialect)
             scribe = Scribe(database, journal)
             registrar = Registrar(database, registry, journal, metrics)
-            bytes_max = settings.body_mib_max * 2**20
             custodian = Custodian(
                 database,
                 registry,
@@ -61,17 +78,12 @@ async def opened_index(
                 scribe=scribe,
                 signatures=signatures,
             )
-            routes = (
-                JournalRoutes(custodian),  # first: the others describe all that is there by then
-                FhirRoutes(custodian, body_bytes_max=bytes_max),
-                XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
-            )
             async with asyncio.TaskGroup() as tasks:
                 writing = [
                     tasks.create_task(registrar.run(), name="registrar"),
                     tasks.create_task(scribe.run(), name="scribe"),
                 ]
-                yield _application(routes, probes_of=(database, metrics), policy=policy)
+                yield custodian, database
                 for task in writing:
                     task.cancel()
         finally:

@@ -14,6 +14,7 @@ from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access import AccessPolicy
 from indexer.server.app import opened_index
+from indexer.server.archive_commands import import_archives
 from indexer.server.checks import Checks
 from indexer.server.doors import doors
 from indexer.server.journal_commands import journal
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(journal, name="journal")
+app.command("import")(import_archives)
 
 
 @app.callback()

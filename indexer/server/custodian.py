@@ -13,6 +13,7 @@ from functools import partial
 
 from gateway.storage.database import Database, Transaction
 from indexer.contract.access import Caller
+from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.identifiers import Ins, Uid
 from indexer.server.acts import Act, Exchange
@@ -239,6 +240,13 @@ class Custodian:
         except Refusal as error:
             await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
             raise
+
+    async def held_ids(self, entries: Sequence[DocumentEntry]) -> list[str]:
+        """The ids of those of these documents that are held as they are.
+
+        It is asked by who has them already; so nothing is given out, and the journal tells nothing.
+        """
+        return await self._database.read(lambda tx: self._registry.held_ids(tx, entries))
 
     async def journal(
         self, caller: Caller | None, patient: Ins, *, before: int, count_max: int

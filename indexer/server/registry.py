@@ -14,7 +14,7 @@ import orjson
 from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
-from indexer.contract.document import EntryStatus
+from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
@@ -89,6 +89,16 @@ class Registry:
         if verdict.superseded:
             await tx.fetch(self._sql["supersede"], entry_ids=_json(sorted(verdict.superseded)))
         return verdict.refused
+
+    async def held_ids(self, tx: Transaction, entries: Sequence[DocumentEntry]) -> list[str]:
+        """The ids of those whose document is held, as it is, for their patient; in their order."""
+        unique_ids = _json([one.unique_id for one in entries])
+        rows = await tx.fetch(self._sql["find_known"], unique_ids=unique_ids, entry_ids="[]")
+        held = {
+            (one.unique_id, one.patient_key, one.sha1): one.entry_id for one in map(_known, rows)
+        }
+        asked = ((one.unique_id, patient_key(one.patient), one.sha1) for one in entries)
+        return [held[one] for one in asked if one in held]
 
     async def _known(self, tx: Transaction, batch: Sequence[DocumentSet]) -> Known:
         told = [document.entry.unique_id for one in batch for document in one.documents]

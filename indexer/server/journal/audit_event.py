@@ -51,6 +51,7 @@ _EXPORT: Final = {"system": DCM, "code": "110106", "display": "Export"}
 
 _EXCHANGES: Final = {
     Exchange.QUERY: _Kind(_QUERY, "E"),
+    Exchange.MEDIA: _Kind(_IMPORT, "C"),
     Exchange.PROVIDE: _Kind(_IMPORT, "C"),
     Exchange.RETRIEVE: _Kind(_EXPORT, "R", gives=True),
     Exchange.UPDATE: _Kind(_IMPORT, "U"),
