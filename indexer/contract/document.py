@@ -5,6 +5,7 @@ CI-SIS; the FHIR (ITI-65) and ebRIM (ITI-41) forms are made from them in `indexe
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +31,8 @@ class Identifier:
     value: str
     authority: str = ""
     """OID of who gave the value; empty where the sender names none."""
+    kind: str = ""
+    """What it is, of HL7 table 0203; empty for what identifiers of its place are."""
 
 
 class ReferenceKind(StrEnum):
@@ -59,11 +62,31 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A professional by national number (authority 1.2.250.1.71.4.2.1)."""
+    """A professional by national number, or whoever acts in their place."""
 
     number: str
     family: str = ""
     given: str = ""
+    authority: str = ""
+    """OID of who gave the number; empty for the register of professionals, 1.2.250.1.71.4.2.1."""
+    kind: str = ""
+    """What the number is, of HL7 table 0203, such as EI for a system's; empty for IDNPS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who made a document, with all that is told of them (ITI TF-3 §4.2.3.2.1)."""
+
+    person: Person
+    organisations: tuple[Organisation, ...] = ()
+    """In whose name they act; the first is the one that answers for the document."""
+    roles: tuple[str, ...] = ()
+    specialities: tuple[str, ...] = ()
+
+    @property
+    def organisation(self) -> Organisation:
+        """The first structure; empty where none is told."""
+        return next(iter(self.organisations), Organisation(number=""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +109,13 @@ class EntryStatus(StrEnum):
     """Another entry replaces it."""
     WITHDRAWN = "entered-in-error"
     """What the DMP calls Deleted: kept, and shown to nobody who does not ask for it."""
+
+
+def authors_in_full(authors: Sequence[Author]) -> tuple[Author, ...]:
+    """What `DocumentEntry.authors` is of authors, of whom there is at least one."""
+    [first, *others] = authors
+    plain = len(first.organisations) < 2 and not (first.roles or first.specialities or others)
+    return () if plain else tuple(authors)
 
 
 SIZE_NOT_TOLD: Final = -1
@@ -116,6 +146,9 @@ class DocumentEntry:
     comments: str
     author: Person
     author_organisation: Organisation
+    authors: tuple[Author, ...] = ()
+    """All authors in full, where there is more of them than `author` in the name of
+    `author_organisation`, who are the first; else empty."""
     legal_authenticator: Person | None
     sha1: str
     """SHA-1 of the document's bytes in lower-case hex: what XDS and MHD prescribe.
@@ -128,6 +161,12 @@ class DocumentEntry:
     status: EntryStatus = EntryStatus.APPROVED
     document_url: str = ""
     """Where the index serves the document; empty before it holds it."""
+
+    @property
+    def every_author(self) -> tuple[Author, ...]:
+        """All authors, whether or not there is more of them than a name and a structure."""
+        first = Author(person=self.author, organisations=(self.author_organisation,))
+        return self.authors or (first,)
 
 
 def of_document(entry: DocumentEntry, document: bytes) -> DocumentEntry:

@@ -14,8 +14,9 @@ from indexer.server.custodian import Custodian
 from indexer.server.stored_queries import Found
 from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
 from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.document_set_reader import has_extra_metadata, read_withdrawals
+from indexer.wire.document_set_reader import read_withdrawals
 from indexer.wire.ebrim import add_association, add_entry, add_reference, add_submission_set
+from indexer.wire.extra_metadata import unsaved
 from indexer.wire.outcome import XdsError
 from indexer.wire.provide_request import read_provide_request
 from indexer.wire.registry_messages import (
@@ -103,18 +104,15 @@ class XdsRoutes:
 
     async def provide(self, asked: Asked) -> Answer:
         """Provide and Register Document Set-b (ITI-41): all of it is held, or nothing is."""
-        held = await self._custodian.provide(
-            asked.caller,
-            read_provide_request(asked.body, asked.package),
-            exchange=Exchange.PROVIDE,
-        )
+        submitted = read_provide_request(asked.body, asked.package)
+        lost = unsaved(asked.body)
+        held = await self._custodian.provide(asked.caller, submitted, exchange=Exchange.PROVIDE)
         entries = [one.entry.entry_id for one in held.documents]
         log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})
-        if not has_extra_metadata(asked.body):
+        if not lost:
             return Answer(body=registry_response())
-        warning = RegistryError(
-            error=XdsError.EXTRA_METADATA, context="a slot was not saved", warning=True
-        )
+        told = f"not saved: {', '.join(lost)}"
+        warning = RegistryError(error=XdsError.EXTRA_METADATA, context=told, warning=True)
         return Answer(body=registry_response([warning]))
 
     async def retrieve(self, asked: Asked) -> Answer:

@@ -3,6 +3,8 @@
 The index keeps no Patient, Practitioner or Organization resources of its own.
 """
 
+from collections.abc import Iterator
+
 from indexer.contract.document import Identifier, Organisation, Person
 from indexer.wire.elements import Element, compact, identifier, read_identifier
 from indexer.wire.outcome import IssueCode, Json
@@ -19,7 +21,8 @@ def local(name: str) -> Json:
 
 def practitioner(name: str, person: Person) -> Json:
     """A professional by national number."""
-    number = Identifier(value=person.number, authority=PROFESSIONALS)
+    authority = person.authority or PROFESSIONALS
+    number = Identifier(value=person.number, authority=authority, kind=person.kind)
     human = compact(family=person.family, given=[person.given] if person.given else [])
     return compact(
         resourceType="Practitioner",
@@ -54,13 +57,12 @@ class Contained:
             raise reference.refuse("reference", "is not contained", IssueCode.NOT_SUPPORTED)
         return found
 
-    def among(self, element: Element, name: str, kind: str) -> Element:
-        """The first contained resource of one type among a list of references."""
-        for reference in element.children(name):
-            found = self._by_reference.get(reference.text_or_empty("reference"))
-            if found is not None and found.text("resourceType") == kind:
-                return found
-        raise element.refuse(name, f"refers to no contained {kind}", IssueCode.REQUIRED)
+    def among(self, element: Element, name: str) -> "Iterator[tuple[str, Element]]":
+        """The contained resources among a list of references, each with its reference."""
+        for one in element.children(name):
+            reference = one.text_or_empty("reference")
+            if reference in self._by_reference:
+                yield reference, self._by_reference[reference]
 
 
 def first_identifier(element: Element) -> Identifier:
@@ -81,7 +83,14 @@ def read_person(element: Element) -> Person:
     """The inverse of `practitioner`."""
     element.expect("resourceType", "Practitioner")
     family, given = read_name(element)
-    return Person(number=first_identifier(element).value, family=family, given=given)
+    number = first_identifier(element)
+    return Person(
+        number=number.value,
+        family=family,
+        given=given,
+        authority="" if number.authority == PROFESSIONALS else number.authority,
+        kind=number.kind,
+    )
 
 
 def read_organisation(element: Element) -> Organisation:

@@ -16,21 +16,20 @@ from indexer.contract.document import (
     PatientTraits,
     ReferenceId,
     ReferenceKind,
+    authors_in_full,
 )
 from indexer.contract.document_set import Association
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.framing.media_types import checked_media_type
+from indexer.wire.authors import authors, read_authors
 from indexer.wire.contained import (
-    AUTHOR,
     ORGANISATION,
     Contained,
     first_identifier,
     local,
-    organisation,
     practitioner,
     read_name,
-    read_organisation,
     read_person,
 )
 from indexer.wire.elements import (
@@ -78,6 +77,7 @@ def document_reference(
         attachment_url: where the document lies, or its Binary's place in the same Bundle.
         relations: what this entry is to others that the index holds.
     """
+    who, references = authors(entry.every_author)
     unique_id = uri_identifier(OID_PREFIX + entry.unique_id, use="usual")
     identifiers = [unique_id]
     if entry.entry_id:
@@ -86,7 +86,7 @@ def document_reference(
         resourceType="DocumentReference",
         id=entry.entry_id,
         meta={"profile": [DOCUMENT_REFERENCE_PROFILE]},
-        contained=_contained(entry),
+        contained=_contained(entry, who),
         masterIdentifier=unique_id,
         identifier=identifiers,
         status=entry.status.value,
@@ -94,7 +94,7 @@ def document_reference(
         category=[concept(entry.class_code)],
         subject=subject(entry.patient),
         date=write_moment(entry.created_at),
-        author=[local(AUTHOR), local(ORGANISATION)],
+        author=references,
         authenticator=local(AUTHENTICATOR) if entry.legal_authenticator else None,
         custodian=local(ORGANISATION),
         relatesTo=[relation for one in relations for relation in _relates_to(one)],
@@ -118,12 +118,8 @@ def _relates_to(association: Association) -> Iterator[Json]:
         yield {"code": code, "target": target}
 
 
-def _contained(entry: DocumentEntry) -> list[Json]:
-    contained = [
-        _source_patient(entry.local_patient, entry.traits),
-        practitioner(AUTHOR, entry.author),
-        organisation(ORGANISATION, entry.author_organisation),
-    ]
+def _contained(entry: DocumentEntry, who: Sequence[Json]) -> list[Json]:
+    contained = [_source_patient(entry.local_patient, entry.traits), *who]
     if entry.legal_authenticator:
         contained.append(practitioner(AUTHENTICATOR, entry.legal_authenticator))
     return contained
@@ -194,6 +190,7 @@ def read_document_reference(element: Element) -> DocumentEntry:
     context = element.child("context")
     period = context.child("period") if context.has("period") else Element({}, context.at("period"))
     contained = Contained(element)
+    who = read_authors(element)
     patient = contained.referred(context, "sourcePatientInfo")
     return DocumentEntry(
         unique_id=_read_unique_id(element),
@@ -215,8 +212,9 @@ def read_document_reference(element: Element) -> DocumentEntry:
         language=attachment.text_or_empty("language"),
         title=attachment.text_or_empty("title"),
         comments=element.text_or_empty("description"),
-        author=read_person(contained.among(element, "author", "Practitioner")),
-        author_organisation=read_organisation(contained.among(element, "author", "Organization")),
+        author=who[0].person,
+        author_organisation=who[0].organisation,
+        authors=authors_in_full(who),
         legal_authenticator=(
             read_person(contained.referred(element, "authenticator"))
             if element.has("authenticator")

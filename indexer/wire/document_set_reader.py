@@ -40,7 +40,6 @@ _CODE = re.compile(r"\S+( \S+)*")
 _SCHEME = re.compile(r"\S+")
 """The forms of FHIR's `code` and `uri`, which they are kept in (R4 §2.24.0.1)."""
 _REQUIRED_SLOTS: Final = ("languageCode", "sourcePatientId")
-_KNOWN_SLOTS: Final = {names.REFERENCE_ID_LIST}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +94,6 @@ def _read_whole_entry(told: Described) -> DocumentEntry:
     if not entry.confidentiality:
         raise InvalidValue("confidentialityCode is missing")
     return entry
-
-
-def has_extra_metadata(root: Element) -> bool:
-    """Whether there are slots of somebody's own, which are not kept (ITI TF-3 §4.2.3.1.6)."""
-    slots = root.iter(f"{{{names.RIM}}}Slot")
-    own = (one.get("name", "") for one in slots)
-    return any(name.startswith("urn:") and name not in _KNOWN_SLOTS for name in own)
 
 
 def read_withdrawals(root: Element) -> list[Withdrawal]:

@@ -13,11 +13,10 @@ from lxml import etree
 
 from indexer.contract.document import (
     SIZE_NOT_TOLD,
+    Author,
     Code,
     DocumentEntry,
     EntryStatus,
-    Organisation,
-    Person,
 )
 from indexer.contract.document_set import Association, DocumentSet, Relation, SubmissionSet
 from indexer.wire import ebrim_vocabulary as names
@@ -135,13 +134,17 @@ class _Object:
         if code.display:
             _text(element, "Name", code.display)
 
-    def author(self, scheme: str, person: Person, organisation: Organisation) -> None:
-        """The author and the structure in whose name they act."""
+    def author(self, scheme: str, author: Author) -> None:
+        """An author and the structures in whose name they act."""
         element = self._classification("classificationScheme", scheme)
         element.set("nodeRepresentation", "")
-        _slot(element, "authorInstitution", _told(values.write_organisation(organisation)))
+        structures = map(values.write_organisation, author.organisations)
+        _slot(element, "authorInstitution", [one for one in structures if one])
+        person = author.person
         named = any((person.number, person.family, person.given))
         _slot(element, "authorPerson", [values.write_person(person)] if named else [])
+        _slot(element, "authorRole", author.roles)
+        _slot(element, "authorSpecialty", author.specialities)
 
     def node(self, node: str) -> None:
         """What kind of package it is."""
@@ -183,7 +186,8 @@ class _Package(_Object):
         self.element.set("objectType", names.REGISTRY_PACKAGE)
         _slot(self.element, "submissionTime", [values.write_moment(told.submitted_at)])
         self.texts(told.title, told.comments)
-        self.author(names.SET_AUTHOR, told.author, told.author_organisation)
+        who = Author(person=told.author, organisations=(told.author_organisation,))
+        self.author(names.SET_AUTHOR, who)
         self.code(names.SET_CONTENT_TYPE, told.content_type)
         self.node(names.SUBMISSION_SET)
         for scheme, name, value in (
@@ -208,7 +212,8 @@ class _Document(_Object):
         for name, value in more.items():
             _slot(self.element, name, _told(value))
         self.texts(entry.title, entry.comments)
-        self.author(names.AUTHOR, entry.author, entry.author_organisation)
+        for author in entry.every_author:
+            self.author(names.AUTHOR, author)
         for scheme, codes in (
             (names.CLASS_CODE, (entry.class_code,)),
             (names.CONFIDENTIALITY_CODE, entry.confidentiality),

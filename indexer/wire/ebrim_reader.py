@@ -12,12 +12,13 @@ from typing import Final, TypeVar
 
 from indexer.contract.document import (
     SIZE_NOT_TOLD,
+    Author,
     Code,
     DocumentEntry,
     Identifier,
-    Organisation,
     Person,
     Submission,
+    authors_in_full,
 )
 from indexer.contract.document_set import SubmissionSet
 from indexer.contract.errors import InvalidValue
@@ -25,6 +26,7 @@ from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.framing.media_types import checked_media_type
 from indexer.wire import ebrim_vocabulary as names
 from indexer.wire import xds_values as values
+from indexer.wire.authors import AUTHORS_MAX
 from indexer.wire.elements import read_system
 from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.xml import Element
@@ -98,26 +100,26 @@ class Described:
 
     def codes(self, scheme: str) -> Iterator[Code]:
         """Every value of a coded attribute."""
-        for one in self._classifications(scheme):
+        for one in self.classifications(scheme):
             code = _bounded(one.element.get("nodeRepresentation", "").strip(), "a code")
             scheme = read_system(one.value("codingScheme"))
             if code:
                 yield Code(code=code, scheme=scheme, display=one.text("Name"))
 
-    def author(self, scheme: str) -> tuple[Person, Organisation]:
-        """The first author, with the first structure told of them; empty where there is none."""
-        first = next(iter(self._classifications(scheme)), None)
-        if first is None:
-            return Person(number=""), Organisation(number="")
-        person = values.read_person(first.value("authorPerson"))
-        return person, values.read_organisation(first.value("authorInstitution"))
+    def authors(self, scheme: str) -> list[Author]:
+        """All authors; an empty one where there is none."""
+        told = self.classifications(scheme)
+        if len(told) > AUTHORS_MAX:
+            raise InvalidValue(f"there are more than {AUTHORS_MAX} authors")
+        return [_author(one) for one in told] or [Author(person=Person(number=""))]
 
     def is_a(self, node: str) -> bool:
         """Whether it is classified so."""
         classified = self.element.iterchildren(_CLASSIFICATION)
         return any(one.get("classificationNode") == node for one in classified)
 
-    def _classifications(self, scheme: str) -> list["Described"]:
+    def classifications(self, scheme: str) -> list["Described"]:
+        """What classifies it by a scheme."""
         found = self._parts.get((_CLASSIFICATION, scheme), ())
         return _few([Described(one) for one in found], "Classification")
 
@@ -183,18 +185,28 @@ def read_submission_set(package: Described) -> SubmissionSet:
     Raises:
         InvalidValue: an attribute is missing or malformed.
     """
-    author, organisation = package.author(names.SET_AUTHOR)
+    author = package.authors(names.SET_AUTHOR)[0]
     return SubmissionSet(
         unique_id=package.identifier(names.SET_UNIQUE_ID, "uniqueId", Uid),
         source_id=package.identifier(names.SET_SOURCE_ID, "sourceId", Oid),
         patient=_patient(package, names.SET_PATIENT_ID),
         submitted_at=package.parsed("submissionTime", values.read_moment),
         content_type=package.code(names.SET_CONTENT_TYPE, "contentTypeCode"),
-        author=author,
-        author_organisation=organisation,
+        author=author.person,
+        author_organisation=author.organisation,
         title=package.text("Name"),
         comments=package.text("Description"),
         set_id=package.name,
+    )
+
+
+def _author(told: Described) -> Author:
+    structures = map(values.read_organisation, told.values("authorInstitution"))
+    return Author(
+        person=values.read_person(told.value("authorPerson")),
+        organisations=tuple(one for one in structures if one.number or one.name),
+        roles=tuple(one for one in told.values("authorRole") if one),
+        specialities=tuple(one for one in told.values("authorSpecialty") if one),
     )
 
 
@@ -213,7 +225,7 @@ def read_entry(told: Described) -> DocumentEntry:
     Raises:
         InvalidValue: an attribute is missing or malformed.
     """
-    person, organisation = told.author(names.AUTHOR)
+    authors = told.authors(names.AUTHOR)
     signed_by = told.value("legalAuthenticator")
     local = told.value("sourcePatientId")
     references = map(values.read_reference, told.values(names.REFERENCE_ID_LIST))
@@ -237,8 +249,9 @@ def read_entry(told: Described) -> DocumentEntry:
         language=told.value("languageCode"),
         title=told.text("Name"),
         comments=told.text("Description"),
-        author=person,
-        author_organisation=organisation,
+        author=authors[0].person,
+        author_organisation=authors[0].organisation,
+        authors=authors_in_full(authors),
         legal_authenticator=values.read_person(signed_by) if signed_by else None,
         sha1=told.parsed("hash", _sha1) if told.value("hash") else "",
         size_bytes=told.parsed("size", _size) if told.value("size") else SIZE_NOT_TOLD,

@@ -13,7 +13,7 @@ from typing import TypeVar
 from indexer.contract.document import Code, Identifier
 from indexer.contract.errors import InvalidValue
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.vocabulary import OID_PREFIX, URI_SYSTEM, UUID_PREFIX
+from indexer.wire.vocabulary import IDENTIFIER_TYPES, OID_PREFIX, URI_SYSTEM, UUID_PREFIX
 
 T = TypeVar("T")
 
@@ -169,13 +169,25 @@ def read_concept(element: Element) -> Code:
 
 
 def identifier(value: Identifier) -> Json:
-    return compact(system=write_system(value.authority), value=value.value)
+    kind = {"coding": [{"system": IDENTIFIER_TYPES, "code": value.kind}]} if value.kind else {}
+    return compact(type=kind, system=write_system(value.authority), value=value.value)
 
 
 def read_identifier(element: Element) -> Identifier:
     return Identifier(
-        value=element.text("value"), authority=read_system(element.text_or_empty("system"))
+        value=element.text("value"),
+        authority=read_system(element.text_or_empty("system")),
+        kind=_read_kind(element),
     )
+
+
+def _read_kind(element: Element) -> str:
+    if not element.has("type"):
+        return ""
+    for one in element.child("type").children("coding"):
+        if one.text_or_empty("system") == IDENTIFIER_TYPES:
+            return one.text("code")
+    return ""
 
 
 def uri_identifier(uri: str, *, use: str) -> Json:

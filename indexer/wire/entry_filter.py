@@ -86,7 +86,11 @@ def _authors(query: StoredQuery) -> list[Test]:
     if not patterns:
         return []
     likes = _Likes(patterns)
-    return [lambda entry: likes.match(values.write_person(entry.author))]
+
+    def test(entry: DocumentEntry) -> bool:
+        return any(likes.match(values.write_person(one.person)) for one in entry.every_author)
+
+    return [test]
 
 
 def _read_pattern(text: str) -> str:

@@ -22,6 +22,8 @@ from indexer.wire.vocabulary import ORGANISATIONS, PROFESSIONALS
 PATIENT_TYPE: Final = "NH"
 """CX.5 of an INS: a national health identifier (HL7 table 0203)."""
 LOCAL_PATIENT_TYPE: Final = "PI"
+PROFESSIONAL_TYPE: Final = "IDNPS"
+"""XCN.13 of a professional's national number (CI-SIS)."""
 
 _ESCAPES: Final = {"\\": "\\E\\", "^": "\\S\\", "&": "\\T\\", "|": "\\F\\", "~": "\\R\\"}
 _UNESCAPES: Final = {escaped: plain for plain, escaped in _ESCAPES.items()}
@@ -69,13 +71,14 @@ def read_patient(text: str) -> Ins:
 
 def write_local_patient(patient: Identifier) -> str:
     """A CX of the patient in the centre."""
-    return _write_cx(patient.value, patient.authority, LOCAL_PATIENT_TYPE)
+    return _write_cx(patient.value, patient.authority, patient.kind or LOCAL_PATIENT_TYPE)
 
 
 def read_local_patient(text: str) -> Identifier:
     """The patient in the centre, of a CX of any type."""
-    value, authority, _ = _read_cx(text)
-    return Identifier(value=value, authority=authority)
+    value, authority, kind = _read_cx(text)
+    kind = "" if kind == LOCAL_PATIENT_TYPE else kind
+    return Identifier(value=value, authority=authority, kind=kind)
 
 
 def write_reference(reference: ReferenceId) -> str:
@@ -93,17 +96,32 @@ def read_reference(text: str) -> ReferenceId | None:
 
 
 def write_person(person: Person) -> str:
-    """An XCN of a professional, by national number where there is one."""
+    """An XCN, with who gave the number where there is one."""
     name = [_escape(person.number), _escape(person.family), _escape(person.given)]
     if not person.number:
         return "^".join(name)
-    return "^".join([*name, *[""] * 5, f"&{PROFESSIONALS}&ISO", "D", "", "", "IDNPS"])
+    authority = f"&{_escape(person.authority or PROFESSIONALS)}&ISO"
+    # Of a professional the name is for display; of a system it is of no kind (HL7 table 0200).
+    name_type = "U" if person.kind else "D"
+    kind = _escape(person.kind or PROFESSIONAL_TYPE)
+    return "^".join([*name, *[""] * 5, authority, name_type, "", "", kind])
 
 
 def read_person(text: str) -> Person:
     """The professional, or the system, of an XCN."""
-    parts = _parts(text, 3)
-    return Person(number=parts[0], family=parts[1], given=parts[2])
+    number, family, given = _parts(text, 3)
+    if not number:
+        return Person(number="", family=family, given=given)
+    components = [*text.split("^"), *[""] * 13]
+    authority = _unescape([*components[8].split("&"), ""][1])
+    kind = _unescape(components[12])
+    return Person(
+        number=number,
+        family=family,
+        given=given,
+        authority="" if authority == PROFESSIONALS else authority,
+        kind="" if kind == PROFESSIONAL_TYPE else kind,
+    )
 
 
 def write_organisation(organisation: Organisation) -> str:

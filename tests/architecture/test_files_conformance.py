@@ -51,7 +51,8 @@ ATTRIBUTES = {
     "hash": "sha1",
     "size": "size_bytes",
 }
-"""What we call the attributes of XDS; the index's own are its id, its status and an address."""
+"""What we call the attributes of XDS; the index's own are its id, its status and an address, and
+what others than a gateway tell of several authors."""
 FHIR = "application/fhir+json"
 
 
@@ -80,7 +81,8 @@ def test_each_attribute_of_the_index_is_stated() -> None:
     named = {name for cell in stated.column("Attribute") for name in cell.split(", ")}
     fields = {field.name for field in dataclasses.fields(DocumentEntry)}
     assert named == {*ATTRIBUTES}
-    assert {*ATTRIBUTES.values()} == fields - {"entry_id", "status", "document_url"}
+    of_an_index = {"entry_id", "status", "document_url", "authors"}
+    assert {*ATTRIBUTES.values()} == fields - of_an_index
 
 
 def test_each_code_and_text_that_is_always_the_same_is_stated() -> None:

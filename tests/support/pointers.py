@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from indexer.contract.document import (
+    Author,
     Code,
     DocumentEntry,
     EntryStatus,
@@ -17,6 +18,7 @@ from indexer.contract.document import (
     ReferenceId,
     ReferenceKind,
     Submission,
+    authors_in_full,
 )
 from indexer.contract.identifiers import INS_NIR, INS_NIR_TEST, Ins, Oid, Uid, ins_key
 
@@ -93,7 +95,22 @@ _code_texts = st.text(
 )
 _codes = st.builds(Code, code=_code_texts, scheme=_schemes, display=_texts)
 _identifiers = st.builds(Identifier, value=_words, authority=st.just("") | _oids)
-_people = st.builds(Person, number=_texts, family=_texts, given=_texts)
+_patient_ids = st.builds(
+    Identifier, value=_words, authority=st.just("") | _oids, kind=st.sampled_from(["", "NH"])
+)
+_kinds = st.sampled_from(["", "EI", "NH"])
+_strangers = st.builds(
+    Person, number=_words, family=_texts, given=_texts, authority=st.just("") | _oids, kind=_kinds
+)
+_people = st.builds(Person, number=_texts, family=_texts, given=_texts) | _strangers
+_structures = st.builds(Organisation, number=_texts, name=_words)
+_authors = st.builds(
+    Author,
+    person=_people,
+    organisations=st.lists(_structures, max_size=3, unique=True).map(tuple),
+    roles=st.lists(_words, max_size=2).map(tuple),
+    specialities=st.lists(_words, max_size=2).map(tuple),
+)
 _moments = st.datetimes(timezones=st.just(UTC))
 _uuids = st.uuids().map(str)
 
@@ -110,11 +127,12 @@ def patients(draw: st.DrawFn) -> Ins:
 @st.composite
 def entries(draw: st.DrawFn) -> DocumentEntry:
     """Entries of all kinds, with texts that nobody would write."""
+    who = draw(st.lists(_authors, min_size=1, max_size=3))
     dates = st.dates().map(lambda day: day.strftime("%Y%m%d").rjust(8, "0"))
     return DocumentEntry(
         unique_id=Uid(draw(_oids)),
         patient=draw(patients()),
-        local_patient=draw(st.just(Identifier(value="")) | _identifiers),
+        local_patient=draw(st.just(Identifier(value="")) | _patient_ids),
         traits=PatientTraits(
             birth_name=draw(_texts),
             given_name=draw(_texts),
@@ -141,8 +159,9 @@ def entries(draw: st.DrawFn) -> DocumentEntry:
         language=draw(_texts),
         title=draw(_texts),
         comments=draw(_texts),
-        author=draw(_people),
-        author_organisation=draw(st.builds(Organisation, number=_texts, name=_texts)),
+        author=who[0].person,
+        author_organisation=who[0].organisation,
+        authors=authors_in_full(who),
         legal_authenticator=draw(st.none() | _people),
         sha1=draw(st.binary(min_size=20, max_size=20)).hex(),
         size_bytes=draw(st.integers(0, 2**31 - 1)),

@@ -280,17 +280,6 @@ async def test_what_a_set_names_by_reference_is_in_its_list_too(
     ]
 
 
-async def test_a_slot_of_somebodys_own_is_not_saved_and_that_is_a_warning(index_url: str) -> None:
-    body = provide_body(a_set(1), inline=True)
-    own = body.find(".//rim:ExtrinsicObject/rim:Slot[@name='hash']", SPACES)
-    assert own is not None
-    own.set("name", "urn:example:own")
-
-    reply = await ask(f"{index_url}/xds/repository", PROVIDE, body)
-
-    assert (reply.outcome, reply.errors) == ("Success", ["XDSExtraMetadataNotSaved"])
-
-
 async def test_a_code_beside_the_document_that_it_classifies_is_kept(
     index_url: str, session: aiohttp.ClientSession
 ) -> None:
