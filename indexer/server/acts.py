@@ -35,3 +35,4 @@ class Exchange(StrEnum):
     FIND_LISTS = "ITI-66"
     FIND_REFERENCES = "ITI-67"
     RETRIEVE_DOCUMENT = "ITI-68"
+    PUBLISH = "ITI-105"

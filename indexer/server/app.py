@@ -23,6 +23,7 @@ from indexer.server.registry import Registry
 from indexer.server.routes import FhirRoutes
 from indexer.server.settings import IndexSettings
 from indexer.server.signature_documents import SignatureDocuments
+from indexer.server.submission_routes import SubmissionRoutes
 from indexer.server.telemetry import IndexMetrics
 from indexer.server.xds import XdsRoutes
 
@@ -39,8 +40,9 @@ async def opened_index(
     async with opened_custodian(settings, metrics, signatures) as (custodian, database):
         bytes_max = settings.body_mib_max * 2**20
         routes = (
-            JournalRoutes(custodian),  # first: the others describe all that is there by then
-            FhirRoutes(custodian, body_bytes_max=bytes_max),
+            JournalRoutes(custodian),  # before those that describe all that is there by then
+            FhirRoutes(custodian),
+            SubmissionRoutes(custodian, body_bytes_max=bytes_max),
             XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
         )
         yield _application(routes, probes_of=(database, metrics), policy=policy)
@@ -91,7 +93,7 @@ async def opened_custodian(
 
 
 def _application(
-    routes: Sequence[FhirRoutes | XdsRoutes | JournalRoutes],
+    routes: Sequence[FhirRoutes | JournalRoutes | SubmissionRoutes | XdsRoutes],
     *,
     probes_of: tuple[SqliteDatabase, IndexMetrics],
     policy: AccessPolicy,

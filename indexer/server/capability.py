@@ -46,7 +46,7 @@ def _document_reference() -> Json:
     return {
         "type": "DocumentReference",
         "supportedProfile": [DOCUMENT_REFERENCE_PROFILE],
-        "interaction": [{"code": "read"}, {"code": "search-type"}, {"code": "patch"}],
+        "interaction": [{"code": one} for one in ("read", "search-type", "create", "patch")],
         # FHIR R4 has no word for a conditional patch; PDSm's own statement says it with this one.
         "conditionalUpdate": True,
         "searchParam": [{"name": name, "type": types[name]} for name in sorted(types)],

@@ -11,7 +11,7 @@ from indexer.server.access import caller_of
 from indexer.server.custodian import Custodian
 from indexer.server.http import address, fhir_base, read_form
 from indexer.server.journal.audit_event import audit_event
-from indexer.server.negotiation import FhirResponse, require_fhir
+from indexer.server.negotiation import FhirResponse, needs_fhir
 from indexer.wire.elements import read_uri_oid
 from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.searchset import searchset
@@ -49,7 +49,7 @@ class JournalRoutes:
             "/AuditEvent/_search",
             self.find,
             methods=["POST"],
-            dependencies=[Depends(_require_fhir)],
+            dependencies=[Depends(needs_fhir)],
         )
         app.include_router(router)
 
@@ -75,10 +75,6 @@ class JournalRoutes:
             next_url=next_url,
         )
         return FhirResponse(bundle)
-
-
-async def _require_fhir(request: Request) -> None:
-    require_fhir(request)
 
 
 def read_journal_search(parameters: list[tuple[str, str]]) -> JournalSearch:

@@ -67,6 +67,11 @@ def require_fhir(request: Request) -> None:
         raise HTTPException(406, f"this is given as {JSON_MEDIA_TYPE} or {XML_MEDIA_TYPE} only")
 
 
+async def needs_fhir(request: Request) -> None:
+    """The same, before a route is run."""
+    require_fhir(request)
+
+
 def choose_form(request: Request, name: str) -> None:
     """Take the form that a form body asks for, which goes before the one of the address."""
     request.scope[FORMAT] = name

@@ -1,8 +1,4 @@
-"""The index's FHIR interface: ITI-65, ITI-67 and ITI-68 (IHE MHD), and PDSm's update, in JSON.
-
-Resources are plain dictionaries, checked by `indexer.wire`: models of FHIR would cost more than
-everything else that a submission needs.
-"""
+"""What the index gives and changes by FHIR: ITI-67 and ITI-68 (IHE MHD), and PDSm's update."""
 
 import logging
 from typing import Annotated
@@ -11,10 +7,8 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from gateway.errors import NotFound
-from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
 from indexer.server.access import caller_of
-from indexer.server.acts import Exchange
 from indexer.server.capability import capability_statement
 from indexer.server.custodian import Custodian
 from indexer.server.http import (
@@ -24,13 +18,12 @@ from indexer.server.http import (
     parse_parameters,
     read_form,
     read_patch,
-    read_resource,
 )
 from indexer.server.negotiation import (
     FhirResponse,
     asks_for_resource,
+    needs_fhir,
     require_acceptable,
-    require_fhir,
 )
 from indexer.server.registry import HeldDocument, HeldEntry
 from indexer.wire.bundles import binary
@@ -39,23 +32,8 @@ from indexer.wire.outcome import Json
 from indexer.wire.search import read_condition, read_search
 from indexer.wire.search_controls import next_page
 from indexer.wire.searchset import searchset
-from indexer.wire.transaction import read_transaction, transaction_response
-from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
-
-PROVIDE_DESCRIPTION: Json = {
-    "summary": "Provide Document Bundle (ITI-65)",
-    "requestBody": {"required": True, "content": {JSON_MEDIA_TYPE: {"schema": {"type": "object"}}}},
-    "responses": {
-        "200": {"description": "All of it is held", "content": {JSON_MEDIA_TYPE: {}}},
-        "4XX": {"description": "None of it is held", "content": {JSON_MEDIA_TYPE: {}}},
-    },
-}
-
-
-async def _require_fhir(request: Request) -> None:
-    require_fhir(request)
 
 
 async def _object_id(id: str) -> str:
@@ -70,31 +48,18 @@ ObjectId = Annotated[str, Depends(_object_id)]
 
 
 class FhirRoutes:
-    """The endpoints, with what they share."""
+    """The endpoints."""
 
-    def __init__(
-        self,
-        custodian: Custodian,
-        *,
-        body_bytes_max: int,
-    ) -> None:
+    def __init__(self, custodian: Custodian) -> None:
         self._custodian = custodian
-        self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
-        """Put the endpoints at their addresses.
-
-        Submissions come by the thousand, so theirs is a plain route: FastAPI's own work would be a
-        fifth of what one costs. It is described by hand instead.
-        """
+        """Put the endpoints at their addresses."""
         app.include_router(self._router())
-        for root in ("/fhir", "/fhir/"):  # FHIR names the base without a slash; clients differ
-            app.router.routes.append(NamedRoute(root, self.provide, methods=["POST"]))
-        app.openapi()["paths"]["/fhir"] = {"post": PROVIDE_DESCRIPTION}
 
     def _router(self) -> APIRouter:
         router = APIRouter(prefix="/fhir", default_response_class=Response)
-        fhir = [Depends(_require_fhir)]
+        fhir = [Depends(needs_fhir)]
         router.add_api_route("/metadata", self.metadata, methods=["GET"], dependencies=fhir)
         place = "/DocumentReference"
         router.add_api_route(place, self.find, methods=["GET"], dependencies=fhir)
@@ -107,18 +72,6 @@ class FhirRoutes:
         router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=fhir)
         router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
         return router
-
-    async def provide(self, request: Request) -> Response:
-        """Provide Document Bundle (ITI-65): all of it is held, durably, or nothing is."""
-        require_fhir(request)
-        bundle = await read_resource(request, bytes_max=self._body_bytes_max)
-        transaction = read_transaction(bundle)
-        held = await self._custodian.provide(
-            caller_of(request), transaction.submitted, exchange=Exchange.PROVIDE_BUNDLE
-        )
-        entries = [one.entry.entry_id for one in held.documents]
-        log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})
-        return FhirResponse(transaction_response(transaction, held))
 
     async def find(self, request: Request) -> Response:
         """Find Document References (ITI-67) by address; see `find_by_form`."""

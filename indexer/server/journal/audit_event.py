@@ -59,6 +59,7 @@ _EXCHANGES: Final = {
     Exchange.FIND_LISTS: _Kind(_REST, "E", "search"),
     Exchange.FIND_REFERENCES: _Kind(_REST, "E", "search"),
     Exchange.RETRIEVE_DOCUMENT: _Kind(_REST, "R", "read", gives=True),
+    Exchange.PUBLISH: _Kind(_IMPORT, "C"),
 }
 _ACTS: Final = {
     Act.FIND: _Kind(_REST, "R", "read", gives=True),
