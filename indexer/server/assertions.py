@@ -106,9 +106,11 @@ def prove(proof: bytes, trust: Trust, rules: Rules, now: datetime) -> Proved:
     if not 0 < len(proof) <= ASSERTION_BYTES_MAX:
         raise Unproved("the assertion is empty or too long", fault=SecurityFault.INVALID)
     try:
-        certificates = certificates_in(open_xml(proof))
-        signed = check_enveloped(proof, "ID", certificates[0], sha1=rules.sha1)
+        root = open_xml(proof)
+        certificates = certificates_in(root)
+        # First, for what a stranger signed may be made to cost.
         signer = trust.signer(certificates, at=now)
+        signed = check_enveloped(root, "ID", certificates[0], sha1=rules.sha1)
     except UnsupportedAlgorithm as error:
         raise Unproved(str(error), fault=SecurityFault.ALGORITHM) from None
     except Untrusted as error:

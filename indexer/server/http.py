@@ -1,7 +1,7 @@
 """Bodies, media types and addresses of the index's requests, each with its limit."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -38,11 +38,17 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
         Refusal: it is larger than `bytes_max`, or did not come within `BODY_WAIT_S_MAX` seconds.
     """
     chunks: list[bytes] = []
-    await take_body(request, chunks.append, bytes_max=bytes_max)
+
+    async def keep(chunk: bytes) -> None:
+        chunks.append(chunk)
+
+    await take_body(request, keep, bytes_max=bytes_max)
     return b"".join(chunks)
 
 
-async def take_body(request: Request, take: Callable[[bytes], None], *, bytes_max: int) -> None:
+async def take_body(
+    request: Request, take: Callable[[bytes], Awaitable[None]], *, bytes_max: int
+) -> None:
     """Give the body on as it comes.
 
     Raises:
@@ -56,7 +62,7 @@ async def take_body(request: Request, take: Callable[[bytes], None], *, bytes_ma
                 if size > bytes_max:
                     reason = f"the body is larger than {bytes_max} bytes"
                     raise Refusal(reason, code=IssueCode.TOO_LONG)
-                take(chunk)
+                await take(chunk)
     except TimeoutError:
         raise Refusal("the body did not come in time", code=IssueCode.TIMEOUT) from None
 

@@ -69,9 +69,10 @@ class SignatureDocuments:
             _expect_all(submitted, one, signed)
 
     def _signed(self, content: bytes, now: datetime) -> SignedSet:
-        certificates = certificates_in(open_xml(content))
+        root = open_xml(content)
+        certificates = certificates_in(root)
         self._trust.signer(certificates, at=now)
-        return check_signature(content, certificates[0], sha1=self._sha1)
+        return check_signature(root, certificates[0], sha1=self._sha1)
 
 
 def _is_signature(document: Document) -> bool:

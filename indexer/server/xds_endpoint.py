@@ -15,10 +15,11 @@ from starlette.responses import Response
 from gateway.errors import Unavailable
 from indexer.contract.access import Caller
 from indexer.contract.errors import InvalidValue
-from indexer.server.access import AccessPolicy, Unproved
+from indexer.server.access import AccessPolicy
 from indexer.server.http import take_body
 from indexer.server.http_errors import REFUSAL_STATUS
-from indexer.wire.mtom import Package, PackageReader, write_package
+from indexer.server.reception import Reception
+from indexer.wire.mtom import Package, write_package
 from indexer.wire.outcome import Refusal, XdsError
 from indexer.wire.registry_messages import RegistryError
 from indexer.wire.soap import (
@@ -27,8 +28,6 @@ from indexer.wire.soap import (
     SecurityFault,
     SoapFault,
     fault,
-    find_assertion,
-    open_envelope,
     read_call,
     reply,
 )
@@ -90,9 +89,10 @@ class XdsEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one message."""
+        reception = Reception(self._policy)
         try:
-            package, envelope, caller = await self._let_in(request)
-            call = read_call(envelope)
+            package, caller = await self._receive(request, reception)
+            call = read_call(package.root)
         except SoapFault as error:
             return _fault(error, status=_status(error))
         except Refusal as error:  # too long, or too slow
@@ -109,38 +109,24 @@ class XdsEndpoint:
         content_type, chunks = write_package(written, answer.parts)
         return Response(b"".join(chunks), headers={"Content-Type": content_type})
 
-    async def _let_in(self, request: Request) -> tuple[Package, Element, Caller | None]:
+    async def _receive(
+        self, request: Request, reception: Reception
+    ) -> tuple[Package, Caller | None]:
         """The message, and who sends it.
 
         Raises:
             SoapFault, Refusal: it cannot be taken; who does not prove themselves hears no more.
         """
-        proof, trouble = None, None
         try:
-            package = await self._receive(request)
-            envelope = open_envelope(package.root)
-            proof = find_assertion(envelope)
+            reception.begin(request.headers.get("content-type", ""))
+            await take_body(request, reception.take, bytes_max=self._body_bytes_max)
+            return await reception.end()
+        except ClientDisconnect:
+            trouble: SoapFault | Refusal = SoapFault("the body broke off")
         except (SoapFault, Refusal) as error:
             trouble = error
-        try:
-            caller = await self._policy.caller(proof, one_time=True)
-        except Unproved as error:
-            log.info("caller_refused", extra={"code": error.fault.value, "reason": error.reason})
-            raise SoapFault(error.reason, subcode=error.fault) from None
-        except Unavailable:
-            busy = "the index cannot take this now"
-            raise SoapFault(busy, code=FaultCode.RECEIVER) from None
-        if trouble is not None:
-            raise trouble
-        return package, envelope, caller
-
-    async def _receive(self, request: Request) -> Package:
-        reader = PackageReader(request.headers.get("content-type", ""))
-        try:
-            await take_body(request, reader.feed, bytes_max=self._body_bytes_max)
-        except ClientDisconnect:
-            raise SoapFault("the body broke off") from None
-        return reader.close()
+        await reception.ask()
+        raise trouble
 
 
 async def _run(operation: Operation, action: str, asked: Asked) -> Answer:

@@ -99,6 +99,16 @@ class PackageReader:
             elif not isinstance(event, PartEnds):
                 self._parts[-1][1].extend(event)
 
+    @property
+    def begun(self) -> bytes:
+        """What has come of the envelope, where that is what a message begins with."""
+        if self._multipart is None:
+            return bytes(self._root)
+        if not self._parts:
+            return b""
+        first, content = self._parts[0]
+        return bytes(content) if self._start in ("", first.content_id) else b""
+
     def close(self) -> Package:
         """The message, which has ended.
 

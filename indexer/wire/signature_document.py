@@ -129,7 +129,7 @@ def _qualifying_properties(document_id: str, key: SigningKey, signed_at: datetim
     return whole
 
 
-def check_signature(content: bytes, certificate: x509.Certificate, *, sha1: bool) -> SignedSet:
+def check_signature(root: Element, certificate: x509.Certificate, *, sha1: bool) -> SignedSet:
     """What a signature document signs, with the key of a certificate.
 
     Args:
@@ -139,7 +139,7 @@ def check_signature(content: bytes, certificate: x509.Certificate, *, sha1: bool
         UnsupportedAlgorithm: SHA-1 is not taken.
         InvalidValue: it is none, or the signature does not hold.
     """
-    signed = check_objects(content, certificate, sha1=sha1)
+    signed = check_objects(root, certificate, sha1=sha1)
     manifests = [one for one in signed if one.tag == _ds("Manifest")]
     properties = [one for one in signed if one.tag == _xades("SignedProperties")]
     if len(manifests) != 1 or len(properties) != 1:

@@ -5,7 +5,6 @@ Whether the certificate is to be trusted is for the server to say.
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,11 +25,12 @@ from signxml.signer import SignatureReference, XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from indexer.contract.errors import InvalidValue
-from indexer.wire.xml import Element, locked_parser, open_xml
+from indexer.wire.xml import Element, locked_parser
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 CERTIFICATES_MAX: Final = 4  # in one signature: the signer's, and those between it and a root
 REFERENCES_MAX: Final = 8  # of one signature
+TRANSFORMS_MAX: Final = 2  # of one reference: away with the signature, then canonical
 
 _EXCLUSIVE: Final = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
 _METHODS: Final = frozenset(
@@ -168,12 +168,12 @@ def certificates_in(signed: Element) -> list[x509.Certificate]:
             x509.load_der_x509_certificate(base64.b64decode(one.text or "", validate=False))
             for one in found
         ]
-    except (ValueError, binascii.Error):
+    except (ValueError, x509.InvalidVersion):
         raise InvalidValue("a certificate of the signature is none") from None
 
 
 def check_enveloped(
-    data: bytes, id_name: str, certificate: x509.Certificate, *, sha1: bool
+    root: Element, id_name: str, certificate: x509.Certificate, *, sha1: bool
 ) -> Element:
     """The element as it was signed: what is not in here was not signed.
 
@@ -181,7 +181,7 @@ def check_enveloped(
     its place.
 
     Args:
-        data: the element as XML of its own, parted from what it came in.
+        root: the element, read as a document of its own: parted from what it came in.
         id_name: the attribute by which it is referred to.
         sha1: whether SHA-1 is taken.
 
@@ -189,7 +189,6 @@ def check_enveloped(
         UnsupportedAlgorithm: it is signed in a way that is not taken.
         InvalidValue: the signature does not hold, or is of something else.
     """
-    root = open_xml(data)
     signature = _only_signature(root)
     if signature.getparent() is not root or signature.find(f"{{{DS}}}Object") is not None:
         raise InvalidValue("the signature is not where it should be")
@@ -202,14 +201,13 @@ def check_enveloped(
     return signed
 
 
-def check_objects(data: bytes, certificate: x509.Certificate, *, sha1: bool) -> list[Element]:
+def check_objects(root: Element, certificate: x509.Certificate, *, sha1: bool) -> list[Element]:
     """What a signature that is a document holds and signs, each element as it was signed.
 
     Raises:
         UnsupportedAlgorithm: it is signed in a way that is not taken.
         InvalidValue: the signature does not hold, or the document is none.
     """
-    root = open_xml(data)
     if root.tag != _SIGNATURE or _only_signature(root) is not root:
         raise InvalidValue("the document is no signature")
     return _verified(root, root, certificate, id_name="Id", sha1=sha1)
@@ -240,6 +238,9 @@ def _verified(
     references = len(_references(signature))
     if not 1 <= references <= REFERENCES_MAX:
         raise InvalidValue(f"a signature is of 1 to {REFERENCES_MAX} elements")
+    # Each has the whole document written out once more.
+    if len(signature.findall(f".//{{{DS}}}Transform")) > TRANSFORMS_MAX * references:
+        raise InvalidValue(f"an element is transformed {TRANSFORMS_MAX} times at most")
     try:
         found = _Verifier().verify(
             root,

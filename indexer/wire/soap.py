@@ -11,7 +11,6 @@ from uuid import uuid4
 from lxml import etree
 
 from indexer.contract.errors import ContractError, InvalidValue
-from indexer.wire.vihf_vocabulary import SAML
 from indexer.wire.xml import Element, open_xml
 
 SOAP_MEDIA_TYPE: Final = "application/soap+xml"
@@ -27,7 +26,6 @@ SECURITY: Final = (
 ANONYMOUS: Final = f"{ADDRESSING}/anonymous"
 _UNDERSTOOD: Final = frozenset({ADDRESSING, SECURITY})
 _NAMESPACES: Final = {"env": ENVELOPE, "wsa": ADDRESSING}
-_SECURITY_NAMESPACES: Final = {"env": ENVELOPE, "wsse": SECURITY, "saml2": SAML}
 
 HEADER_LENGTH_MAX: Final = 1024  # characters of one address or id
 
@@ -85,37 +83,16 @@ class Call:
     """The one element of the body."""
 
 
-def open_envelope(data: bytes) -> Element:
-    """What may be an envelope.
-
-    Raises:
-        SoapFault: it is no XML that can be opened.
-    """
-    try:
-        return open_xml(data, bytes_max=SOAP_BYTES_MAX)
-    except InvalidValue as error:
-        raise SoapFault(str(error)) from None
-
-
-def find_assertion(root: Element) -> bytes | None:
-    """The assertion in the header of an envelope, parted from it (WSS: SAML Token Profile §3.3).
-
-    Returns:
-        XML of its own; empty where there are several, for none of them is the one; None where
-        there is none.
-    """
-    found = root.findall("env:Header/wsse:Security/saml2:Assertion", _SECURITY_NAMESPACES)
-    if not found:
-        return None
-    return etree.tostring(found[0], with_tail=False) if len(found) == 1 else b""
-
-
-def read_call(root: Element) -> Call:
+def read_call(data: bytes) -> Call:
     """The request that an envelope holds.
 
     Raises:
         SoapFault: it is no envelope, or asks for what is not done here.
     """
+    try:
+        root = open_xml(data, bytes_max=SOAP_BYTES_MAX)
+    except InvalidValue as error:
+        raise SoapFault(str(error)) from None
     name = etree.QName(root)
     if name.localname == "Envelope" and name.namespace != ENVELOPE:
         raise SoapFault("the envelope is none of SOAP 1.2", code=FaultCode.VERSION)

@@ -10,7 +10,7 @@ from indexer.contract.errors import InvalidValue
 from indexer.server.judging import Known, allot, judge
 from indexer.wire.mtom import PackageReader
 from indexer.wire.provide_request import read_provide_request
-from indexer.wire.soap import SoapFault, open_envelope, read_call
+from indexer.wire.soap import SoapFault, read_call
 from tests.support.xds import a_set, package, provide_body
 
 TYPE, WHOLE = package(a_set(1, 2), provide_body(a_set(1, 2), inline=False))
@@ -37,7 +37,7 @@ def test_a_message_with_bytes_changed_is_read_or_refused(content: bytes, step: i
         for at in range(0, len(content), step):
             reader.feed(content[at : at + step])
         whole = reader.close()
-        submitted = read_provide_request(read_call(open_envelope(whole.root)).body, whole)
+        submitted = read_provide_request(read_call(whole.root).body, whole)
 
         assert isinstance(submitted, DocumentSet)
         numbers = iter(range(100))

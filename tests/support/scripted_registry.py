@@ -14,7 +14,7 @@ from indexer.wire.ebrim import add_entry, add_reference
 from indexer.wire.mtom import PackageReader, write_package
 from indexer.wire.outcome import XdsError
 from indexer.wire.registry_messages import RegistryError, query_response, registry_response
-from indexer.wire.soap import Call, open_envelope, read_call, reply
+from indexer.wire.soap import Call, read_call, reply
 from indexer.wire.xml import Element
 from tests.support.pointers import an_entry
 from tests.support.scripted_index import ScriptedIndex
@@ -38,7 +38,7 @@ class ScriptedRegistry:
     def answer(self, request: Request) -> Response:
         reader = PackageReader(request.headers["Content-Type"])
         reader.feed(self._scripted.body)
-        call = read_call(open_envelope(reader.close().root))
+        call = read_call(reader.close().root)
         self.asked.append(call.action)
         told = self.answers[call.action]
         if not isinstance(told, etree._Element):

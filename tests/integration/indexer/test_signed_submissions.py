@@ -7,25 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from indexer.client.signature_document import sign_set
 from indexer.contract.document_set import Document, DocumentSet
 from indexer.contract.identifiers import Uid
-from indexer.wire.signatures import SigningKey
 from indexer.wire.stored_query import QueryKind
 from tests.support.guarded import a_guarded_index
 from tests.support.health_pki import (
-    NOW,
     ORGANISATIONS,
-    a_structure,
     a_subject,
     an_authority,
     signing,
 )
+from tests.support.signing import KEY, a_signed_set
 from tests.support.xds import a_document, a_set, provide, query
 
-KEY = a_structure().key
 OTHERS_KEY = signing(an_authority(ORGANISATIONS, key=4).certify(a_subject()))
-SIGNATURE = Uid("2.25.99")
 
 
 @asynccontextmanager
@@ -36,10 +31,6 @@ async def an_index(
         folder, open_access=True, signature_required=required, accept_sha1=sha1
     ) as url:
         yield url
-
-
-def a_signed_set(key: SigningKey = KEY) -> DocumentSet:
-    return sign_set(a_set(1, 2), key, document_id=SIGNATURE, now=NOW)
 
 
 async def held(url: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Who shows an assertion that is true is let in, by either protocol, and nobody else."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from indexer.server.access import Unproved
 from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
 from indexer.wire.outcome import XdsError
 from indexer.wire.registry_messages import registry_response
+from indexer.wire.soap_head import PROOF_BYTES_MAX
 from indexer.wire.stored_query import QueryKind
 from tests.support.guarded import a_guarded_index, ask_as, security
 from tests.support.health_pki import a_doctor, a_structure, organisations
@@ -266,3 +268,49 @@ async def test_an_operation_is_told_who_asks(
         reply = await post(f"{url}/xds", envelope(QUERY, BODY))
 
     assert (reply.status, witness.asked) == (status, asked)
+
+
+@pytest.mark.parametrize("sent", [
+    envelope(QUERY, BODY)[:-40],
+    b"<a>" * 50_000,
+    b'--b\r\nContent-ID: <1>\r\n\r\n' + envelope(QUERY, BODY) + b"\r\n--b\r\n\r\n\x00",
+], ids=["an envelope", "another text", "a package"])  # fmt: skip
+async def test_who_does_not_prove_themselves_is_told_before_the_rest_of_their_message(
+    guarded: str, sent: bytes
+) -> None:
+    kind = 'multipart/related; boundary="b"' if sent.startswith(b"--b") else "application/soap+xml"
+    port = int(guarded.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    head = f"POST /xds/repository HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n"
+    writer.write(f"{head}Content-Length: {2**24}\r\n\r\n".encode() + sent)
+
+    async with asyncio.timeout(10):
+        status = await reader.readline()
+    writer.close()
+    assert status.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_an_assertion_is_looked_for_where_a_message_begins(guarded: str) -> None:
+    late = "<!-- -->" * (PROOF_BYTES_MAX // 8) + security(an_assertion())
+    early = security(an_assertion()) + "<!-- -->" * (PROOF_BYTES_MAX // 8)
+
+    replies = [
+        await post(f"{guarded}/xds/registry", envelope(QUERY, BODY, headers=headers))
+        for headers in (late, early)
+    ]
+
+    assert [one.status for one in replies] == [401, 401]
+
+
+async def test_an_envelope_that_comes_as_base64_may_prove_who_sends_it(guarded: str) -> None:
+    message = base64.encodebytes(envelope(QUERY, BODY, headers=security(an_assertion())))
+    part = b"--b\r\nContent-ID: <1>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+
+    reply = await post(
+        f"{guarded}/xds/registry",
+        part + message + b"\r\n--b--\r\n",
+        content_type='multipart/related; boundary="b"; type="application/xop+xml"',
+    )
+
+    assert (reply.status, reply.outcome) == (200, "Success")

@@ -4,41 +4,34 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from lxml import etree
 
 from indexer.client.signature_document import sign_set
-from indexer.contract.document_set import DocumentSet, Relation
+from indexer.contract.document_set import Relation
 from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Uid
 from indexer.wire.document_set_reader import read_document_set
 from indexer.wire.ebrim import submit_objects_request
 from indexer.wire.signature_document import SignedSet, check_signature
 from indexer.wire.signatures import DS, UnsupportedAlgorithm, certificates_in
-from indexer.wire.xml import Element
-from tests.support.health_pki import NOW, a_structure, a_subject, organisations
+from indexer.wire.xml import Element, open_xml
+from tests.support.health_pki import NOW, a_subject, organisations
 from tests.support.peers import shared_data
+from tests.support.signing import KEY, SIGNATURE, a_signed_set
 from tests.support.xds import a_set
-
-SIGNATURE = Uid("2.25.99")
-STRUCTURE = a_structure()
-
-
-def a_signed_set(*, sha1: bool = False) -> DocumentSet:
-    key = a_structure(sha1=sha1).key
-    return sign_set(a_set(1, 2), key, document_id=SIGNATURE, now=NOW)
 
 
 def checked(content: bytes, *, sha1: bool = False) -> SignedSet:
     [certificate] = certificates_in(etree.fromstring(content))
-    return check_signature(content, certificate, sha1=sha1)
+    return check_signature(open_xml(content), certificate, sha1=sha1)
 
 
 @pytest.mark.parametrize("sha1", [False, True])
 def test_every_document_of_the_set_is_signed_and_the_set_is_named(sha1: bool) -> None:
-    submitted = a_signed_set(sha1=sha1)
+    submitted = a_signed_set(replace(KEY, sha1=sha1))
     *signed, signature = submitted.documents
 
     told = checked(signature.content, sha1=sha1)
@@ -83,7 +76,7 @@ def test_it_is_told_and_read_as_any_document_is() -> None:
 
 def test_sha1_is_taken_only_where_it_is_allowed() -> None:
     with pytest.raises(UnsupportedAlgorithm):
-        checked(a_signed_set(sha1=True).documents[-1].content)
+        checked(a_signed_set(replace(KEY, sha1=True)).documents[-1].content)
 
 
 def test_another_certificate_of_the_same_key_did_not_sign_it() -> None:
@@ -91,7 +84,7 @@ def test_another_certificate_of_the_same_key_did_not_sign_it() -> None:
     renewed = organisations().certify(a_subject())
 
     with pytest.raises(InvalidValue, match="another certificate"):
-        check_signature(content, renewed, sha1=False)
+        check_signature(open_xml(content), renewed, sha1=False)
 
 
 def changed(pattern: bytes, by: bytes) -> Callable[[bytes], bytes]:
@@ -147,7 +140,7 @@ def test_what_was_changed_after_it_was_signed_does_not_hold(
 
     assert broken != content
     with pytest.raises(InvalidValue):
-        check_signature(broken, STRUCTURE.key.certificate, sha1=False)
+        check_signature(open_xml(broken), KEY.certificate, sha1=False)
 
 
 def test_the_agencys_own_holds_with_sha1_and_signs_its_manifest() -> None:
@@ -155,7 +148,7 @@ def test_the_agencys_own_holds_with_sha1_and_signs_its_manifest() -> None:
     sample (`ans/XDS/publication.xml`); what signs it names it by serial number and digest."""
     folder = shared_data() / "ans" / "XDM" / "KA202401" / "IHE_XDM" / "SS000001"
 
-    told = check_signature((folder / "SIGN_1.XML").read_bytes(), the_agencys(), sha1=True)
+    told = check_signature(open_xml((folder / "SIGN_1.XML").read_bytes()), the_agencys(), sha1=True)
 
     [(name, digest)] = told.documents.items()
     assert name == "1.3.2.751468943.3.1234.99352.240116151112.1.1.1"
@@ -167,7 +160,7 @@ def test_ours_has_the_shape_of_the_agencys_own() -> None:
     folder = shared_data() / "ans" / "XDM" / "KA202401" / "IHE_XDM" / "SS000001"
     theirs = etree.fromstring((folder / "SIGN_1.XML").read_bytes())
     ours = etree.fromstring(
-        sign_set(a_set(1), STRUCTURE.key, document_id=SIGNATURE, now=NOW).documents[-1].content
+        sign_set(a_set(1), KEY, document_id=SIGNATURE, now=NOW).documents[-1].content
     )
 
     assert shape(ours) == shape(theirs)

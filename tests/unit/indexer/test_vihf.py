@@ -46,7 +46,7 @@ def test_what_is_signed_is_read_as_it_was_signed(sha1: bool) -> None:
     data = build_assertion(DOCTOR, a_structure(sha1=sha1), now=NOW)
     [certificate] = certificates_in(etree.fromstring(data))
 
-    signed = check_enveloped(data, "ID", certificate, sha1=sha1)
+    signed = check_enveloped(etree.fromstring(data), "ID", certificate, sha1=sha1)
 
     assert read_vihf(signed).caller == read_vihf(etree.fromstring(data)).caller
     assert signed.find("d:Signature", SPACES) is None
@@ -57,7 +57,7 @@ def test_sha1_is_taken_only_where_it_is_allowed() -> None:
     [certificate] = certificates_in(etree.fromstring(data))
 
     with pytest.raises(UnsupportedAlgorithm):
-        check_enveloped(data, "ID", certificate, sha1=False)
+        check_enveloped(etree.fromstring(data), "ID", certificate, sha1=False)
 
 
 def test_it_has_the_shape_of_the_agencys_own() -> None:

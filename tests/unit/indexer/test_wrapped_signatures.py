@@ -11,7 +11,8 @@ from lxml import etree
 
 from indexer.wire import vihf_vocabulary as names
 from indexer.wire.signatures import DS
-from indexer.wire.soap import SECURITY, find_assertion
+from indexer.wire.soap import SECURITY
+from indexer.wire.soap_head import find_assertion, head_of
 from indexer.wire.xml import Element
 from tests.support.proving import built, proved, refused
 from tests.support.vihf import DOCTOR
@@ -121,6 +122,13 @@ def another_reference() -> Sequence[Element]:
     return [good]
 
 
+def many_transforms() -> Sequence[Element]:
+    good, signature, _ = parts()
+    [transforms] = signature.iter(f"{{{DS}}}Transforms")
+    transforms.append(etree.fromstring(etree.tostring(transforms[-1])))
+    return [good]
+
+
 WRAPPED = [
     xsw1_the_signed_within_the_signature_of_the_evil,
     xsw2_the_signed_beside_the_signature_of_the_evil,
@@ -133,6 +141,7 @@ WRAPPED = [
     the_evil_within_the_signed,
     two_signatures,
     another_reference,
+    many_transforms,
 ]
 
 
@@ -144,7 +153,9 @@ def in_an_envelope(security: Sequence[Element]) -> bytes | None:
     found = root.find("env:Header", SPACES)
     assert found is not None
     found.append(header)
-    return find_assertion(etree.fromstring(etree.tostring(root)))
+    head = head_of(etree.tostring(root))
+    assert head is not None
+    return find_assertion(head)
 
 
 @pytest.mark.parametrize("wrapped", WRAPPED, ids=lambda one: one.__name__)
