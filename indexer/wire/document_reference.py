@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from indexer.contract.document import (
     DocumentEntry,
@@ -53,6 +54,7 @@ from indexer.wire.vocabulary import (
     DCM,
     DOCUMENT_REFERENCE_PROFILE,
     OID_PREFIX,
+    ORIGINAL_TEXT,
     REFERENCE_DCM_CODE,
     URI_SYSTEM,
     UUID_PREFIX,
@@ -64,6 +66,7 @@ AUTHENTICATOR = "authenticator"
 SHA1_BYTES = 20
 _SEX_TO_GENDER = {"M": "male", "F": "female", "U": "unknown"}
 _GENDER_TO_SEX = {"male": "M", "female": "F", "unknown": "U", "other": "U"}
+_ORIGINAL_DATE = re.compile(r"[0-9]{8}", re.ASCII)
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 
 
@@ -131,15 +134,34 @@ def _source_patient(local: Identifier, traits: PatientTraits) -> Json:
         family=traits.birth_name,
         given=[traits.given_name] if traits.given_name else [],
     )
-    born = traits.birth_date
     return compact(
         resourceType="Patient",
         id=SOURCE_PATIENT,
         identifier=[identifier(local)] if local.value else [],
         name=[name] if len(name) > 1 else [],
         gender=_SEX_TO_GENDER[traits.sex],
-        birthDate=f"{born[:4]}-{born[4:6]}-{born[6:]}" if born else "",
+        **_birth_date(traits.birth_date),
     )
+
+
+def _birth_date(born: str) -> Json:
+    """A date of birth, as far as the calendar knows it, and else as it was told beside it.
+
+    National identities hold dates that never were, for people whose day of birth is not known;
+    FHIR has none but those of the calendar (R4 §2.24.0.1).
+    """
+    known = next((part for part in (born, born[:6], born[:4]) if _in_calendar(part)), "")
+    told: Json = {"birthDate": "-".join(filter(None, (known[:4], known[4:6], known[6:])))}
+    if known != born:
+        told["_birthDate"] = {"extension": [{"url": ORIGINAL_TEXT, "valueString": born}]}
+    return told
+
+
+def _in_calendar(part: str) -> bool:
+    try:
+        return bool(date.fromisoformat(part + "00000101"[len(part) :]))
+    except ValueError:
+        return False
 
 
 def _content(entry: DocumentEntry, attachment_url: str) -> Json:
@@ -247,7 +269,7 @@ def _read_traits(element: Element) -> PatientTraits:
     return PatientTraits(
         birth_name=family,
         given_name=given,
-        birth_date=element.parsed("birthDate", _read_date) if element.has("birthDate") else "",
+        birth_date=_read_birth_date(element),
         sex=element.parsed("gender", _read_gender) if element.has("gender") else "U",
     )
 
@@ -288,9 +310,22 @@ def _read_gender(text: str) -> str:
     return _GENDER_TO_SEX[text]
 
 
+def _read_birth_date(element: Element) -> str:
+    if element.has("_birthDate"):
+        for one in element.child("_birthDate").children("extension"):
+            if one.text("url") == ORIGINAL_TEXT:
+                return one.parsed("valueString", _read_original_date)
+    return element.parsed("birthDate", _read_date) if element.has("birthDate") else ""
+
+
+def _read_original_date(text: str) -> str:
+    if not _ORIGINAL_DATE.fullmatch(text):
+        raise InvalidValue("not eight digits")
+    return text
+
+
 def _read_date(text: str) -> str:
-    # Not checked against the calendar: national identities hold dates that never were, for people
-    # whose day of birth is not known.
+    # Not checked against the calendar: so indexes of before wrote what no calendar has.
     found = _DATE.fullmatch(text)
     if found is None:
         raise InvalidValue("not a date")

@@ -91,6 +91,8 @@ def _read_whole_entry(told: Described) -> DocumentEntry:
         if not told.value(name):
             raise InvalidValue(f"{name} is missing")
     entry = read_entry(told)
+    if not _CODE.fullmatch(entry.language):
+        raise InvalidValue("languageCode is no code")
     if not entry.confidentiality:
         raise InvalidValue("confidentialityCode is missing")
     return entry

@@ -105,7 +105,7 @@ def in_time(of: Callable[[DocumentEntry], Span], meets: Callable[[Span], bool]) 
 
 def by_author(test: Callable[[Person], bool]) -> Test:
     """One of those who wrote the document is one that is asked for."""
-    return lambda entry: test(entry.author)
+    return lambda entry: any(test(one.person) for one in entry.every_author)
 
 
 def plain(text: str) -> str:

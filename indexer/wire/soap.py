@@ -16,7 +16,7 @@ from indexer.wire.xml import Element, open_xml
 SOAP_MEDIA_TYPE: Final = "application/soap+xml"
 
 SOAP_BYTES_MAX: Final = 12 * 2**20
-"""Of an envelope. A document inside it, as base64, ends at the 10 MB of a text in libxml2."""
+"""Of an envelope, with the documents inside it; see `TEXT_BYTES_MAX` for one of them."""
 
 ENVELOPE: Final = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING: Final = "http://www.w3.org/2005/08/addressing"

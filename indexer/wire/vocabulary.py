@@ -19,6 +19,7 @@ UUID_PREFIX: Final = "urn:uuid:"
 
 PROFESSIONALS: Final = "1.2.250.1.71.4.2.1"
 ORGANISATIONS: Final = "1.2.250.1.71.4.2.2"
+ORIGINAL_TEXT: Final = "http://hl7.org/fhir/StructureDefinition/originalText"
 IDENTIFIER_TYPES: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
 DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 

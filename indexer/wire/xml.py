@@ -16,6 +16,9 @@ XML_BYTES_MAX: Final = 4 * 2**20
 MARKUP_MAX: Final = 100_000
 """Elements and attributes; each costs some hundred bytes in memory, whatever its own length."""
 
+TEXT_BYTES_MAX: Final = 10_000_000
+"""Of one text: libxml2's own, which holds unless a parser is told to take documents of any size."""
+
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 §2.2 cannot hold."""
 
@@ -31,7 +34,13 @@ def open_xml(data: bytes, *, bytes_max: int = XML_BYTES_MAX) -> Element:
         return etree.fromstring(text.encode(), locked_parser())
     except etree.XMLSyntaxError as error:
         line = error.lineno or 0
+        too_much = getattr(error, "code", None) == etree.ErrorTypes.ERR_RESOURCE_LIMIT
     # Raised out here so that nothing holds on to the parser's words, which quote the text.
+    if too_much:
+        raise InvalidValue(
+            f"the XML has a text longer than {TEXT_BYTES_MAX} bytes, or elements too deep within "
+            "each other: send a document beside its message (MTOM)"
+        )
     raise InvalidValue(f"the XML is not well formed at line {line}")
 
 

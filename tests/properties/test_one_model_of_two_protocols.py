@@ -1,7 +1,10 @@
-"""What comes by XDS.b is kept in FHIR's form: nothing that one can tell is lost in the other."""
+"""What comes by XDS.b is kept in FHIR's form, which is FHIR: nothing that one can tell is lost in
+the other."""
 
 from dataclasses import replace
 
+from fhir.resources.R4B.documentreference import DocumentReference
+from fhir.resources.R4B.list import List
 from hypothesis import assume, given
 
 from indexer.contract.document import Identifier, Submission
@@ -21,7 +24,7 @@ def as_told(submission: Submission) -> DocumentSet:
     """As it is read of the metadata that tells it, where XDS can tell it at all."""
     entry = replace(
         submission.entry,
-        language=submission.entry.language.strip() or "fr-FR",
+        language="fr-FR",
         local_patient=Identifier(value=submission.entry.local_patient.value.strip() or "7"),
         confidentiality=submission.entry.confidentiality or an_entry().confidentiality,
     )
@@ -39,6 +42,7 @@ def test_an_entry_that_xds_tells_comes_back_out_of_fhir(submission: Submission) 
     entry = replace(document.entry, entry_id=UUID)
 
     resource = document_reference(entry, attachment_url=f"urn:uuid:{UUID}")
+    DocumentReference.model_validate(resource)
     kept = read_document_reference(Element(resource, "DocumentReference"))
 
     assert replace(kept, document_url="") == entry
@@ -49,5 +53,6 @@ def test_a_submission_set_that_xds_tells_comes_back_out_of_fhir(submission: Subm
     told = replace(as_told(submission).submission_set, set_id=UUID)
 
     listed = submission_set_list(told, list_url=f"urn:uuid:{UUID}", document_urls=[])
+    List.model_validate(listed)
 
     assert read_submission_set(Element(listed, "List")) == told

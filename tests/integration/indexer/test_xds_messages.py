@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -13,10 +14,12 @@ from tests.support.xds import (
     PROVIDE,
     QUERY,
     SPACES,
+    a_document,
     a_set,
     envelope,
     package,
     post,
+    provide,
     provide_body,
     query_body,
 )
@@ -121,6 +124,22 @@ async def test_a_message_that_is_too_long_is_refused_and_not_held(tmp_path: Path
 
     assert status == 413
     assert peak_kib() - before < 20 * 1024
+
+
+async def test_a_document_too_long_to_be_inside_a_message_is_told_to_go_beside_it(
+    tmp_path: Path,
+) -> None:
+    document = a_document(1, content=bytes(7_600_000))  # as base64 longer than a text of XML
+    submitted = replace(a_set(1), documents=(document,))
+
+    async with a_served_index(tmp_path, body_mib_max=16) as url:
+        inside = await provide(url, submitted, inline=True)
+        beside = await provide(url, submitted)
+
+    reason = inside.body.findtext("env:Reason/env:Text", "", SPACES)
+    assert (inside.status, inside.outcome) == (400, "Sender")
+    assert "beside its message (MTOM)" in reason
+    assert beside.outcome == "Success"
 
 
 async def test_refusals_of_requests_name_no_patient(index_url: str) -> None:

@@ -65,6 +65,25 @@ def test_what_the_centre_knows_of_the_patient_is_contained() -> None:
     assert (patient["birthDate"], patient["gender"]) == ("1979-03-11", "female")
 
 
+@pytest.mark.parametrize("born, told", [
+    ("19790311", "1979-03-11"),
+    ("19790231", "1979-02"),
+    ("19790000", "1979"),
+    ("00000000", None),
+])  # fmt: skip
+def test_a_birth_date_is_one_of_the_calendar_with_the_original_beside_it(
+    born: str, told: str | None
+) -> None:
+    entry = replace(an_entry(), traits=replace(an_entry().traits, birth_date=born))
+
+    resource = written(entry)
+
+    patient = resource["contained"][0]
+    assert patient.get("birthDate") == told
+    assert ("_birthDate" in patient) == (told != "1979-03-11")
+    assert read(resource).traits.birth_date == born
+
+
 def test_the_unique_id_is_repeated_among_the_identifiers() -> None:
     resource = written(replace(an_entry(), entry_id="5e9bd1c0-0000-4000-8000-000000000001"))
 
