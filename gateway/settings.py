@@ -100,6 +100,17 @@ class Settings(ProgramSettings):
     """Root of the index."""
     index_protocol: Literal["mhd", "xds"] = "mhd"
     """What is spoken to the index: FHIR MHD, or XDS.b by SOAP."""
+    signature_certificate: Path | None = None
+    """PEM file of the structure's certificate of signature; with it the gateway proves to the index
+    who asks, and signs what it submits by XDS.b."""
+    signature_key: Path | None = None
+    """PEM file of its private key (RSA), without a passphrase."""
+    signature_sha1: bool = False
+    """Sign with SHA-1, for an index that takes nothing newer."""
+    software_number: str = ""
+    """Number of the software (LPS_ID); it may be left out."""
+    software_approval: str = ""
+    """Number of the software's approval by the DMP (LPS_ID_HOMOLOGATION_DMP)."""
     record_retry_s: PositiveFloat = 24 * 3600.0
     """Seconds after which a record that is absent or closed, or refuses, is tried again."""
     public_url: str = ""
@@ -234,6 +245,14 @@ class Settings(ProgramSettings):
         if self.peers_by_tls and not all(files):
             raise ValueError("a peer that is reached by TLS needs tls_certificate and tls_ca, too")
         self.tls_context()  # a file that cannot be used stops the start, too
+        return self
+
+    @model_validator(mode="after")
+    def _whole_signature(self) -> Self:
+        if bool(self.signature_certificate) != bool(self.signature_key):
+            raise ValueError("signature_certificate and signature_key: set both, or neither")
+        if self.signature_certificate and not (self.organisation_id and self.facility_code):
+            raise ValueError("who signs tells who asks: set organisation_id and facility_code")
         return self
 
     @model_validator(mode="after")

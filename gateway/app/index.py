@@ -1,22 +1,32 @@
 """The index: which client speaks to it, and whether it is there."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.metadata import version
 from typing import Final
 from uuid import uuid4
 
 import aiohttp
 import orjson
 
+from gateway.app.machine import EXPIRY_DAYS_FEW
 from gateway.health import Finding, Probe, State
 from gateway.manifest.document_entry import CONTENT_TYPE
 from gateway.settings import Settings
+from indexer.client.assertion import Structure
 from indexer.client.http import ANSWER_S_MAX, why_not_reached
 from indexer.client.mhd import MhdIndex
+from indexer.client.proof import Proof, read_structure
 from indexer.client.xds import XdsIndex, XdsSource
-from indexer.contract.errors import IndexUnavailable
-from indexer.contract.identifiers import Oid, Uid
+from indexer.contract.access import Authentication, Caller, CallerKind, Software
+from indexer.contract.document import Code, Organisation, Person
+from indexer.contract.errors import IndexUnavailable, InvalidValue
+from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.index import Index
+
+FACILITY_SCHEME: Final = "1.2.250.1.71.4.2.4"
+SOFTWARE: Final = "drim-gateway"
 
 INDEX_S_MAX: Final = 5.0
 STATEMENT_BYTES_MAX: Final = 4 * 2**20
@@ -30,11 +40,53 @@ _PLACES: Final = {"mhd": "/fhir/metadata", "xds": "/xds/registry"}
 def build_index(
     settings: Settings, session: aiohttp.ClientSession, *, answer_s_max: float = ANSWER_S_MAX
 ) -> Index:
-    """The index, in the protocol that is set."""
+    """The index, in the protocol that is set.
+
+    Raises:
+        ValueError: the key of signature cannot be used.
+    """
+    url, proof = settings.index_url, Proof(structure=_structure(settings))
     if settings.index_protocol == "mhd":
-        return MhdIndex(settings.index_url, session, answer_s_max=answer_s_max)
+        return MhdIndex(url, session, proof=proof, answer_s_max=answer_s_max)
     source = XdsSource(source_id=Oid(settings.own_location_uid), content_type=CONTENT_TYPE)
-    return XdsIndex(settings.index_url, session, source=source, answer_s_max=answer_s_max)
+    return XdsIndex(url, session, source=source, proof=proof, answer_s_max=answer_s_max)
+
+
+def _structure(settings: Settings) -> Structure | None:
+    certificate, key = settings.signature_certificate, settings.signature_key
+    if certificate is None or key is None:
+        return None
+    try:
+        return read_structure(
+            certificate.read_bytes(),
+            key.read_bytes(),
+            sha1=settings.signature_sha1,
+            software=Software(
+                name=SOFTWARE,
+                version=version(SOFTWARE),
+                approval=settings.software_approval,
+                number=settings.software_number,
+            ),
+        )
+    except (OSError, InvalidValue) as error:
+        raise ValueError(f"signature_certificate and signature_key: {error}") from None
+
+
+def publisher_of(settings: Settings) -> Callable[[Ins], Caller]:
+    """In whose name a gateway acts on a patient's record: its structure's, without a person."""
+    number, name = settings.organisation_id, settings.organisation_name
+
+    def caller(patient: Ins) -> Caller:
+        return Caller(
+            kind=CallerKind.SYSTEM,
+            person=Person(number=number, family=name),
+            organisation=Organisation(number=number, name=name),
+            patient=patient,
+            sector=Code(code=settings.facility_code, scheme=FACILITY_SCHEME),
+            authentication=Authentication.INDIRECT,
+        )
+
+    return caller
 
 
 def index_probes(settings: Settings) -> dict[str, Probe]:
@@ -59,6 +111,9 @@ async def _index(settings: Settings, session: aiohttp.ClientSession) -> list[Fin
         mend = "check that address, that the index runs, and the firewalls between"
         return [_fail("index, connection", told, mend)]
     found = [Finding(what="index, connection")]
+    if settings.signature_certificate is not None:
+        # Who asks is told on the record of somebody, and there is nobody to ask about here.
+        return [*found, *_clock(date), _signature(settings)]
     if settings.index_protocol == "mhd":
         found.append(_statement(settings.index_url, status, body))
     return [*found, *_clock(date), await _search(settings, session)]
@@ -76,6 +131,25 @@ def _statement(url: str, status: int, body: bytes) -> Finding:
         mend = "leave /fhir out of GATEWAY_INDEX_URL: the gateway appends it"
     told = f"GET /fhir/metadata gives no CapabilityStatement (status {status})"
     return _fail(what, told, mend)
+
+
+def _signature(settings: Settings) -> Finding:
+    """Whether the gateway can prove who asks, today and for some time."""
+    what = "index, signature"
+    mend = "have the centre's authority give out a new one for GATEWAY_SIGNATURE_CERTIFICATE"
+    try:
+        structure = _structure(settings)
+    except ValueError as error:
+        return _fail(what, str(error), mend)
+    assert structure is not None, "asked only where there is one"
+    ends = structure.key.certificate.not_valid_after_utc
+    days = (ends - datetime.now(UTC)).days
+    if days < 0:
+        return _fail(what, f"the certificate expired on {ends:%Y-%m-%d}", mend)
+    told = f"the certificate expires on {ends:%Y-%m-%d}, in {days} days"
+    if days < EXPIRY_DAYS_FEW:
+        return Finding(what=what, state=State.WARN, told=told, mend=mend)
+    return Finding(what=what, told=told)
 
 
 async def _search(settings: Settings, session: aiohttp.ClientSession) -> Finding:

@@ -12,6 +12,7 @@ from gateway.app.checkup import readiness, watch_of
 from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
+from gateway.app.index import publisher_of
 from gateway.app.machine import certificates_in_doubt
 from gateway.app.parts import Parts, milliseconds, open_parts
 from gateway.app.publishing import build_publisher, publication_policy, sweep_at_night
@@ -104,6 +105,7 @@ async def opened(
             parts.outbox,
             parts.standings,
             parts.index,
+            caller_of=publisher_of(settings),
             record_retry_ms=milliseconds(settings.record_retry_s),
             clock=clock,
             draw=random,

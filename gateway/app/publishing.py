@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from gateway.app.index import FACILITY_SCHEME
 from gateway.app.parts import Parts, centre_of, milliseconds
 from gateway.catalogue.checks import Checks
 from gateway.model.decision import CentreDefaults, PublicationPolicy
@@ -17,7 +18,6 @@ from gateway.publication.sweep import Sweep
 from gateway.settings import Settings
 from indexer.contract.document import Code, Organisation, Person
 
-FACILITY_SCHEME: Final = "1.2.250.1.71.4.2.4"
 PRACTICE_SCHEME: Final = "1.2.250.1.213.1.1.4.9"
 SNOMED_CT: Final = "2.16.840.1.113883.6.96"
 

@@ -8,7 +8,6 @@ Sends at least once: the index knows a repeat by its document unique id (ITI-41,
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from gateway.catalogue.standings import Standings
@@ -16,12 +15,14 @@ from gateway.clock import Clock
 from gateway.model.decision import NoRecordCode, SetAsideCode
 from gateway.model.event import Event
 from gateway.publication.backoff import retry_delay_s
+from gateway.publication.errand import Errand
 from gateway.publication.outbox import Claim, Outbox
 from gateway.publication.worker import DueWorker
 from gateway.storage.database import Database, Transaction
 from gateway.storage.records import UnreadableRecord
-from indexer.contract.document import DocumentQuery, EntryStatus, Submission
+from indexer.contract.access import Caller
 from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
+from indexer.contract.identifiers import Ins
 from indexer.contract.index import Index
 from indexer.contract.record import RecordState
 
@@ -29,9 +30,6 @@ log = logging.getLogger(__name__)
 
 LEASE_MS: Final = 120_000
 """Longer than the index client waits for an answer, so that nobody sends beside a slow one."""
-
-ARRIVAL_MS: Final = 60_000
-"""A request that nobody waits for any longer has reached the index by then, or never will."""
 
 TOGETHER: Final = 16
 """Submissions on the wire at once; those of one study still go one after the other."""
@@ -41,6 +39,7 @@ class Dispatcher:
     """Sends what is due, and tells the study what became of it.
 
     Args:
+        caller_of: in whose name the gateway acts on a patient's record.
         record_retry_ms: after which a record that took nothing is tried again.
     """
 
@@ -51,6 +50,7 @@ class Dispatcher:
         standings: Standings,
         index: Index,
         *,
+        caller_of: Callable[[Ins], Caller],
         record_retry_ms: int,
         clock: Clock,
         draw: Callable[[], float],
@@ -59,6 +59,7 @@ class Dispatcher:
         self._outbox = outbox
         self._standings = standings
         self._index = index
+        self._caller_of = caller_of
         self._record_retry_ms = record_retry_ms
         self._clock = clock
         self._draw = draw
@@ -83,7 +84,14 @@ class Dispatcher:
     async def send(self, claim: Claim) -> None:
         """Carry out one submission, or ask what became of it, and write down what came of that."""
         try:
-            held = await (self._withdraw(claim) if claim.withdraws else self._submit(claim))
+            errand = Errand(
+                self._database,
+                self._outbox,
+                self._index.acting_for(self._caller_of(claim.patient)),
+                claim,
+                clock=self._clock,
+            )
+            held = await errand.run()
         except IndexUnavailable as error:
             await self._postpone(claim, error)
         except NoRecord as error:
@@ -97,84 +105,6 @@ class Dispatcher:
                 await self._finish(claim, "dropped")
             else:
                 await self._finish(claim, "sent", index_entry_id=held)
-
-    async def _withdraw(self, claim: Claim) -> str | None:
-        """What the index called the entry that it took back; None if there was none.
-
-        Those that it had replaced go with it: whoever asks for them by their status is given them.
-        """
-        current = await self._out(claim)
-        if current is None:
-            return None
-        known = await self._database.read(lambda tx: self._outbox.entries(tx, claim))
-        # The current entry goes first; of what is named twice, once.
-        for entry_id in dict.fromkeys((*known, *await self._replaced_before(claim))):
-            await self._index.withdraw(entry_id)
-        return current
-
-    async def _replaced_before(self, claim: Claim) -> list[str]:
-        """What the index calls those that were replaced before their pointer was taken over.
-
-        Only the index knows them. Another centre's on the same study are none of ours: their
-        patient's local id is of another authority.
-        """
-        adopted = await self._database.read(lambda tx: self._outbox.adopted_in(tx, claim))
-        if adopted is None:
-            return []
-        query = DocumentQuery(
-            patient=adopted.patient,
-            statuses=frozenset({EntryStatus.DEPRECATED}),
-            type_code=adopted.type_code,
-            study=claim.study,
-        )
-        centre = adopted.local_patient.authority
-        found = await self._index.find(query)
-        return [one.entry_id for one in found if one.local_patient.authority == centre]
-
-    async def _submit(self, claim: Claim) -> str | None:
-        """What the index calls the entry; None if it must not be sent and the index has it not."""
-        submission = claim.submission()
-        if claim.is_stopping:
-            return await self._stopped(claim, submission)
-        submission = replace(submission, replaces=await self._out(claim))
-        try:
-            return (await self._index.submit(submission)).entry_id
-        except (SubmissionRejected, NoRecord):
-            # An earlier attempt may have been held and its answer lost. A refusal of the repeat,
-            # for whatever reason, must not make us forget that entry.
-            held = await self._held(submission) if claim.sent_at_ms is not None else None
-            if held is None:
-                raise
-            return held
-
-    async def _out(self, claim: Claim) -> str | None:
-        """What the index calls the entry that is out; None if there is none."""
-        if claim.replaces != "":
-            return claim.replaces
-        found = await self._database.read(lambda tx: self._outbox.adopted(tx, claim.study))
-        if found is None:
-            return None
-        submission_id, adopted = found
-        entry = await self._index.find_by_unique_id(adopted.entry.unique_id)
-        if entry is None or entry.status is not EntryStatus.APPROVED:
-            return None
-        named = entry.entry_id
-        await self._database.write(lambda tx: self._outbox.name_entry(tx, submission_id, named))
-        return named
-
-    async def _stopped(self, claim: Claim, submission: Submission) -> str | None:
-        if claim.sent_at_ms is None:
-            return None
-        held = await self._held(submission)
-        still_s = (claim.sent_at_ms + ARRIVAL_MS - self._clock()) / 1000
-        if held is None and still_s > 0:
-            raise IndexUnavailable("what was sent may still arrive", retry_after_s=still_s)
-        return held
-
-    async def _held(self, submission: Submission) -> str | None:
-        entry = await self._index.find_by_unique_id(submission.entry.unique_id)
-        same = entry is not None and entry.sha1 == submission.entry.sha1
-        return entry.entry_id if same and entry is not None else None
 
     async def _postpone(self, claim: Claim, error: IndexUnavailable) -> None:
         wait_s = retry_delay_s(claim.attempts, asked_s=error.retry_after_s, draw=self._draw())

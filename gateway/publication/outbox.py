@@ -15,7 +15,7 @@ from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
 from indexer.contract.document import DocumentEntry, Submission
-from indexer.contract.identifiers import Ins, Uid
+from indexer.contract.identifiers import Ins, Oid, Uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class Claim:
 
     submission_id: str
     study: Uid
+    patient: Ins
+    """In whose record it is done."""
     revision: int
     attempts: int
     """Attempts made, this one included."""
@@ -277,9 +279,11 @@ def patient_key(patient: Ins) -> str:
 
 
 def _claim(row: Row) -> Claim:
+    oid, _, value = cast(str, row["patient_key"]).partition("|")
     return Claim(
         submission_id=cast(str, row["submission_id"]),
         study=Uid(cast(str, row["study_uid"])),
+        patient=Ins(value=value, oid=Oid(oid)),
         revision=cast(int, row["revision"]),
         attempts=cast(int, row["attempts"]),
         withdraws=row["kind"] == "withdraw",

@@ -90,8 +90,8 @@ WHERE submission_id IN (
                              OR (older.state = 'no_record'
                                  AND older.patient_key = candidate.patient_key)))
     ORDER BY due_at_ms, submission_id LIMIT :count_max)
-RETURNING submission_id, study_uid, revision, kind, state, attempts, sent_before_ms, content,
-    document,
+RETURNING submission_id, study_uid, patient_key, revision, kind, state, attempts, sent_before_ms,
+    content, document,
     (SELECT CASE sent.kind WHEN 'publish' THEN sent.index_entry_id END FROM submissions AS sent
      WHERE sent.study_uid = submissions.study_uid AND sent.state = 'sent'
        AND sent.patient_key = submissions.patient_key

@@ -6,11 +6,15 @@ fetched from another origin than the index's own, whatever addresses its answers
 
 import logging
 import re
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
 import orjson
 
+from indexer.client.assertion import bearer
 from indexer.client.checks import already_held, checked_document
 from indexer.client.http import (
     ANSWER_BYTES_MAX,
@@ -20,6 +24,8 @@ from indexer.client.http import (
     HttpAnswer,
     HttpAsker,
 )
+from indexer.client.proof import NOBODY, Proof
+from indexer.contract.access import Caller
 from indexer.contract.document import (
     DocumentEntry,
     DocumentQuery,
@@ -66,6 +72,7 @@ class MhdIndex:
     Args:
         base_url: the index's root, to which `/fhir` is appended.
         session: carries the requests; whoever made it closes it.
+        proof: what is shown of who asks, as a bearer token (IUA, SAML token option).
         answer_s_max: seconds that an answer may take, whole.
         document_bytes_max: bytes that a document may have.
     """
@@ -75,12 +82,20 @@ class MhdIndex:
         base_url: str,
         session: aiohttp.ClientSession,
         *,
+        proof: Proof = NOBODY,
         answer_s_max: float = ANSWER_S_MAX,
         document_bytes_max: int = DOCUMENT_BYTES_MAX,
     ) -> None:
         self._fhir = base_url.rstrip("/") + "/fhir"
         self._http = HttpAsker(session, answer_s_max=answer_s_max)
+        self._proof = proof
         self._document_bytes_max = document_bytes_max
+
+    def acting_for(self, caller: Caller) -> "MhdIndex":
+        """See `Index.acting_for`."""
+        acting = copy(self)
+        acting._proof = replace(self._proof, caller=caller)
+        return acting
 
     async def submit(self, submission: Submission) -> Receipt:
         """Provide Document Bundle (ITI-65); see `Index.submit`."""
@@ -114,7 +129,7 @@ class MhdIndex:
         headers = {"Content-Type": PATCH_MEDIA_TYPE, "Accept": JSON_MEDIA_TYPE}
         headers["Prefer"] = "return=representation"
         patch = orjson.dumps(withdrawal_patch())
-        answer = await self._http.ask("PATCH", url, headers, body=patch)
+        answer = await self._ask("PATCH", url, headers, body=patch)
         told = _json(answer)
         if answer.status == 200:
             if not _is_withdrawn(told):
@@ -191,12 +206,27 @@ class MhdIndex:
 
     async def _post(self, url: str, body: bytes, *, content_type: str) -> HttpAnswer:
         headers = {"Content-Type": content_type, "Accept": JSON_MEDIA_TYPE}
-        return await self._http.ask("POST", url, headers, body=body)
+        return await self._ask("POST", url, headers, body=body)
 
     async def _get(
         self, url: str, *, accept: str = JSON_MEDIA_TYPE, bytes_max: int = ANSWER_BYTES_MAX
     ) -> HttpAnswer:
-        return await self._http.ask("GET", url, {"Accept": accept}, bytes_max=bytes_max)
+        return await self._ask("GET", url, {"Accept": accept}, bytes_max=bytes_max)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        bytes_max: int = ANSWER_BYTES_MAX,
+        body: bytes | None = None,
+    ) -> HttpAnswer:
+        assertion = await self._proof.assertion()
+        proof = {"Authorization": bearer(assertion)} if assertion is not None else {}
+        return await self._http.ask(
+            method, url, {**headers, **proof}, bytes_max=bytes_max, body=body
+        )
 
 
 def _json(answer: HttpAnswer) -> object:

@@ -1,9 +1,11 @@
 """Asks an index by SOAP: one message, its answer, and what a fault means."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.client.http import ANSWER_BYTES_MAX, HttpAnswer, HttpAsker
+from indexer.client.proof import Proof
+from indexer.contract.access import Caller
 from indexer.contract.errors import IndexUnavailable, InvalidValue, SubmissionRejected
 from indexer.wire.mtom import Package, PackageReader, write_package
 from indexer.wire.soap import SOAP_MEDIA_TYPE, FaultCode, SoapFault
@@ -29,10 +31,15 @@ class SoapAnswer:
 
 
 class SoapAsker:
-    """Sends messages, and reads what is answered to them."""
+    """Sends messages, each with a proof of who asks, and reads what is answered to them."""
 
-    def __init__(self, http: HttpAsker) -> None:
+    def __init__(self, http: HttpAsker, proof: Proof) -> None:
         self._http = http
+        self.proof = proof
+
+    def acting_for(self, caller: Caller) -> "SoapAsker":
+        """The same, for somebody else."""
+        return SoapAsker(self._http, replace(self.proof, caller=caller))
 
     async def ask(
         self,
@@ -73,7 +80,8 @@ class SoapAsker:
             SubmissionRejected: the message itself is refused, and would be again.
         """
         message_id = new_message_id()
-        envelope = write_request(action, body, to=url, message_id=message_id)
+        assertion = await self.proof.assertion()
+        envelope = write_request(action, body, to=url, message_id=message_id, assertion=assertion)
         content_type, content = _message(envelope, action, parts)
         headers = {"Content-Type": content_type}
         answer = await self._http.ask("POST", url, headers, body=content, bytes_max=bytes_max)

@@ -6,6 +6,7 @@ ids first, then for entries some at a time, so that no answer has to hold all of
 
 import logging
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,7 +21,9 @@ from indexer.client.http import (
     ENTRIES_MAX,
     HttpAsker,
 )
+from indexer.client.proof import NOBODY, Proof
 from indexer.client.soap import SoapAnswer, SoapAsker
+from indexer.contract.access import Caller
 from indexer.contract.document import (
     Code,
     DocumentEntry,
@@ -110,6 +113,7 @@ class XdsIndex:
         base_url: the index's root, to which `/xds/repository` and `/xds/registry` are appended.
         session: carries the requests; whoever made it closes it.
         source: who withdraws; a submission says itself who submits it.
+        proof: what is shown of who asks, and who signs what is submitted.
         answer_s_max: seconds that an answer may take, whole.
         document_bytes_max: bytes that a document may have.
     """
@@ -120,18 +124,26 @@ class XdsIndex:
         session: aiohttp.ClientSession,
         *,
         source: XdsSource,
+        proof: Proof = NOBODY,
         answer_s_max: float = ANSWER_S_MAX,
         document_bytes_max: int = DOCUMENT_BYTES_MAX,
     ) -> None:
         root = base_url.rstrip("/")
         self._repository, self._registry = f"{root}/xds/repository", f"{root}/xds/registry"
-        self._soap = SoapAsker(HttpAsker(session, answer_s_max=answer_s_max))
+        self._soap = SoapAsker(HttpAsker(session, answer_s_max=answer_s_max), proof)
         self._source = source
         self._document_bytes_max = document_bytes_max
 
+    def acting_for(self, caller: Caller) -> "XdsIndex":
+        """See `Index.acting_for`."""
+        acting = copy(self)
+        acting._soap = self._soap.acting_for(caller)
+        return acting
+
     async def submit(self, submission: Submission) -> Receipt:
         """Provide and Register Document Set-b (ITI-41); see `Index.submit`."""
-        body, parts = provide_request(document_set_of(submission))
+        submitted = await self._soap.proof.signed(document_set_of(submission))
+        body, parts = provide_request(submitted)
         answer = await self._soap.change(self._repository, PROVIDE, body, parts=parts)
         outcome = _understood(answer, read_registry_response)
         if outcome.success:

@@ -2,12 +2,19 @@
 
 from typing import Protocol
 
+from indexer.contract.access import Caller
 from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
 from indexer.contract.identifiers import Uid
 
 
 class Index(Protocol):
     """A national index of documents, as its clients see it."""
+
+    def acting_for(self, caller: Caller) -> "Index":
+        """The same index, to which each request then proves that this caller asks.
+
+        Without somebody to vouch for them it proves nothing, which an index open to all takes.
+        """
 
     async def submit(self, submission: Submission) -> Receipt:
         """Have the index hold the document; a repeat of what it holds already gives its receipt.

@@ -5,7 +5,15 @@ from uuid import uuid4
 from lxml import etree
 
 from indexer.contract.errors import InvalidValue
-from indexer.wire.soap import ADDRESSING, ANONYMOUS, ENVELOPE, SOAP_BYTES_MAX, FaultCode, SoapFault
+from indexer.wire.soap import (
+    ADDRESSING,
+    ANONYMOUS,
+    ENVELOPE,
+    SECURITY,
+    SOAP_BYTES_MAX,
+    FaultCode,
+    SoapFault,
+)
 from indexer.wire.xml import Element, open_xml
 
 _NAMESPACES = {"env": ENVELOPE, "wsa": ADDRESSING}
@@ -16,11 +24,14 @@ def new_message_id() -> str:
     return f"urn:uuid:{uuid4()}"
 
 
-def write_request(action: str, body: Element, *, to: str, message_id: str) -> bytes:
+def write_request(
+    action: str, body: Element, *, to: str, message_id: str, assertion: bytes | None = None
+) -> bytes:
     """The envelope of a request, whose answer comes back on its connection.
 
     Args:
         to: the address that it is sent to (WS-Addressing 1.0 core §3.2).
+        assertion: of who asks, as XML of its own (WSS SAML token profile 1.1.1); None for none.
     """
     envelope = etree.Element(_env("Envelope"), nsmap=_NAMESPACES)
     header = etree.SubElement(envelope, _env("Header"))
@@ -31,6 +42,10 @@ def write_request(action: str, body: Element, *, to: str, message_id: str) -> by
     reply_to = etree.SubElement(header, _wsa("ReplyTo"))
     etree.SubElement(reply_to, _wsa("Address")).text = ANONYMOUS
     etree.SubElement(header, _wsa("To")).text = to
+    if assertion is not None:
+        security = etree.SubElement(header, f"{{{SECURITY}}}Security", nsmap={"wsse": SECURITY})
+        security.set(_env("mustUnderstand"), "1")
+        security.append(open_xml(assertion))
     etree.SubElement(envelope, _env("Body")).append(body)
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 

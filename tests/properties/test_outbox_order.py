@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from gateway.model.report import Visibility
-from gateway.publication.dispatcher import ARRIVAL_MS
+from gateway.publication.errand import ARRIVAL_MS
 from tests.support.failing_index import Fault, IndexInMemory
 from tests.support.gateway_stores import stores_in
 from tests.support.publishing import Bench

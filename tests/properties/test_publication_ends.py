@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model.report import Visibility
-from gateway.publication.dispatcher import ARRIVAL_MS
+from gateway.publication.errand import ARRIVAL_MS
 from gateway.publication.outbox import Claim
 from indexer.contract.identifiers import Ins
 from tests.support.failing_index import Fault, IndexInMemory

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
+from indexer.contract.access import Caller
 from indexer.contract.document import (
     DocumentEntry,
     DocumentQuery,
@@ -49,6 +50,9 @@ class IndexInMemory:
         """Those that take nothing."""
         self.refused = 0
         """Submissions that found no record."""
+
+    def acting_for(self, caller: Caller) -> "IndexInMemory":
+        return self
 
     async def submit(self, submission: Submission) -> Receipt:
         if self.faults and self.faults[0] is Fault.NO_RECORD:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from indexer.client.mhd import MhdIndex
+from indexer.client.proof import NOBODY, Proof
 from indexer.client.xds import XdsIndex, XdsSource
+from indexer.contract.access import Caller
 from indexer.contract.document import Code, DocumentEntry, DocumentQuery, Receipt, Submission
 from indexer.contract.identifiers import Oid, Uid
 from indexer.contract.index import Index
@@ -25,6 +27,9 @@ class Pair:
     changes: Index
     asks: Index
 
+    def acting_for(self, caller: Caller) -> "Pair":
+        return Pair(self.changes.acting_for(caller), self.asks.acting_for(caller))
+
     async def submit(self, submission: Submission) -> Receipt:
         return await self.changes.submit(submission)
 
@@ -42,11 +47,16 @@ class Pair:
 
 
 def a_client(
-    protocol: str, url: str, session: aiohttp.ClientSession, *, answer_s_max: float = 30.0
+    protocol: str,
+    url: str,
+    session: aiohttp.ClientSession,
+    *,
+    proof: Proof = NOBODY,
+    answer_s_max: float = 30.0,
 ) -> Index:
     if protocol == "mhd":
-        return MhdIndex(url, session, answer_s_max=answer_s_max)
-    return XdsIndex(url, session, source=SOURCE, answer_s_max=answer_s_max)
+        return MhdIndex(url, session, proof=proof, answer_s_max=answer_s_max)
+    return XdsIndex(url, session, source=SOURCE, proof=proof, answer_s_max=answer_s_max)
 
 
 def a_pair(name: str, url: str, session: aiohttp.ClientSession) -> Index:

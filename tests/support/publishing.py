@@ -7,10 +7,13 @@ from gateway.model.act import ActKind
 from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription
 from gateway.model.notification import HeldByPacs, PacsAnswered
-from gateway.publication.dispatcher import ARRIVAL_MS, Dispatcher
+from gateway.publication.dispatcher import Dispatcher
+from gateway.publication.errand import ARRIVAL_MS
 from gateway.publication.publisher import Publisher
 from gateway.publication.revision import RevisionBuilder
-from indexer.contract.identifiers import Uid
+from indexer.contract.access import Caller, CallerKind
+from indexer.contract.document import Organisation, Person
+from indexer.contract.identifiers import Ins, Uid
 from indexer.contract.index import Index
 from tests.support.gateway_stores import Stores
 from tests.support.manifests import CENTRE
@@ -18,6 +21,17 @@ from tests.support.studies import POLICY
 from tests.support.telling import act, tell_instance, tell_report
 
 RECORD_RETRY_MS = 10 * ARRIVAL_MS
+
+
+def caller_of(patient: Ins) -> Caller:
+    """The gateway, on a patient's record."""
+    structure = Organisation(number="1990000127")
+    return Caller(
+        kind=CallerKind.SYSTEM,
+        person=Person(number=structure.number),
+        organisation=structure,
+        patient=patient,
+    )
 
 
 class PacsInMemory:
@@ -60,6 +74,7 @@ class Bench:
             stores.outbox,
             stores.standings,
             index,
+            caller_of=caller_of,
             record_retry_ms=RECORD_RETRY_MS,
             clock=stores.clock,
             draw=lambda: 0.0,

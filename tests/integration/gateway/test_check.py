@@ -4,9 +4,11 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner
 
 from gateway.app.checkup import check
@@ -28,6 +30,7 @@ from simulators.imaging_centre.commitment import CommitmentAsker
 from tests.integration.dimse.pacs import ECHO, STUDY_ROOT, Pacs
 from tests.support.centre_settings import settings, with_tls
 from tests.support.certificates import Authority
+from tests.support.health_pki import a_subject, organisations, write_key
 from tests.support.indexes import a_served_index
 from tests.support.postgresql import PostgresqlServer
 from tests.support.programs import free_port
@@ -158,6 +161,46 @@ async def test_an_index_that_is_spoken_to_by_xds_is_looked_at_by_xds(tmp_path: P
     assert [one.what for one in found] == ["index, connection", "clock", "index, search"]
     assert all(one.state is State.OK for one in found)
     assert not_found[-1].state is State.FAIL
+
+
+@pytest.mark.parametrize("days, state", [(365, State.OK), (10, State.WARN), (-1, State.FAIL)])
+async def test_how_long_a_gateway_can_prove_who_asks_is_told(
+    tmp_path: Path, days: int, state: State
+) -> None:
+    ends = datetime.now(UTC) + timedelta(days=days, hours=1)
+    certificate = tmp_path / "signature.pem"
+    own = organisations().certify(a_subject("1990000127"), until=ends)
+    certificate.write_bytes(own.public_bytes(Encoding.PEM))
+    told = {
+        "signature_certificate": certificate,
+        "signature_key": write_key(tmp_path / "signature-key.pem"),
+        "organisation_id": "1990000127",
+        "facility_code": "SA07",
+    }
+
+    async with a_served_index(tmp_path / "index", policy=RefuseAll()) as url:
+        found = await examine(index_probes(settings(tmp_path, index_url=url, **told)))
+
+    assert [one.what for one in found] == ["index, connection", "clock", "index, signature"]
+    assert found[-1].state is state
+
+
+async def test_a_key_of_signature_that_is_anothers_is_told(tmp_path: Path) -> None:
+    certificate = tmp_path / "signature.pem"
+    own = organisations().certify(a_subject("1990000127"))
+    certificate.write_bytes(own.public_bytes(Encoding.PEM))
+    told = {
+        "signature_certificate": certificate,
+        "signature_key": write_key(tmp_path / "signature-key.pem", key=3),
+        "organisation_id": "1990000127",
+        "facility_code": "SA07",
+    }
+
+    async with a_served_index(tmp_path / "index", policy=RefuseAll()) as url:
+        found = await examine(index_probes(settings(tmp_path, index_url=url, **told)))
+
+    assert found[-1].state is State.FAIL
+    assert "not the one of its certificate" in found[-1].told
 
 
 async def test_an_index_that_lets_nobody_in_is_told_so(tmp_path: Path) -> None:

@@ -139,3 +139,14 @@ def test_the_location_is_the_same_at_every_start(given):
 
     assert first.own_location_uid == second.own_location_uid != other.own_location_uid
     assert first.base_url == "https://box.example"
+
+
+@pytest.mark.parametrize("told, fault", [
+    ({"SIGNATURE_KEY": "key.pem"}, "set both"),
+    ({"SIGNATURE_CERTIFICATE": "own.pem", "SIGNATURE_KEY": "key.pem"}, "organisation_id and"),
+])  # fmt: skip
+def test_who_signs_says_for_whom(given, told: dict[str, str], fault: str):
+    given(**told)
+
+    with pytest.raises(ValueError, match=fault):
+        load_settings(None)
