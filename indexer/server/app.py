@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -13,6 +14,7 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
 from indexer.server.custodian import Custodian
+from indexer.server.extraction_routes import ExtractionRoutes
 from indexer.server.http_errors import answer_errors
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
@@ -30,6 +32,13 @@ from indexer.server.xds import XdsRoutes
 DATABASE_FILE = "index.sqlite"
 
 
+class Routes(Protocol):
+    """Endpoints that belong together."""
+
+    def add_to(self, app: FastAPI) -> None:
+        """Put them at their addresses."""
+
+
 @asynccontextmanager
 async def opened_index(
     settings: IndexSettings, policy: AccessPolicy, signatures: SignatureDocuments | None = None
@@ -44,6 +53,7 @@ async def opened_index(
             FhirRoutes(custodian),
             SubmissionRoutes(custodian, body_bytes_max=bytes_max),
             XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
+            ExtractionRoutes(custodian),
         )
         yield _application(routes, probes_of=(database, metrics), policy=policy)
 
@@ -93,7 +103,7 @@ async def opened_custodian(
 
 
 def _application(
-    routes: Sequence[FhirRoutes | JournalRoutes | SubmissionRoutes | XdsRoutes],
+    routes: Sequence[Routes],
     *,
     probes_of: tuple[SqliteDatabase, IndexMetrics],
     policy: AccessPolicy,

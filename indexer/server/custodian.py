@@ -17,6 +17,7 @@ from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.identifiers import Ins, Uid
 from indexer.server.acts import Act, Exchange
+from indexer.server.extraction import sets_of
 from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
@@ -24,13 +25,15 @@ from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
 from indexer.server.registrar import Registrar
 from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, Withdrawn
+from indexer.server.rights.decision import masks_of
+from indexer.server.rights.record import Mask
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
-from indexer.wire.stored_query import StoredQuery
+from indexer.wire.stored_query import StoredQuery, everything_of
 
 
 class Custodian:
@@ -240,6 +243,35 @@ class Custodian:
         except Refusal as error:
             await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
             raise
+
+    async def extract(self, caller: Caller | None, patient: Ins) -> list[DocumentSet]:
+        """All of a record that its holder may see, by the sets that brought it; without the bytes.
+
+        Raises:
+            InvalidValue: it is too much.
+        """
+        found = await self._database.read(
+            lambda tx: self._queries.answer(tx, everything_of(patient))
+        )
+        found.entries = [one for one in found.entries if Mask.FROM_PATIENT not in masks_of(one)]
+        entries = tuple(one.entry_id for one in found.entries)
+        told = Deed(
+            patient_key=patient_key(patient),
+            act=Act.EXTRACT,
+            caller=caller,
+            entries=entries,
+            found=len(entries),
+        )
+        await self._scribe.record(told)
+        return sets_of(found)
+
+    async def extracted(self, entry_id: str) -> bytes | None:
+        """The document of an entry that `extract` gave; None where it has been withdrawn since."""
+        try:
+            held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+        except Withdrawn:
+            return None
+        return held.content
 
     async def held_ids(self, entries: Sequence[DocumentEntry]) -> list[str]:
         """The ids of those of these documents that are held as they are.

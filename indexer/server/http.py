@@ -78,6 +78,21 @@ async def read_resource(request: Request, *, bytes_max: int) -> Json:
     body = await read_body(request, bytes_max=bytes_max)
     if media_type in XML_MEDIA_TYPES:
         return fhir_xml.read_resource(body)
+    return _parse_object(body)
+
+
+async def read_json(request: Request, *, bytes_max: int) -> Json:
+    """The body as a JSON object.
+
+    Raises:
+        HTTPException: 415 if it claims to be something else.
+        Refusal: it is too large, too slow, or no JSON object.
+    """
+    _expect_type(request, *JSON_MEDIA_TYPES)
+    return _parse_object(await read_body(request, bytes_max=bytes_max))
+
+
+def _parse_object(body: bytes) -> Json:
     value = _parse_json(body)
     if not isinstance(value, dict):
         raise Refusal("the body is no JSON object", code=IssueCode.STRUCTURE)

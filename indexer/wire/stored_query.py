@@ -155,6 +155,21 @@ class StoredQuery:
         return uuids, unique_ids
 
 
+def everything_of(patient: Ins) -> StoredQuery:
+    """GetAll of what is not Deleted."""
+    held = [names.STATUSES[one] for one in (EntryStatus.APPROVED, EntryStatus.DEPRECATED)]
+    return StoredQuery(
+        kind=QueryKind.GET_ALL,
+        whole=True,
+        parameters={
+            "$patientId": [[values.write_patient(patient)]],
+            f"{ENTRY}Status": [held],
+            f"{SET}Status": [held],
+            "$XDSFolderStatus": [held],
+        },
+    )
+
+
 def read_stored_query(body: Element) -> StoredQuery:
     """The query that an AdhocQueryRequest holds.
 
