@@ -23,7 +23,7 @@ from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
-from indexer.server.registrar import Registrar
+from indexer.server.registrar import Brought, Registrar, deed_of
 from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, Withdrawn
 from indexer.server.rights.decision import masks_of
 from indexer.server.rights.record import Mask
@@ -68,7 +68,11 @@ class Custodian:
             Unavailable: too many wait, or the database does not take it now.
         """
         if self._signatures is not None:
-            await self._signatures.check(submitted)
+            try:
+                await self._signatures.check(submitted)
+            except Refusal as refusal:
+                await self._scribe.record(deed_of(Brought(submitted, caller, exchange), refusal))
+                raise
         return await self._registrar.register(submitted, caller=caller, exchange=exchange)
 
     async def find(

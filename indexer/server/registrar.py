@@ -67,7 +67,9 @@ class Registrar:
     async def _write(self, batch: Sequence[Brought]) -> list[Refusal | None]:
         async def work(tx: Transaction) -> Mapping[str, Refusal]:
             refused = await self._registry.register(tx, [one.submitted for one in batch])
-            deeds = [_deed(one, refused.get(one.submitted.submission_set.set_id)) for one in batch]
+            deeds = [
+                deed_of(one, refused.get(one.submitted.submission_set.set_id)) for one in batch
+            ]
             await self._journal.add(tx, deeds)
             return refused
 
@@ -78,7 +80,7 @@ class Registrar:
         return [refused.get(one.submitted.submission_set.set_id) for one in batch]
 
 
-def _deed(brought: Brought, refusal: Refusal | None) -> Deed:
+def deed_of(brought: Brought, refusal: Refusal | None) -> Deed:
     """What the journal tells of a submission; one that was refused has allotted no ids."""
     submitted = brought.submitted
     told = submitted.submission_set

@@ -18,6 +18,7 @@ from indexer.server.journal.journal import Journal, epoch_ms
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
+from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Json
 from tests.support.pointers import ANNE
@@ -43,7 +44,10 @@ class Custody:
 
 @asynccontextmanager
 async def custody_of(
-    database: Database, *, now_ms: Callable[[], int] = epoch_ms
+    database: Database,
+    *,
+    now_ms: Callable[[], int] = epoch_ms,
+    signatures: SignatureDocuments | None = None,
 ) -> AsyncIterator[Custody]:
     """A custodian of this database, which is closed at the end."""
     await migrate(database, "indexer.server.migrations")
@@ -51,7 +55,9 @@ async def custody_of(
     journal = Journal(database.dialect, now_ms=now_ms)
     scribe = Scribe(database, journal)
     registrar = Registrar(database, registry, journal, IndexMetrics())
-    custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
+    custodian = Custodian(
+        database, registry, registrar, journal=journal, scribe=scribe, signatures=signatures
+    )
     running = [asyncio.create_task(one.run()) for one in (registrar, scribe)]
     try:
         yield Custody(database, custodian, journal)

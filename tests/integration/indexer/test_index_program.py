@@ -9,15 +9,18 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from indexer.client.assertion import bearer, build_assertion
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import DocumentQuery, EntryStatus
 from indexer.contract.errors import IndexUnavailable
 from tests.support import index_that_dies
+from tests.support.health_pki import a_doctor, a_structure, organisations
 from tests.support.pointers import ANNE, a_submission
 
 ROOT = Path(__file__).parents[3]
@@ -165,6 +168,37 @@ async def test_it_refuses_everyone_unless_it_is_told_otherwise(
                 statuses[path] = answer.status
 
     assert statuses == {"/fhir/metadata": 401, "/health/ready": 200}
+
+
+async def test_it_lets_in_who_shows_an_assertion_that_its_authorities_stand_behind(
+    tmp_path: Path, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "organisations.crl").write_bytes(organisations().revoke())
+    authorities = organisations().write(tmp_path / "authorities.pem")
+    monkeypatch.setenv("INDEX_AUTHORITIES", str(authorities))
+    monkeypatch.setenv("INDEX_CRL_DIR", str(lists))
+    assertion = build_assertion(a_doctor(), a_structure(), now=datetime.now(UTC))
+
+    async with running(tmp_path / "data", *PROGRAM) as index:
+        statuses = []
+        for headers in ({}, {"Authorization": bearer(assertion)}):
+            async with session.get(f"{index.url}/fhir/metadata", headers=headers) as answer:
+                statuses.append(answer.status)
+        index.process.send_signal(signal.SIGTERM)
+        ended_with = await ended(index.process)
+
+    assert statuses == [401, 200]
+    assert ended_with[0] == 0
+
+
+async def test_authorities_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
+    process = await started(tmp_path, *PROGRAM, INDEX_AUTHORITIES=str(tmp_path / "none.pem"))
+
+    status, errors = await ended(process)
+
+    assert (status, "INDEX_AUTHORITIES" in errors) == (2, True)
 
 
 async def test_a_second_one_does_not_start_on_the_same_folder(tmp_path: Path) -> None:

@@ -1,23 +1,32 @@
 """A submission whose signature document does not hold is refused, with nothing of it held."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.document_set import Document, DocumentSet
 from indexer.contract.identifiers import Uid
+from indexer.server.acts import Exchange
+from indexer.server.checks import Checks
+from indexer.server.signature_documents import SignatureDocuments
+from indexer.wire.outcome import Refusal
 from indexer.wire.stored_query import QueryKind
+from tests.support.custody import custody_of
 from tests.support.guarded import a_guarded_index
 from tests.support.health_pki import (
+    NOW,
     ORGANISATIONS,
     a_subject,
     an_authority,
     signing,
 )
+from tests.support.proving import TRUST
 from tests.support.signing import KEY, a_signed_set
+from tests.support.vihf import DOCTOR
 from tests.support.xds import a_document, a_set, provide, query
 
 OTHERS_KEY = signing(an_authority(ORGANISATIONS, key=4).certify(a_subject()))
@@ -108,6 +117,23 @@ async def test_a_signature_that_does_not_hold_is_refused(
         reply = await provide(url, submitted())
 
         assert (reply.outcome, reply.errors, await held(url)) == ("Failure", [error], [])
+
+
+async def test_a_submission_that_is_refused_for_its_signature_has_a_line_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    database = await SqliteDatabase.open(tmp_path / "index.sqlite")
+    with closing(Checks()) as checks:
+        signatures = SignatureDocuments(TRUST, checks, required=True, sha1=False, now=lambda: NOW)
+        async with custody_of(database, signatures=signatures) as custody:
+            with pytest.raises(Refusal):
+                await custody.custodian.provide(DOCTOR, a_set(1), exchange=Exchange.PROVIDE)
+
+            [line] = await custody.told()
+
+    assert (line["act"], line["outcome"]) == ("publish", "invalid")
+    assert line["who"]["number"] == DOCTOR.person.number
+    assert "entries" not in line
 
 
 async def test_sha1_is_taken_by_a_setting(tmp_path: Path) -> None:

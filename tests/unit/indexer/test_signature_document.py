@@ -15,6 +15,7 @@ from indexer.contract.document_set import Relation
 from indexer.contract.errors import InvalidValue
 from indexer.wire.document_set_reader import read_document_set
 from indexer.wire.ebrim import submit_objects_request
+from indexer.wire.names import names_subject
 from indexer.wire.signature_document import SignedSet, check_signature
 from indexer.wire.signatures import DS, UnsupportedAlgorithm, certificates_in
 from indexer.wire.xml import Element, open_xml
@@ -154,6 +155,13 @@ def test_the_agencys_own_holds_with_sha1_and_signs_its_manifest() -> None:
     assert name == "1.3.2.751468943.3.1234.99352.240116151112.1.1.1"
     assert digest.matches((folder / "KOS_1_1.DCM").read_bytes())
     assert told.undigested == {"1.2.250.1.999.1.1.8121.4.9618"}
+
+
+def test_the_agencys_certificate_is_the_one_that_its_assertion_names() -> None:
+    data = (shared_data() / "ans" / "XDS" / "publication.xml").read_text(errors="replace")
+    [issuer] = re.findall(r"<saml2:Issuer[^>]*>([^<]+)<", data)
+
+    assert names_subject(issuer, the_agencys())
 
 
 def test_ours_has_the_shape_of_the_agencys_own() -> None:
