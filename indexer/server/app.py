@@ -13,6 +13,7 @@ from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
+from indexer.server.body_room import BodyRoom
 from indexer.server.custodian import Custodian
 from indexer.server.extraction_routes import ExtractionRoutes
 from indexer.server.http_errors import answer_errors
@@ -120,4 +121,4 @@ def _application(
     for one in routes:
         one.add_to(app)
     answer_errors(app)
-    return RequestLog(Guard(app, policy=policy), metrics)
+    return RequestLog(Guard(BodyRoom(app), policy=policy), metrics)

@@ -123,6 +123,8 @@ class XdsEndpoint:
             return await reception.end()
         except ClientDisconnect:
             trouble: SoapFault | Refusal = SoapFault("the body broke off")
+        except Unavailable:
+            trouble = SoapFault("the index cannot take this now", code=FaultCode.RECEIVER)
         except (SoapFault, Refusal) as error:
             trouble = error
         await reception.ask()

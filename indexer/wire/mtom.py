@@ -6,6 +6,7 @@ they come, so that a message is held once.
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -120,7 +121,9 @@ class PackageReader:
         try:
             self._multipart.close()
             parts: dict[str, bytes] = {}
-            for begun, content in self._parts:
+            taken, self._parts = deque(self._parts), []
+            while taken:  # each goes as its copy is made: a document is held once, not twice
+                begun, content = taken.popleft()
                 if begun.content_id in parts:
                     raise InvalidValue("two parts have the same Content-ID, or none")
                 parts[begun.content_id] = _plain(begun.transfer_encoding, content)
