@@ -14,7 +14,9 @@ import pytest
 from lxml import etree
 
 from gateway.media.tree import open_medium
+from gateway.media.xdm import read_pointers
 from gateway.storage.sqlite import SqliteDatabase
+from indexer.client.xdm import read_metadata
 from indexer.contract.document import Code, DocumentEntry
 from indexer.contract.document_set import Association, DocumentSet, Relation
 from indexer.contract.identifiers import Ins
@@ -152,6 +154,22 @@ def described(one: DocumentSet) -> Any:
 
 def without_ids(entry: DocumentEntry) -> DocumentEntry:
     return replace(entry, entry_id="", document_url="")
+
+
+async def test_a_gateway_reads_the_pointers_of_the_archive(
+    custody: Custody, tmp_path: Path
+) -> None:
+    await held(custody, a_set(1, 2))
+    path = tmp_path / "dossier.zip"
+    path.write_bytes(await archive_of(custody))
+    tree = open_medium(path)
+
+    metadata = tree.find("IHE_XDM/SUBSET01/METADATA.XML")
+    assert metadata is not None
+    pointers = read_pointers(tree, metadata, read_metadata)
+
+    found = {one.submission.entry.unique_id: one.submission.document for one in pointers}
+    assert found == {"2.25.11": KOS, "2.25.12": KOS}
 
 
 async def test_it_is_told_in_the_journal_before_a_byte_is_given(custody: Custody) -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import Unavailable
+from gateway.storage.database import Param, Row, Transaction
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.contract.identifiers import Ins
-from indexer.server.acts import Exchange
+from indexer.server.acts import Act, Exchange
 from indexer.server.batches import BATCH_MAX
 from indexer.server.journal.chain import Walk
+from indexer.server.journal.deed import Deed
+from indexer.server.judging import patient_key
 from indexer.server.registry import Withdrawn
 from indexer.wire.document_set_reader import Withdrawal
 from indexer.wire.outcome import Refusal
@@ -138,6 +143,33 @@ async def test_lines_that_are_written_at_once_make_one_chain(custody: Custody) -
         walk.follow(line)
 
     assert (walk.chains, walk.lines) == (1, 2 * BATCH_MAX)
+
+
+@dataclass
+class Counted:
+    """A transaction, with how many statements it ran."""
+
+    tx: Transaction
+    statements: int = 0
+
+    async def fetch(self, sql: str, **params: Param) -> list[Row]:
+        self.statements += 1
+        return await self.tx.fetch(sql, **params)
+
+
+@pytest.mark.parametrize("count", [1, BATCH_MAX])
+async def test_as_many_lines_as_one_likes_are_two_statements(custody: Custody, count: int) -> None:
+    deeds = [
+        Deed(patient_key=patient_key(patient), act=Act.FIND)
+        for patient in islice(cycle([ANNE, PAUL]), count)
+    ]
+
+    async def work(tx: Transaction) -> int:
+        counted = Counted(tx)
+        await custody.journal.add(counted, deeds)
+        return counted.statements
+
+    assert await custody.database.write(work) == 2
 
 
 @pytest.mark.parametrize("statement", [
