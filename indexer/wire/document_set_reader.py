@@ -27,6 +27,7 @@ from indexer.wire.ebrim_reader import (
     find_submission_set,
     read_entry,
     read_submission_set,
+    value_of,
 )
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import XdsError, xds_refusal
@@ -167,7 +168,7 @@ def _expect_classification(one: Element, classified: str) -> None:
         return
     if not _CODE.fullmatch(one.get("nodeRepresentation", "").strip()):
         raise InvalidValue("nodeRepresentation is missing, or no code")
-    if not _SCHEME.fullmatch(Described(one).value("codingScheme")):
+    if not _SCHEME.fullmatch(value_of(one, "codingScheme")):
         raise InvalidValue("codingScheme is missing, or neither an OID nor a URI")
 
 

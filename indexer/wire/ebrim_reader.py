@@ -81,10 +81,7 @@ class Described:
 
     def text(self, tag: str) -> str:
         """Name or Description; empty where it is absent."""
-        for one in self.element.iterchildren(f"{{{names.RIM}}}{tag}"):
-            for told in one.iterchildren(_LOCALIZED):
-                return _bounded(told.get("value", "").strip(), tag)
-        return ""
+        return _text_of(self.element, tag)
 
     def identifier(self, scheme: str, name: str, parse: Callable[[str], T]) -> T:
         """An external identifier that must be there."""
@@ -100,11 +97,11 @@ class Described:
 
     def codes(self, scheme: str) -> Iterator[Code]:
         """Every value of a coded attribute."""
-        for one in self.classifications(scheme):
-            code = _bounded(one.element.get("nodeRepresentation", "").strip(), "a code")
-            scheme = read_system(one.value("codingScheme"))
+        for one in self._classified(scheme):
+            code = _bounded(one.get("nodeRepresentation", "").strip(), "a code")
+            coding_scheme = read_system(value_of(one, "codingScheme"))
             if code:
-                yield Code(code=code, scheme=scheme, display=one.text("Name"))
+                yield Code(code=code, scheme=coding_scheme, display=_text_of(one, "Name"))
 
     def authors(self, scheme: str) -> list[Author]:
         """All authors; an empty one where there is none."""
@@ -120,16 +117,38 @@ class Described:
 
     def classifications(self, scheme: str) -> list["Described"]:
         """What classifies it by a scheme."""
-        found = self._parts.get((_CLASSIFICATION, scheme), ())
-        return _few([Described(one) for one in found], "Classification")
+        return [Described(one) for one in self._classified(scheme)]
+
+    def _classified(self, scheme: str) -> list[Element]:
+        return _few(self._parts.get((_CLASSIFICATION, scheme), []), "Classification")
+
+
+def value_of(element: Element, name: str) -> str:
+    """As `Described.value`, of what is asked for no more than that."""
+    slots = (one for one in element.iterchildren(_SLOT) if one.get("name") == name)
+    return next((value for slot in slots for value in listed(slot)), "")
 
 
 def listed(slot: Element) -> list[str]:
     """The values of a slot."""
-    name = _SLOT_NAME.fullmatch(slot.get("name", ""))
-    told = name[0] if name else "a value"  # unquoted: a sender may have put anything there
-    found = (one for each in slot.iterchildren(_VALUE_LIST) for one in each.iterchildren(_VALUE))
-    return _few([_bounded((one.text or "").strip(), told) for one in found], "Value")
+    found = [
+        (one.text or "").strip()
+        for each in slot.iterchildren(_VALUE_LIST)
+        for one in each.iterchildren(_VALUE)
+    ]
+    for value in found:
+        if len(value) > VALUE_LENGTH_MAX:
+            name = _SLOT_NAME.fullmatch(slot.get("name", ""))
+            # Else unquoted: a sender may have put anything there.
+            _bounded(value, name[0] if name else "a value")
+    return _few(found, "Value")
+
+
+def _text_of(element: Element, tag: str) -> str:
+    for one in element.iterchildren(f"{{{names.RIM}}}{tag}"):
+        for told in one.iterchildren(_LOCALIZED):
+            return _bounded(told.get("value", "").strip(), tag)
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
