@@ -8,6 +8,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gateway.storage.database import Dialect
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
@@ -17,14 +18,17 @@ from indexer.server.body_room import BodyRoom
 from indexer.server.custodian import Custodian
 from indexer.server.extraction_routes import ExtractionRoutes
 from indexer.server.http_errors import answer_errors
-from indexer.server.journal.journal import Journal
+from indexer.server.journal.journal import Journal, epoch_ms
 from indexer.server.journal.scribe import Scribe
 from indexer.server.journal_routes import JournalRoutes
 from indexer.server.probes import probes
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
+from indexer.server.rights.habilitations import load_matrix
+from indexer.server.rights.records import Records
+from indexer.server.rights.rights import Rights
 from indexer.server.routes import FhirRoutes
-from indexer.server.settings import IndexSettings
+from indexer.server.settings import IndexSettings, RecordsKept
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.submission_routes import SubmissionRoutes
 from indexer.server.telemetry import IndexMetrics
@@ -71,6 +75,7 @@ async def opened_custodian(
         signatures: none where documents that sign submissions are not looked at.
 
     Raises:
+        MatrixRefused: the habilitation matrix cannot be used.
         StorageUnavailable: the folder is in use or cannot be written.
         MigrationRefused: the database is not one that this program may run on.
     """
@@ -82,11 +87,15 @@ async def opened_custodian(
             registry = Registry(database.dialect)
             journal = Journal(database.dialect)
             scribe = Scribe(database, journal)
-            registrar = Registrar(database, registry, journal, metrics)
+            rights = _rights(settings, database.dialect, registry)
+            registrar = Registrar(
+                database, registry, rights=rights, journal=journal, metrics=metrics
+            )
             custodian = Custodian(
                 database,
                 registry,
                 registrar,
+                rights=rights,
                 journal=journal,
                 scribe=scribe,
                 signatures=signatures,
@@ -101,6 +110,11 @@ async def opened_custodian(
                     task.cancel()
         finally:
             await database.close()
+
+
+def _rights(settings: IndexSettings, dialect: Dialect, registry: Registry) -> Rights:
+    records = Records(dialect, listed=settings.records is RecordsKept.LISTED)
+    return Rights(records, registry, load_matrix(settings.habilitations), now_ms=epoch_ms)
 
 
 def _application(

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
+from gateway.errors import NotFound
 from gateway.storage.database import Database, Transaction
 from indexer.contract.access import Caller
 from indexer.contract.document import DocumentEntry
@@ -24,16 +26,27 @@ from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
 from indexer.server.registrar import Brought, Registrar, deed_of
-from indexer.server.registry import HeldDocument, HeldEntry, HeldSet, Registry, Withdrawn
-from indexer.server.rights.decision import masks_of
-from indexer.server.rights.record import Mask
+from indexer.server.registry import (
+    NOT_HELD,
+    NOTHING_HELD,
+    HeldDocument,
+    HeldEntry,
+    HeldSet,
+    Registry,
+    Withdrawn,
+)
+from indexer.server.rights.rights import Rights, Sight, holder_of
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
+from indexer.server.usher import Usher, all_seen, entry_of, seen
 from indexer.wire.document_set_reader import Withdrawal
-from indexer.wire.outcome import IssueCode, Refusal
+from indexer.wire.outcome import IssueCode, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
+from indexer.wire.search_controls import PAGE_ENTRIES_MAX
 from indexer.wire.stored_query import StoredQuery, everything_of
+
+T = TypeVar("T")
 
 
 class Custodian:
@@ -45,6 +58,7 @@ class Custodian:
         registry: Registry,
         registrar: Registrar,
         *,
+        rights: Rights,
         journal: Journal,
         scribe: Scribe,
         signatures: SignatureDocuments | None = None,
@@ -52,6 +66,8 @@ class Custodian:
         self._database = database
         self._registry = registry
         self._registrar = registrar
+        self._rights = rights
+        self._usher = Usher(database, rights, scribe)
         self._journal = journal
         self._scribe = scribe
         self._signatures = signatures
@@ -78,14 +94,20 @@ class Custodian:
     async def find(
         self, caller: Caller | None, search: EntrySearch
     ) -> tuple[list[HeldEntry], bool]:
-        """One page of matches, newest first, and whether there are more.
+        """One page of matches that are seen, newest first, and whether there are more.
 
         Raises:
             NotFound: the page before it is not known.
+            Refusal: who asks may not search this record.
         """
-        found, more = await self._database.read(lambda tx: self._registry.find(tx, search))
-        owners = [one.patient_key for one in found]
-        searched = {*owners, *([patient_key(search.patient)] if search.patient else [])}
+
+        async def work(sight: Sight) -> tuple[list[HeldEntry], bool]:
+            if search.patient is not None and not await sight.open(search.patient):
+                return [], False
+            if search.after is not None:
+                await seen(sight, await self._registry.entry(sight.tx, search.after))
+            return await self._page(sight, search)
+
         told = partial(
             Deed,
             act=Act.FIND,
@@ -93,17 +115,34 @@ class Custodian:
             caller=caller,
             query="DocumentReference",
         )
+        found, more = await self._usher.show(caller, told, work)
+        owners = [one.patient_key for one in found]
+        searched = {*owners, *([patient_key(search.patient)] if search.patient else [])}
         await self._scribe.record(*_searches(told, searched, owners))
         return found, more
 
+    async def _page(self, sight: Sight, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
+        """A page is filled with what is seen alone: neither its length nor that there is another
+        tells of what is hidden."""
+        if not sight.hides:
+            found, more = await self._registry.find(sight.tx, search)
+            shown = await all_seen(sight, found)
+            return shown, more and bool(shown)
+        shown, more, after = [], True, search.after
+        while more and len(shown) <= search.entries_max:
+            wide = replace(search, after=after, entries_max=PAGE_ENTRIES_MAX)
+            found, more = await self._registry.find(sight.tx, wide)
+            shown += await all_seen(sight, found)
+            after = found[-1].entry_id if found else None
+        return shown[: search.entries_max], len(shown) > search.entries_max
+
     async def query(self, caller: Caller | None, query: StoredQuery) -> Found:
-        """What a stored query finds.
+        """What a stored query finds of what is seen.
 
         Raises:
             InvalidValue: a parameter is missing or malformed, or too much was found.
+            Refusal: who asks may not search this record.
         """
-        found = await self._database.read(lambda tx: self._queries.answer(tx, query))
-        owners = [patient_key(one.patient) for one in found.entries]
         told = partial(
             Deed,
             act=Act.FIND,
@@ -111,6 +150,10 @@ class Custodian:
             caller=caller,
             query=f"urn:uuid:{query.kind}",
         )
+        found = await self._usher.show(
+            caller, told, lambda sight: self._queries.answer(sight, query)
+        )
+        owners = [patient_key(one.patient) for one in found.entries]
         await self._scribe.record(*_searches(told, found.patient_keys, owners))
         return found
 
@@ -118,33 +161,51 @@ class Custodian:
         """The entry by its id.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none to be seen.
+            Refusal: who asks may not search its record.
         """
-        held = await self._database.read(lambda tx: self._registry.entry(tx, entry_id))
-        told = Deed(
-            patient_key=held.patient_key, act=Act.FIND, caller=caller, entries=(held.entry_id,)
-        )
-        await self._scribe.record(told)
+
+        async def work(sight: Sight) -> HeldEntry:
+            return await seen(sight, await self._registry.entry(sight.tx, entry_id))
+
+        told = partial(Deed, act=Act.FIND, caller=caller)
+        held = await self._usher.show(caller, told, work)
+        await self._scribe.record(told(patient_key=held.patient_key, entries=(held.entry_id,)))
         return held
 
     async def submission_set(self, caller: Caller | None, set_id: str) -> HeldSet:
-        """The submission set by its id.
+        """The submission set by its id, without those of its documents that are hidden.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none of which something is seen.
+            Refusal: who asks may not search its record.
         """
-        held = await self._database.read(lambda tx: self._registry.submission_set(tx, set_id))
-        told = Deed(patient_key=held.patient_key, act=Act.FIND, caller=caller, set_id=set_id)
-        await self._scribe.record(told)
+
+        async def work(sight: Sight) -> HeldSet:
+            held = await self._registry.submission_set(sight.tx, set_id)
+            seen = await self._queries.documents_seen(sight, held.set_id)
+            if seen is None:
+                raise NotFound(NOTHING_HELD)
+            return held.showing(seen)
+
+        told = partial(Deed, act=Act.FIND, caller=caller)
+        held = await self._usher.show(caller, told, work)
+        await self._scribe.record(told(patient_key=held.patient_key, set_id=set_id))
         return held
 
     async def document(self, caller: Caller | None, entry_id: str) -> HeldDocument:
         """The document of an entry.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none to be seen.
+            Refusal: who asks may not read documents of its record.
             Withdrawn: there was one.
         """
+
+        async def work(sight: Sight) -> HeldDocument:
+            await seen(sight, await self._registry.entry(sight.tx, entry_id))
+            return await self._registry.document(sight.tx, entry_id)
+
         told = partial(
             Deed,
             act=Act.READ,
@@ -153,7 +214,7 @@ class Custodian:
             entries=(entry_id,),
         )
         try:
-            held = await self._database.read(lambda tx: self._registry.document(tx, entry_id))
+            held = await self._usher.show(caller, told, work)
         except Withdrawn as error:
             await self._scribe.record(
                 told(patient_key=error.patient_key, outcome=IssueCode.DELETED)
@@ -165,15 +226,23 @@ class Custodian:
     async def documents(
         self, caller: Caller | None, unique_ids: Sequence[str], *, bytes_max: int
     ) -> dict[str, HeldDocument | None]:
-        """The documents by unique id; see `Registry.documents`."""
-        found = await self._database.read(
-            lambda tx: self._registry.documents(tx, unique_ids, bytes_max=bytes_max)
-        )
+        """The documents by unique id that are seen; see `Registry.documents`.
+
+        Raises:
+            Refusal: who asks may not read documents of their record.
+        """
+
+        async def work(sight: Sight) -> dict[str, HeldDocument | None]:
+            held = await self._registry.entries(sight.tx, unique_ids)
+            seen = [one.unique_id for one in await sight.of([entry_of(one) for one in held])]
+            return await self._registry.documents(sight.tx, seen, bytes_max=bytes_max)
+
+        told = partial(Deed, act=Act.READ, exchange=Exchange.RETRIEVE, caller=caller)
+        found = await self._usher.show(caller, told, work)
         read = [one for one in found.values() if one is not None]
         entries: dict[str, list[str]] = {}
         for one in read:
             entries.setdefault(one.patient_key, []).append(one.entry_id)
-        told = partial(Deed, act=Act.READ, exchange=Exchange.RETRIEVE, caller=caller)
         await self._scribe.record(
             *(told(patient_key=key, entries=tuple(ids)) for key, ids in sorted(entries.items()))
         )
@@ -185,8 +254,9 @@ class Custodian:
         """Change status or confidentiality of an entry; gives it as it is then, durably.
 
         Raises:
-            NotFound: there is none.
-            Refusal: an operation cannot be done, or the entry may not become what it would be.
+            NotFound: there is none to be seen.
+            Refusal: it is not for them to change so, an operation cannot be done, or the entry may
+                not become what it would be.
         """
         return await self._update(caller, lambda tx: self._registry.entry(tx, entry_id), operations)
 
@@ -208,10 +278,12 @@ class Custodian:
         deeds: list[Deed] = []
 
         async def work(tx: Transaction) -> HeldEntry:
-            held = await find(tx)
+            sight = await self._rights.sight(tx, caller, act)
+            held = await seen(sight, await find(tx))
             entries = (held.entry_id,)
             deeds[:] = [Deed(patient_key=held.patient_key, act=act, caller=caller, entries=entries)]
             changed = await self._registry.update(tx, held, operations)
+            await sight.permit_change(entry_of(held), entry_of(changed))
             await self._journal.add(tx, deeds)
             return changed
 
@@ -225,7 +297,7 @@ class Custodian:
         """Withdraw entries, durably, all of them or none.
 
         Raises:
-            Refusal: one is not held, is another patient's, or has another status.
+            Refusal: one is not held, is another patient's, is not theirs, or has another status.
         """
         deeds = [
             Deed(
@@ -239,6 +311,12 @@ class Custodian:
         ]
 
         async def work(tx: Transaction) -> None:
+            sight = await self._rights.sight(tx, caller, Act.WITHDRAW)
+            held = await self._registry.entries_by_id(tx, [one.target for one in withdrawals])
+            seen = await sight.of([entry_of(one) for one in held])
+            hidden = {one.entry_id for one in held} - {one.entry_id for one in seen}
+            if hidden:
+                raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
             await self._registry.withdraw_all(tx, withdrawals)
             await self._journal.add(tx, deeds)
 
@@ -253,20 +331,17 @@ class Custodian:
 
         Raises:
             InvalidValue: it is too much.
+            Refusal: who asks is not its holder, or it is closed.
         """
-        found = await self._database.read(
-            lambda tx: self._queries.answer(tx, everything_of(patient))
+        told = partial(Deed, act=Act.EXTRACT, caller=caller)
+        found = await self._usher.show(
+            caller or holder_of(patient),
+            told,
+            lambda sight: self._queries.answer(sight, everything_of(patient)),
         )
-        found.entries = [one for one in found.entries if Mask.FROM_PATIENT not in masks_of(one)]
         entries = tuple(one.entry_id for one in found.entries)
-        told = Deed(
-            patient_key=patient_key(patient),
-            act=Act.EXTRACT,
-            caller=caller,
-            entries=entries,
-            found=len(entries),
-        )
-        await self._scribe.record(told)
+        key = patient_key(patient)
+        await self._scribe.record(told(patient_key=key, entries=entries, found=len(entries)))
         return sets_of(found)
 
     async def extracted(self, entry_id: str) -> bytes | None:
@@ -287,17 +362,19 @@ class Custodian:
     async def journal(
         self, caller: Caller | None, patient: Ins, *, before: int, count_max: int
     ) -> list[Line]:
-        """What the journal of a record tells before a position, the latest first."""
-        lines = await self._database.read(
-            lambda tx: self._journal.latest(tx, patient, before=before, count_max=count_max)
-        )
-        told = Deed(
-            patient_key=patient_key(patient),
-            act=Act.READ_JOURNAL,
-            caller=caller,
-            query="AuditEvent",
-        )
-        await self._scribe.record(told)
+        """What the journal of a record tells before a position, the latest first.
+
+        Raises:
+            Refusal: who asks may not read it.
+        """
+
+        async def work(sight: Sight) -> list[Line]:
+            await sight.open(patient)
+            return await self._journal.latest(sight.tx, patient, before=before, count_max=count_max)
+
+        told = partial(Deed, act=Act.READ_JOURNAL, caller=caller, query="AuditEvent")
+        lines = await self._usher.show(caller, told, work)
+        await self._scribe.record(told(patient_key=patient_key(patient)))
         return lines
 
 

@@ -21,6 +21,7 @@ REFUSAL_STATUS = {
     IssueCode.BUSINESS_RULE: 422,
     IssueCode.DELETED: 422,
     IssueCode.DUPLICATE: 409,
+    IssueCode.FORBIDDEN: 403,
     IssueCode.NOT_FOUND: 404,
     IssueCode.SUPPRESSED: 422,
     IssueCode.TIMEOUT: 408,

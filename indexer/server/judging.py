@@ -139,11 +139,9 @@ class _Court:
         # Another patient's entry is told like one that is not there, which it is for this patient;
         # only XDS has a code of its own for it.
         if entry is None or entry.patient_key != patient:
-            error = (
-                XdsError.UNRESOLVED_REFERENCE if entry is None else XdsError.PATIENT_DOES_NOT_MATCH
-            )
-            return Refusal(
-                f"{what} is not held for this patient", code=IssueCode.BUSINESS_RULE, error=error
+            return not_held(
+                one,
+                XdsError.UNRESOLVED_REFERENCE if entry is None else XdsError.PATIENT_DOES_NOT_MATCH,
             )
         if entry.status is EntryStatus.WITHDRAWN:
             return Refusal(
@@ -201,6 +199,12 @@ def _no_longer_current(one: Association) -> Refusal:
         code=IssueCode.BUSINESS_RULE,
         error=XdsError.DEPRECATED,
     )
+
+
+def not_held(one: Association, error: XdsError = XdsError.UNRESOLVED_REFERENCE) -> Refusal:
+    """The refusal of a target that is not there, or is hidden from who names it."""
+    reason = f"{_TARGETS[one.relation]} is not held for this patient"
+    return Refusal(reason, code=IssueCode.BUSINESS_RULE, error=error)
 
 
 def _duplicate(entry: DocumentEntry, twin: KnownEntry) -> Refusal:

@@ -18,6 +18,7 @@ from indexer.server.journal.deed import DONE, Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.judging import allot, patient_key
 from indexer.server.registry import Registry
+from indexer.server.rights.rights import Rights
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Refusal
 
@@ -35,10 +36,17 @@ class Registrar:
     """Takes submissions one by one and writes them in batches."""
 
     def __init__(
-        self, database: Database, registry: Registry, journal: Journal, metrics: IndexMetrics
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        rights: Rights,
+        journal: Journal,
+        metrics: IndexMetrics,
     ) -> None:
         self._database = database
         self._registry = registry
+        self._rights = rights
         self._journal = journal
         self._metrics = metrics
         self._batches: Batches[Brought, None] = Batches(self._write, size_bytes=_size_bytes)
@@ -53,7 +61,8 @@ class Registrar:
         """Hold a submission; gives it back with the ids allotted, once it is durable.
 
         Raises:
-            Refusal: a unique id is held already, or what is replaced is not current.
+            Refusal: who brings it may not, the record takes nothing, a unique id is held already,
+                or what is replaced is not current.
             Unavailable: too many wait, or the database does not take it now.
         """
         submitted = allot(submitted, lambda: str(uuid4()))
@@ -66,7 +75,10 @@ class Registrar:
 
     async def _write(self, batch: Sequence[Brought]) -> list[Refusal | None]:
         async def work(tx: Transaction) -> Mapping[str, Refusal]:
-            refused = await self._registry.register(tx, [one.submitted for one in batch])
+            brought = [(one.caller, one.submitted) for one in batch]
+            denied = await self._rights.refusals(tx, brought)
+            taken = [one for _, one in brought if one.submission_set.set_id not in denied]
+            refused = {**await self._registry.register(tx, taken), **denied}
             deeds = [
                 deed_of(one, refused.get(one.submitted.submission_set.set_id)) for one in batch
             ]

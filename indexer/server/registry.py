@@ -5,9 +5,9 @@ however many it holds, so a thousand pointers cost a handful of thread hops.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 import orjson
 
@@ -18,10 +18,8 @@ from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
-from indexer.server.rows import association_rows, entry_rows, set_row
-from indexer.wire.document_reference import read_document_reference
+from indexer.server.rows import association_rows, entry_rows, held_entry, held_resource, set_row
 from indexer.wire.document_set_reader import Withdrawal
-from indexer.wire.elements import Element
 from indexer.wire.outcome import IssueCode, Json, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, patched
 from indexer.wire.search import EntrySearch
@@ -42,6 +40,24 @@ class HeldSet:
 
     patient_key: str
     resource: bytes
+
+    @property
+    def set_id(self) -> str:
+        return str(orjson.loads(self.resource)["id"])
+
+    def showing(self, entry_ids: Collection[str]) -> "HeldSet":
+        """The same, with these documents alone."""
+        listed: Json = orjson.loads(self.resource)
+        named = {f"DocumentReference/{one}" for one in entry_ids}
+        shown = [one for one in listed.get("entry", []) if one["item"]["reference"] in named]
+        if shown == listed.get("entry", []):
+            return self
+        return replace(self, resource=orjson.dumps(listed | {"entry": shown}))
+
+
+NOTHING_HELD: Final = "the index holds nothing by this id"
+NOT_HELD: Final = "an entry is not held"
+"""What is told of what is not there, and of what is hidden."""
 
 
 class Withdrawn(Exception):
@@ -178,7 +194,7 @@ class Registry:
         for one in withdrawals:
             rows = await tx.fetch(self._sql["find_entry"], entry_id=one.target)
             if not rows:
-                raise xds_refusal("an entry is not held", XdsError.UNRESOLVED_REFERENCE)
+                raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
             if rows[0]["patient_key"] != patient_key(one.patient):
                 reason = "an entry is not held for this patient"
                 raise xds_refusal(reason, XdsError.PATIENT_DOES_NOT_MATCH)
@@ -265,6 +281,16 @@ class Registry:
         rows = await tx.fetch(self._sql["find_by_unique_id"], unique_id=unique_id)
         return _held(_only(rows))
 
+    async def entries(self, tx: Transaction, unique_ids: Sequence[str]) -> list[HeldEntry]:
+        """The entries of documents by their unique ids, those that are held."""
+        rows = await tx.fetch(self._sql["find_by_unique_ids"], unique_ids=_json(unique_ids))
+        return [_held(row) for row in rows]
+
+    async def entries_by_id(self, tx: Transaction, entry_ids: Sequence[str]) -> list[HeldEntry]:
+        """Entries by their own ids, those that are held."""
+        rows = await tx.fetch(self._sql["find_entries"], entry_ids=_json(entry_ids))
+        return [_held(row) for row in rows]
+
     async def submission_set(self, tx: Transaction, set_id: str) -> HeldSet:
         """A submission set by its id.
 
@@ -316,7 +342,7 @@ class Registry:
 
 def _only(rows: Sequence[Row]) -> Row:
     if not rows:
-        raise NotFound("the index holds nothing by this id")
+        raise NotFound(NOTHING_HELD)
     return rows[0]
 
 
@@ -335,13 +361,6 @@ def _known(row: Row) -> KnownEntry:
     )
 
 
-def held_resource(row: Row) -> Json:
-    """The resource of an entry's row, with the status that it has now."""
-    resource: Json = orjson.loads(str(row["resource"]))
-    resource["status"] = row["status"]
-    return resource
-
-
 def _held(row: Row) -> HeldEntry:
     return HeldEntry(
         entry_id=str(row["entry_id"]),
@@ -354,5 +373,4 @@ def _is_wanted(row: Row, search: EntrySearch) -> bool:
     """Whether an entry is what is asked for beside what the index has columns for."""
     if not search.wanted.tests:
         return True
-    entry = read_document_reference(Element(held_resource(row), "DocumentReference"))
-    return search.wanted.matches(entry)
+    return search.wanted.matches(held_entry(held_resource(row)))

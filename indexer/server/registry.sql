@@ -98,6 +98,14 @@ WHERE unique_id IN (SELECT value FROM json_each(:identifiers))
    OR entry_id IN (SELECT value FROM json_each(:identifiers))
 ORDER BY created_at_ms DESC, entry_id DESC;
 
+-- query: find_by_unique_ids
+SELECT entry_id, status, resource, patient_key FROM entry
+WHERE unique_id IN (SELECT value FROM json_each(:unique_ids));
+
+-- query: find_entries
+SELECT entry_id, status, resource, patient_key FROM entry
+WHERE entry_id IN (SELECT value FROM json_each(:entry_ids));
+
 -- query: find_place
 -- Where a page ended: the entry names the patient, so that the address of the next need not.
 SELECT patient_key, created_at_ms FROM entry WHERE entry_id = :entry_id;

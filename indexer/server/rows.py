@@ -1,4 +1,4 @@
-"""Makes the rows of what is submitted, whose ids the index has allotted.
+"""Makes the rows of what is submitted, whose ids the index has allotted, and reads entries back.
 
 Whoever fills an index in bulk makes them here too, so that the rows are those of a submission.
 """
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 import orjson
 
+from gateway.storage.database import Row
+from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet, Relation
 from indexer.server.judging import patient_key
-from indexer.wire.document_reference import document_reference
+from indexer.wire.document_reference import document_reference, read_document_reference
+from indexer.wire.elements import Element
 from indexer.wire.outcome import Json
 from indexer.wire.submission_set import submission_set_list
 from indexer.wire.vocabulary import UUID_PREFIX
@@ -56,6 +59,18 @@ def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
             "resource": _json(resource),
             "set_id": told.set_id,
         }
+
+
+def held_resource(row: Row) -> Json:
+    """The resource of an entry's row, with the status that it has now."""
+    resource: Json = orjson.loads(str(row["resource"]))
+    resource["status"] = row["status"]
+    return resource
+
+
+def held_entry(resource: Json) -> DocumentEntry:
+    """The entry that a resource tells of."""
+    return read_document_reference(Element(resource, "DocumentReference"))
 
 
 def association_rows(submitted: DocumentSet) -> Iterator[Json]:

@@ -1,5 +1,6 @@
 """What the index is told at its start: `INDEX_…` in the environment, or a TOML file."""
 
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -7,6 +8,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.configuration import ProgramSettings, load
+
+
+class RecordsKept(StrEnum):
+    """Which patients have a record."""
+
+    ANY = "any"
+    LISTED = "listed"
 
 
 class IndexSettings(ProgramSettings):
@@ -30,6 +38,13 @@ class IndexSettings(ProgramSettings):
     """MiB that the body of a submission may have; base64 makes a document larger by a third.
 
     An answer to ITI-43 holds no more documents than this, unless it is one alone."""
+
+    records: RecordsKept = RecordsKept.ANY
+    """Who has a record: `any` patient, open until its holder closes it; or those `listed`, who
+    had one opened."""
+
+    habilitations: Path | None = None
+    """A table of the habilitation matrix, instead of the default that is shipped."""
 
     authorities: Path | None = None
     """PEM file of the authorities whose certificates speak for structures; with it, who shows a

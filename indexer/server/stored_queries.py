@@ -10,14 +10,14 @@ from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
-from gateway.storage.database import Dialect, Param, Row, Transaction
+from gateway.storage.database import Dialect, Param, Row
 from gateway.storage.queries import load_queries
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Relation, SubmissionSet
 from indexer.server.judging import patient_key
-from indexer.server.registry import held_resource
+from indexer.server.rights.rights import Sight
+from indexer.server.rows import held_entry, held_resource
 from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.document_reference import read_document_reference
 from indexer.wire.elements import Element
 from indexer.wire.entry_filter import read_filter
 from indexer.wire.entry_tests import EntryFilter
@@ -31,6 +31,9 @@ REFERENCES_MAX = 10_000
 """Objects of one kind in an answer that tells their ids alone."""
 PAGE_ENTRIES = 500
 
+_Told = tuple[Association, bool]
+"""An association, with whether it is the membership of a document in the set that brought it."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -38,8 +41,7 @@ class Found:
 
     entries: list[DocumentEntry] = field(default_factory=list)
     sets: list[SubmissionSet] = field(default_factory=list)
-    associations: list[tuple[Association, bool]] = field(default_factory=list)
-    """Each with whether it is the membership of a document in the set that brought it."""
+    associations: list[_Told] = field(default_factory=list)
     patient_keys: set[str] = field(default_factory=set)
     """Whose records were searched; completed by those of what was found."""
 
@@ -49,7 +51,104 @@ class StoredQueries:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("indexer.server", "stored_queries.sql", dialect)
-        self._answers: Mapping[QueryKind, _Answer] = {
+
+    async def answer(self, sight: Sight, query: StoredQuery) -> Found:
+        """What a query finds of what is seen.
+
+        Raises:
+            InvalidValue: a parameter is missing or malformed, or too much was found.
+            Refusal: the query is of a record that who asks may not search.
+        """
+        found = await _Reader(self._sql, sight, query).answer()
+        if query.whole:
+            for objects in (found.entries, found.sets, found.associations):
+                _expect_few(objects, OBJECTS_MAX)
+        found.patient_keys.update(patient_key(one.patient) for one in found.entries)
+        found.patient_keys.update(patient_key(one.patient) for one in found.sets)
+        return found
+
+    async def documents_seen(self, sight: Sight, set_id: str) -> set[str] | None:
+        """The ids of a submission set's documents that are seen; None if the set is not."""
+        return await _Seen(self._sql, sight).documents_of(set_id)
+
+
+class _Seen:
+    """The objects that somebody sees: what is hidden is left out before it is counted."""
+
+    def __init__(self, sql: Mapping[str, str], sight: Sight) -> None:
+        self._sql = sql
+        self._sight = sight
+
+    async def documents_of(self, set_id: str) -> set[str] | None:
+        sets = await self.sets("find_sets", set_ids=_json([set_id]), unique_ids="[]")
+        return {target for _, target in await self._members(sets)} if sets else None
+
+    async def entries(
+        self, entry_ids: Sequence[str], unique_ids: Sequence[str] = ()
+    ) -> list[DocumentEntry]:
+        rows = await self.rows(
+            "find_entries", entry_ids=_json(entry_ids), unique_ids=_json(unique_ids)
+        )
+        return await self.among(rows)
+
+    async def among(self, rows: Iterable[Row]) -> list[DocumentEntry]:
+        return await self._sight.of([held_entry(held_resource(row)) for row in rows])
+
+    async def sets(self, name: str, **params: Param) -> list[SubmissionSet]:
+        """Submission sets of which a document is seen."""
+        sets = [_set(row) for row in await self.rows(name, **params)]
+        opened = [one for one in sets if await self._sight.opens(one.patient)]
+        if not self._sight.hides:
+            return opened
+        told = {source for source, _ in await self._members(opened)}
+        return [one for one in opened if one.set_id in told]
+
+    async def _members(self, sets: Sequence[SubmissionSet]) -> list[tuple[str, str]]:
+        """Each set with each of its documents that is seen, by their ids."""
+        pairs: list[tuple[str, str]] = []
+        for key in _patients(sets, single=False):
+            ids = [one.set_id for one in sets if patient_key(one.patient) == key]
+            told = [one for one, _ in await self.associations(key, ids)]
+            pairs += [(one.source, one.target) for one in told if one.relation is Relation.MEMBER]
+        targets = sorted({target for _, target in pairs})
+        seen = {one.entry_id for one in await self.entries(targets)} if targets else ()
+        return [pair for pair in pairs if pair[1] in seen]
+
+    async def both_ends(self, associations: Sequence[_Told]) -> list[_Told]:
+        """Those of which both ends are seen."""
+        if not self._sight.hides:
+            return list(associations)
+        ends = sorted({end for one, _ in associations for end in (one.source, one.target)})
+        entries = await self.entries(ends)
+        sets = await self.sets("find_sets", set_ids=_json(ends), unique_ids="[]")
+        return _among(
+            associations, {*(one.entry_id for one in entries), *(one.set_id for one in sets)}
+        )
+
+    async def associations(self, key: str, ids: Sequence[str]) -> list[_Told]:
+        """All that goes out from objects of a patient, or leads to them."""
+        told = _json(ids)
+        members = await self.rows("find_memberships", patient_key=key, object_ids=told)
+        others = await self.rows("find_associations", patient_key=key, object_ids=told)
+        return [(_membership(row), True) for row in members] + [
+            (_association(row), False) for row in others
+        ]
+
+    async def rows(self, name: str, **params: Param) -> list[Row]:
+        rows = await self._sight.tx.fetch(self._sql[name], limit=REFERENCES_MAX + 1, **params)
+        _expect_few(rows, REFERENCES_MAX)
+        return rows
+
+
+class _Reader:
+    """Answers one query."""
+
+    def __init__(self, sql: Mapping[str, str], sight: Sight, query: StoredQuery) -> None:
+        self._sql = sql
+        self._sight = sight
+        self._seen = _Seen(sql, sight)
+        self._query = query
+        self._answers: Mapping[QueryKind, Callable[[], Awaitable[Found]]] = {
             QueryKind.FIND_DOCUMENTS: self._find_documents,
             QueryKind.FIND_BY_REFERENCE: self._find_by_reference,
             QueryKind.GET_ALL: self._get_all,
@@ -61,133 +160,119 @@ class StoredQueries:
             QueryKind.GET_RELATED: self._get_related,
         }
 
-    async def answer(self, tx: Transaction, query: StoredQuery) -> Found:
-        """What a query finds.
+    async def answer(self) -> Found:
+        return await self._answers[self._query.kind]()
 
-        Raises:
-            InvalidValue: a parameter is missing or malformed, or too much was found.
-        """
-        found = await self._answers[query.kind](tx, query)
-        if query.whole:
-            for objects in (found.entries, found.sets, found.associations):
-                _expect_few(objects, OBJECTS_MAX)
-        found.patient_keys.update(patient_key(one.patient) for one in found.entries)
-        found.patient_keys.update(patient_key(one.patient) for one in found.sets)
-        return found
-
-    async def _find_documents(self, tx: Transaction, query: StoredQuery) -> Found:
-        patient = query.patient(f"{ENTRY}PatientId")
-        statuses = query.statuses(f"{ENTRY}Status")
-        wanted = read_filter(query)
+    async def _find_documents(self) -> Found:
+        patient = self._query.patient(f"{ENTRY}PatientId")
+        statuses = self._query.statuses(f"{ENTRY}Status")
+        wanted = read_filter(self._query)
         if patient is None:
             return Found()
-        key = patient_key(patient)
-        return Found(await self._matching(tx, key, statuses, wanted), patient_keys={key})
+        found = Found(patient_keys={patient_key(patient)})
+        if await self._sight.open(patient):
+            found.entries = await self._matching(patient_key(patient), statuses, wanted)
+        return found
 
-    async def _find_by_reference(self, tx: Transaction, query: StoredQuery) -> Found:
-        if not query.told(f"{ENTRY}ReferenceIdList"):
+    async def _find_by_reference(self) -> Found:
+        if not self._query.told(f"{ENTRY}ReferenceIdList"):
             reason = f"{ENTRY}ReferenceIdList is missing"
             raise xds_refusal(reason, XdsError.MISSING_PARAMETER)
-        return await self._find_documents(tx, query)
+        return await self._find_documents()
 
-    async def _get_all(self, tx: Transaction, query: StoredQuery) -> Found:
-        patient = query.patient("$patientId")
-        statuses = query.statuses(f"{ENTRY}Status")
-        set_statuses = query.statuses(f"{SET}Status")
-        query.statuses("$XDSFolderStatus")
-        wanted = read_filter(query)
+    async def _get_all(self) -> Found:
+        patient = self._query.patient("$patientId")
+        statuses = self._query.statuses(f"{ENTRY}Status")
+        set_statuses = self._query.statuses(f"{SET}Status")
+        self._query.statuses("$XDSFolderStatus")
+        wanted = read_filter(self._query)
         if patient is None:
             return Found()
         key = patient_key(patient)
-        entries = await self._matching(tx, key, statuses, wanted)
-        sets = []
+        found = Found(patient_keys={key})
+        if not await self._sight.open(patient):
+            return found
+        found.entries = await self._matching(key, statuses, wanted)
         if EntryStatus.APPROVED in set_statuses:  # no set is ever anything else
-            rows = await self._rows(tx, "find_patient_sets", patient_key=key)
-            sets = [_set(row) for row in rows]
-        ids = [*(one.entry_id for one in entries), *(one.set_id for one in sets)]
-        associations = await self._associations(tx, query, key, ids)
-        return Found(entries, sets, _among(associations, set(ids)), {key})
-
-    async def _get_documents(self, tx: Transaction, query: StoredQuery) -> Found:
-        rows = await self._named(tx, query)
-        return Found(entries=[_entry(row) for row in rows])
-
-    async def _get_associations(self, tx: Transaction, query: StoredQuery) -> Found:
-        ids = query.required("$uuid", read_urn)
-        rows = await self._rows(tx, "find_entries", entry_ids=_json(ids), unique_ids="[]")
-        rows += await self._rows(tx, "find_sets", set_ids=_json(ids), unique_ids="[]")
-        found = Found(patient_keys=set(_patients(rows, single=query.whole)))
-        for key in sorted(found.patient_keys):
-            found.associations += await self._associations(tx, query, key, ids)
+            found.sets = await self._seen.sets("find_patient_sets", patient_key=key)
+        ids = [*(one.entry_id for one in found.entries), *(one.set_id for one in found.sets)]
+        found.associations = _among(await self._associations(key, ids), set(ids))
         return found
 
-    async def _get_documents_and_associations(self, tx: Transaction, query: StoredQuery) -> Found:
-        rows = await self._named(tx, query)
-        found = Found(entries=[_entry(row) for row in rows])
+    async def _get_documents(self) -> Found:
+        return Found(entries=await self._named())
+
+    async def _get_associations(self) -> Found:
+        ids = self._query.required("$uuid", read_urn)
+        entries = await self._seen.entries(ids)
+        sets = await self._seen.sets("find_sets", set_ids=_json(ids), unique_ids="[]")
+        keys = _patients([*entries, *sets], single=self._query.whole)
+        found = Found(patient_keys=set(keys))
+        seen = [*(one.entry_id for one in entries), *(one.set_id for one in sets)]
+        for key in keys:
+            associations = await self._associations(key, seen)
+            found.associations += await self._seen.both_ends(associations)
+        return found
+
+    async def _get_documents_and_associations(self) -> Found:
+        found = Found(entries=await self._named())
         ids = [one.entry_id for one in found.entries]
-        for key in _patients(rows, single=query.whole):
-            found.associations += await self._associations(tx, query, key, ids)
+        for key in _patients(found.entries, single=self._query.whole):
+            associations = await self._associations(key, ids)
+            found.associations += await self._seen.both_ends(associations)
         return found
 
-    async def _get_submission_sets(self, tx: Transaction, query: StoredQuery) -> Found:
-        ids = query.required("$uuid", read_urn)
-        rows = await self._rows(tx, "find_entries", entry_ids=_json(ids), unique_ids="[]")
+    async def _get_submission_sets(self) -> Found:
+        entries = await self._seen.entries(self._query.required("$uuid", read_urn))
+        ids = [one.entry_id for one in entries]
         found = Found()
-        for key in _patients(rows, single=query.whole):
-            associations = await self._associations(tx, query, key, ids)
+        for key in _patients(entries, single=self._query.whole):
+            associations = await self._associations(key, ids)
             members = [one for one in associations if one[0].relation is Relation.MEMBER]
-            set_ids = sorted({one.source for one, _ in members})
-            sets = await self._rows(tx, "find_sets", set_ids=_json(set_ids), unique_ids="[]")
-            found.sets += [_set(row) for row in sets]
+            set_ids = _json(sorted({one.source for one, _ in members}))
+            found.sets += await self._seen.sets("find_sets", set_ids=set_ids, unique_ids="[]")
             found.associations += members
         return found
 
-    async def _get_set_and_contents(self, tx: Transaction, query: StoredQuery) -> Found:
-        set_ids, unique_ids = query.object_ids(SET)
-        wanted = read_filter(query)
-        rows = await self._rows(
-            tx, "find_sets", set_ids=_json(set_ids), unique_ids=_json(unique_ids)
+    async def _get_set_and_contents(self) -> Found:
+        set_ids, unique_ids = self._query.object_ids(SET)
+        wanted = read_filter(self._query)
+        found = Found(
+            sets=await self._seen.sets(
+                "find_sets", set_ids=_json(set_ids), unique_ids=_json(unique_ids)
+            )
         )
-        found = Found(sets=[_set(row) for row in rows])
-        for key in _patients(rows, single=query.whole):
+        for key in _patients(found.sets, single=self._query.whole):
             told = _json([one.set_id for one in found.sets])
-            if query.with_associations:
-                members = await self._rows(tx, "find_members", patient_key=key, set_ids=told)
-                found.entries += _wanted(members, wanted)
+            if self._query.with_associations:
+                members = await self._seen.rows("find_members", patient_key=key, set_ids=told)
+                found.entries += _wanted(await self._seen.among(members), wanted)
             ids = [one.set_id for one in found.sets] + [one.entry_id for one in found.entries]
-            associations = await self._associations(tx, query, key, ids)
-            found.associations += _among(associations, set(ids))
+            found.associations += _among(await self._associations(key, ids), set(ids))
         return found
 
-    async def _get_related(self, tx: Transaction, query: StoredQuery) -> Found:
-        types = query.required("$AssociationTypes", names.RELATIONS.get)
-        wanted = read_filter(query)
-        rows = await self._named(tx, query)
+    async def _get_related(self) -> Found:
+        types = self._query.required("$AssociationTypes", names.RELATIONS.get)
+        wanted = read_filter(self._query)
+        named = await self._named()
         found = Found()
-        for key in _patients(rows, single=query.whole):
-            ids = [str(row["entry_id"]) for row in rows]
-            associations = await self._associations(tx, query, key, ids)
-            found.associations += [one for one in associations if one[0].relation in types]
+        for key in _patients(named, single=self._query.whole):
+            associations = await self._associations(key, [one.entry_id for one in named])
+            related = [one for one in associations if one[0].relation in types]
+            found.associations += await self._seen.both_ends(related)
             ends = {end for one, _ in found.associations for end in (one.source, one.target)}
-            related = await self._rows(
-                tx, "find_entries", entry_ids=_json(sorted(ends)), unique_ids="[]"
-            )
-            found.entries += _wanted(related, wanted)
+            found.entries += _wanted(await self._seen.entries(sorted(ends)), wanted)
         return found
 
     async def _matching(
-        self,
-        tx: Transaction,
-        key: str,
-        statuses: Iterable[EntryStatus],
-        wanted: EntryFilter,
+        self, key: str, statuses: Iterable[EntryStatus], wanted: EntryFilter
     ) -> list[DocumentEntry]:
         """A patient's entries that are wanted, newest first."""
         found: list[DocumentEntry] = []
         after_ms: Param = None
         after_id: Param = None
         while True:
-            rows = await tx.fetch(
+            rows = await self._sight.tx.fetch(
                 self._sql["find_patient_entries"],
                 patient_key=key,
                 statuses=_json(sorted(statuses)),
@@ -195,41 +280,21 @@ class StoredQueries:
                 after_id=after_id,
                 limit=PAGE_ENTRIES,
             )
-            found += _wanted(rows, wanted)
+            found += _wanted(await self._seen.among(rows), wanted)
             _expect_few(found, REFERENCES_MAX)
             if len(rows) < PAGE_ENTRIES:
                 return found
             after_ms, after_id = rows[-1]["created_at_ms"], rows[-1]["entry_id"]
 
-    async def _named(self, tx: Transaction, query: StoredQuery) -> list[Row]:
-        """The entries that a query names by their ids."""
-        entry_ids, unique_ids = query.object_ids(ENTRY)
-        rows = await self._rows(
-            tx, "find_entries", entry_ids=_json(entry_ids), unique_ids=_json(unique_ids)
-        )
-        _patients(rows, single=query.whole)
-        return rows
+    async def _named(self) -> list[DocumentEntry]:
+        """The entries that the query names by their ids."""
+        entries = await self._seen.entries(*self._query.object_ids(ENTRY))
+        _patients(entries, single=self._query.whole)
+        return entries
 
-    async def _associations(
-        self, tx: Transaction, query: StoredQuery, key: str, ids: Sequence[str]
-    ) -> list[tuple[Association, bool]]:
-        """All that is asked for of what goes out from objects of a patient, or leads to them."""
-        if not query.with_associations:
-            return []
-        told = _json(ids)
-        members = await self._rows(tx, "find_memberships", patient_key=key, object_ids=told)
-        others = await self._rows(tx, "find_associations", patient_key=key, object_ids=told)
-        return [(_membership(row), True) for row in members] + [
-            (_association(row), False) for row in others
-        ]
-
-    async def _rows(self, tx: Transaction, name: str, **params: Param) -> list[Row]:
-        rows = await tx.fetch(self._sql[name], limit=REFERENCES_MAX + 1, **params)
-        _expect_few(rows, REFERENCES_MAX)
-        return rows
-
-
-_Answer = Callable[[Transaction, StoredQuery], Awaitable[Found]]
+    async def _associations(self, key: str, ids: Sequence[str]) -> list[_Told]:
+        """Those that are asked for."""
+        return await self._seen.associations(key, ids) if self._query.with_associations else []
 
 
 def _expect_few(found: Sequence[object], most: int) -> None:
@@ -237,27 +302,21 @@ def _expect_few(found: Sequence[object], most: int) -> None:
         raise xds_refusal("the query finds more than can be told", XdsError.TOO_MANY_RESULTS)
 
 
-def _patients(rows: Iterable[Row], *, single: bool) -> list[str]:
+def _patients(objects: Iterable[DocumentEntry | SubmissionSet], *, single: bool) -> list[str]:
     """The patients of objects; whole ones are told of one patient only."""
-    keys = sorted({str(row["patient_key"]) for row in rows})
+    keys = sorted({patient_key(one.patient) for one in objects})
     if single and len(keys) > 1:
         reason = "the query finds objects of more than one patient"
         raise xds_refusal(reason, XdsError.NOT_SINGLE_PATIENT)
     return keys
 
 
-def _wanted(rows: Iterable[Row], wanted: EntryFilter) -> list[DocumentEntry]:
-    return [entry for entry in map(_entry, rows) if wanted.matches(entry)]
+def _wanted(entries: Iterable[DocumentEntry], wanted: EntryFilter) -> list[DocumentEntry]:
+    return [one for one in entries if wanted.matches(one)]
 
 
-def _among(
-    associations: Iterable[tuple[Association, bool]], ids: set[str]
-) -> list[tuple[Association, bool]]:
+def _among(associations: Iterable[_Told], ids: set[str]) -> list[_Told]:
     return [one for one in associations if {one[0].source, one[0].target} <= ids]
-
-
-def _entry(row: Row) -> DocumentEntry:
-    return read_document_reference(Element(held_resource(row), "DocumentReference"))
 
 
 def _set(row: Row) -> SubmissionSet:

@@ -20,7 +20,7 @@ from indexer.server.http import take_body
 from indexer.server.http_errors import REFUSAL_STATUS
 from indexer.server.reception import Reception
 from indexer.wire.mtom import Package, write_package
-from indexer.wire.outcome import Refusal, XdsError
+from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.registry_messages import RegistryError
 from indexer.wire.soap import (
     SOAP_MEDIA_TYPE,
@@ -135,14 +135,21 @@ async def _run(operation: Operation, action: str, asked: Asked) -> Answer:
     try:
         return await operation.run(asked)
     except InvalidValue as error:
-        code = error.error if isinstance(error, Refusal) and error.error else operation.invalid
-        told = RegistryError(error=code, context=str(error))
+        told = RegistryError(error=_code(operation, error), context=str(error))
     except Unavailable:
         told = RegistryError(error=operation.busy, context="the index cannot take this now")
     except Exception:  # a bug of ours is told as the standard has it, and never as a success
         log.exception("xds_failed", extra={"action": action})
         told = RegistryError(error=operation.broken, context="the index failed")
     return Answer(body=operation.failed([told]))
+
+
+def _code(operation: Operation, error: InvalidValue) -> XdsError:
+    if not isinstance(error, Refusal):
+        return operation.invalid
+    if error.code is IssueCode.FORBIDDEN:  # XDS.b has no code for it but the general one
+        return operation.broken
+    return error.error or operation.invalid
 
 
 def _status(error: SoapFault) -> int:

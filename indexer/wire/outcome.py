@@ -20,6 +20,7 @@ class IssueCode(StrEnum):
     DELETED = "deleted"
     DUPLICATE = "duplicate"
     EXCEPTION = "exception"
+    FORBIDDEN = "forbidden"
     INFORMATIONAL = "informational"
     INVALID = "invalid"
     LOGIN = "login"
@@ -99,6 +100,11 @@ class Refusal(InvalidValue):
 def xds_refusal(reason: str, error: XdsError) -> Refusal:
     """The refusal of what came by XDS.b."""
     return Refusal(reason, code=IssueCode.INVALID, error=error)
+
+
+def forbidden_refusal(reason: str) -> Refusal:
+    """The refusal of what who asks may not do; XDS.b has no code of its own for it."""
+    return Refusal(f"forbidden: {reason}", code=IssueCode.FORBIDDEN)
 
 
 NO_RECORD: Final = {

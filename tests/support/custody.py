@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Transaction
 from gateway.storage.migrations import migrate
-from indexer.contract.access import Caller, CallerKind
+from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import Code, Organisation, Person
 from indexer.contract.identifiers import Ins
 from indexer.server.custodian import Custodian
@@ -18,6 +18,9 @@ from indexer.server.journal.journal import Journal, epoch_ms
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
+from indexer.server.rights.habilitations import load_matrix
+from indexer.server.rights.records import Permission, Records
+from indexer.server.rights.rights import Rights
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Json
@@ -31,6 +34,17 @@ class Custody:
     database: Database
     custodian: Custodian
     journal: Journal
+    records: Records
+
+    async def admit(self, *callers: Caller) -> None:
+        """Have these declared on their patient's record, as members of the care team."""
+
+        async def work(tx: Transaction) -> None:
+            for one in callers:
+                told = Permission(professional=one.person.number, declared_at_ms=0)
+                await self.records.put_permission(tx, one.patient, told)
+
+        await self.database.write(work)
 
     async def lines(self, patient: Ins = ANNE) -> list[Line]:
         """A record's journal, in its order."""
@@ -46,6 +60,7 @@ class Custody:
 async def custody_of(
     database: Database,
     *,
+    listed: bool = False,
     now_ms: Callable[[], int] = epoch_ms,
     signatures: SignatureDocuments | None = None,
 ) -> AsyncIterator[Custody]:
@@ -54,18 +69,32 @@ async def custody_of(
     registry = Registry(database.dialect)
     journal = Journal(database.dialect, now_ms=now_ms)
     scribe = Scribe(database, journal)
-    registrar = Registrar(database, registry, journal, IndexMetrics())
+    rights = rights_of(registry, records := Records(database.dialect, listed=listed), now_ms)
+    registrar = Registrar(
+        database, registry, rights=rights, journal=journal, metrics=IndexMetrics()
+    )
     custodian = Custodian(
-        database, registry, registrar, journal=journal, scribe=scribe, signatures=signatures
+        database,
+        registry,
+        registrar,
+        rights=rights,
+        journal=journal,
+        scribe=scribe,
+        signatures=signatures,
     )
     running = [asyncio.create_task(one.run()) for one in (registrar, scribe)]
     try:
-        yield Custody(database, custodian, journal)
+        yield Custody(database, custodian, journal, records)
     finally:
         for task in running:
             task.cancel()
         await asyncio.wait(running)
         await database.close()
+
+
+def rights_of(registry: Registry, records: Records, now_ms: Callable[[], int] = epoch_ms) -> Rights:
+    """Rights by the matrix that is shipped."""
+    return Rights(records, registry, load_matrix(None), now_ms=now_ms)
 
 
 def a_doctor(*, patient: Ins = ANNE, reason: str = "") -> Caller:
@@ -76,5 +105,6 @@ def a_doctor(*, patient: Ins = ANNE, reason: str = "") -> Caller:
         organisation=Organisation(number="1750803447", name="Hôpital Nord"),
         patient=patient,
         role=Code(code="10", scheme="1.2.250.1.71.1.2.7", display="Médecin"),
+        authentication=Authentication.DIRECT,
         reason=reason,
     )

@@ -51,8 +51,22 @@ _PURPOSES: Final[Mapping[Act, Mapping[_Way, frozenset[Purpose]]]] = {
 }
 """In which modes of access a professional may do what. What is not listed is the holder's alone."""
 
-_OF_HELD: Final = frozenset({Act.FIND, Act.READ, Act.REPLACE, Act.CHANGE, Act.WITHDRAW})
+OF_HELD: Final = frozenset({Act.FIND, Act.READ, Act.REPLACE, Act.CHANGE, Act.WITHDRAW})
 """What is done to documents that are held: where it cannot be, they look as if they were not."""
+
+
+_Change = tuple[str, bool]
+"""A code that hides a document, or the status, and whether it is added or taken away."""
+_MASKED: Final[_Change] = (Mask.FROM_PROFESSIONALS, True)
+_UNMASKED: Final[_Change] = (Mask.FROM_PROFESSIONALS, False)
+_SECRET: Final = frozenset({(str(Mask.FROM_REPRESENTATIVES), added) for added in (True, False)})
+_FREE: Final[Mapping[CallerKind, frozenset[_Change]]] = {
+    CallerKind.PROFESSIONAL: frozenset({_MASKED, (Mask.FROM_PATIENT, False)}),
+    CallerKind.SYSTEM: frozenset(),
+    CallerKind.PATIENT: frozenset({_MASKED, _UNMASKED}) | _SECRET,
+    CallerKind.REPRESENTATIVE: frozenset({_MASKED, _UNMASKED}),
+}
+"""What each may change of a document of others."""
 
 
 def decide(
@@ -61,6 +75,7 @@ def decide(
     record: Record,
     document: DocumentEntry | None = None,
     *,
+    becomes: DocumentEntry | None = None,
     matrix: Matrix,
     now_ms: int,
 ) -> Decision:
@@ -69,8 +84,11 @@ def decide(
     Args:
         document: what it is done to, or what would be published; None asks about the record alone,
             before any document is looked at.
+        becomes: what a change would make of it; None asks whether it may be looked at to change.
     """
-    question = _Question(caller=caller, act=act, record=record, matrix=matrix, now_ms=now_ms)
+    question = _Question(
+        caller=caller, act=act, record=record, becomes=becomes, matrix=matrix, now_ms=now_ms
+    )
     return question.answer(document)
 
 
@@ -79,11 +97,12 @@ class _Question:
     caller: Caller
     act: Act
     record: Record
+    becomes: DocumentEntry | None
     matrix: Matrix
     now_ms: int
 
     def answer(self, document: DocumentEntry | None) -> Decision:
-        of_held = self.act in _OF_HELD
+        of_held = self.act in OF_HELD
         if self.caller.patient != self.record.patient:
             return Decision(Reason.OTHER_PATIENT, hidden=of_held)
         holder = self.caller.kind in (CallerKind.PATIENT, CallerKind.REPRESENTATIVE)
@@ -113,7 +132,8 @@ class _Question:
         writes = self.act in (Act.PUBLISH, Act.REPLACE, Act.WITHDRAW)
         if writes and not self.matrix.writes(self.caller, document):
             return Decision(Reason.NOT_HABILITATED)
-        return permitted
+        changed = _changes(document, self.becomes)
+        return permitted if changed <= _FREE[self.caller.kind] else Decision(Reason.NOT_THEIRS)
 
     def _of_professional(self, document: DocumentEntry | None) -> Decision:
         ways = _PURPOSES.get(self.act)
@@ -133,6 +153,8 @@ class _Question:
                 basis = self._basis()
                 treating = basis.reason is Reason.TREATING_DOCTOR or not basis.permitted
                 return basis if treating else Decision(Reason.NOT_HOLDER)
+            case Act.CHANGE:
+                return self._changing(document)
             case _:
                 return self._consulting(document)
 
@@ -164,6 +186,16 @@ class _Question:
             return Decision(Reason.CLOSED, hidden=True)
         seen = self._consulting(document)
         return Decision(Reason.NOT_THEIRS) if seen.permitted else seen
+
+    def _changing(self, document: DocumentEntry | None) -> Decision:
+        """PDT-INF-526, TD3.3: whoever sees a document may mask it, or tell the patient of it."""
+        seen = self._consulting(document)
+        if document is None or not seen.permitted or self._is_author(document):
+            return seen
+        free = _FREE[self.caller.kind]
+        if seen.reason is Reason.TREATING_DOCTOR:
+            free = free | {_UNMASKED}
+        return seen if _changes(document, self.becomes) <= free else Decision(Reason.NOT_THEIRS)
 
     def _declaring(self) -> Decision:
         standing = self.record.standing
@@ -238,6 +270,16 @@ def masks_of(document: DocumentEntry) -> frozenset[Mask]:
     known = {mask.value: mask for mask in Mask}
     told = (one for one in document.confidentiality if one.scheme == CONFIDENTIALITY)
     return frozenset(known[one.code] for one in told if one.code in known)
+
+
+def _changes(before: DocumentEntry, after: DocumentEntry | None) -> frozenset[_Change]:
+    if after is None:
+        return frozenset()
+    old, new = ({(one.scheme, one.code) for one in e.confidentiality} for e in (before, after))
+    status = {("status", True)} if before.status is not after.status else set()
+    return frozenset(
+        {(code, True) for _, code in new - old} | {(c, False) for _, c in old - new} | status
+    )
 
 
 def _structure(organisation: Organisation) -> str:

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     """It is the caller's own document, or their structure's."""
     DUTY = "duty"
     """Who treats a patient has the record know of it (CSP L.1111-15)."""
+    OPEN_ACCESS = "open-access"
+    """Nobody is asked who they are."""
 
     OTHER_PATIENT = "other-patient"
     """What they showed is for another patient's record."""
@@ -52,6 +54,7 @@ PERMITTING: Final = frozenset(
         Reason.EMERGENCY,
         Reason.AUTHOR,
         Reason.DUTY,
+        Reason.OPEN_ACCESS,
     }
 )
 TOLD: Final = {

@@ -34,6 +34,7 @@ MISSING = "00000000-0000-4000-8000-000000000000"
 @pytest.fixture
 async def custody(tmp_path: Path) -> AsyncIterator[Custody]:
     async with custody_of(await SqliteDatabase.open(tmp_path / "index.sqlite")) as custody:
+        await custody.admit(a_doctor(), a_doctor(patient=PAUL))
         yield custody
 
 
@@ -84,7 +85,7 @@ async def test_each_act_has_a_line_with_who_did_it_and_on_what(custody: Custody)
         "structure_name": "Hôpital Nord",
         "role": {"code": "10", "scheme": "1.2.250.1.71.1.2.7", "display": "Médecin"},
         "reason": "suivi",
-        "authentication": "INDIRECTE_RENFORCEE",
+        "authentication": "DIRECTE",
     }
 
 

@@ -20,8 +20,10 @@ from indexer.server.journal.journal import Journal
 from indexer.server.probes import probes
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
+from indexer.server.rights.records import Records
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import IssueCode, Refusal
+from tests.support.custody import rights_of
 from tests.support.indexes import served
 from tests.support.pointers import KOS, a_submission
 
@@ -61,7 +63,11 @@ async def database(tmp_path: Path) -> AsyncIterator[GatedDatabase]:
 @pytest.fixture
 async def registrar(database: GatedDatabase) -> AsyncIterator[Registrar]:
     journal = Journal(database.dialect)
-    registrar = Registrar(database, Registry(database.dialect), journal, IndexMetrics())
+    registry = Registry(database.dialect)
+    rights = rights_of(registry, Records(database.dialect, listed=False))
+    registrar = Registrar(
+        database, registry, rights=rights, journal=journal, metrics=IndexMetrics()
+    )
     running = asyncio.create_task(registrar.run())
     yield registrar
     running.cancel()

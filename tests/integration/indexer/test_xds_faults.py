@@ -15,9 +15,11 @@ from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
+from indexer.server.rights.records import Records
 from indexer.server.telemetry import IndexMetrics
 from indexer.server.xds import REPOSITORY_UID, XdsRoutes
 from indexer.wire.stored_query import QueryKind
+from tests.support.custody import rights_of
 from tests.support.indexes import served
 from tests.support.xds import a_set, provide, query, retrieve
 
@@ -47,9 +49,14 @@ async def broken_url(fault: Exception) -> AsyncIterator[str]:
     registry = Registry(database.dialect)
     journal = Journal(database.dialect)
     scribe = Scribe(database, journal)
-    registrar = Registrar(database, registry, journal, IndexMetrics())
+    rights = rights_of(registry, Records(database.dialect, listed=False))
+    registrar = Registrar(
+        database, registry, rights=rights, journal=journal, metrics=IndexMetrics()
+    )
     app = FastAPI()
-    custodian = Custodian(database, registry, registrar, journal=journal, scribe=scribe)
+    custodian = Custodian(
+        database, registry, registrar, rights=rights, journal=journal, scribe=scribe
+    )
     XdsRoutes(custodian, OpenAccess(), body_bytes_max=2**20).add_to(app)
     writing = asyncio.create_task(registrar.run())
     async with served(app) as url:

@@ -31,6 +31,10 @@ ACTS = {
     "authorise": Act.AUTHORISE,
     "journal": Act.READ_JOURNAL,
     "extract": Act.EXTRACT,
+    "mask": Act.CHANGE,
+    "unmask": Act.CHANGE,
+    "tell": Act.CHANGE,
+    "hide": Act.CHANGE,
 }
 ON_THE_RECORD = {"authorise", "journal"}
 """What is not done to a document."""
@@ -127,7 +131,18 @@ def judged(cell: Sequence[str]) -> str:
         treating_doctor=caller.person.number if relation == "treating" else "899900000001",
     )
     document = None if act in ON_THE_RECORD else authored(caller, relation, masked(SEES[sees]))
-    return said(decide(caller, ACTS[act], held, document, matrix=MATRIX, now_ms=NOW_MS))
+    becomes = changed(document, act) if document is not None else None
+    return said(
+        decide(caller, ACTS[act], held, document, becomes=becomes, matrix=MATRIX, now_ms=NOW_MS)
+    )
+
+
+def changed(document: DocumentEntry, act: str) -> DocumentEntry:
+    """The document with a code more, or less."""
+    [code] = masked(["MASQUE_PS" if act in {"mask", "unmask"} else "INVISIBLE_PATIENT"])[1:]
+    others = [one for one in document.confidentiality if one != code]
+    added = [code] if act in {"mask", "hide"} else []
+    return replace(document, confidentiality=(*others, *added))
 
 
 def authored(caller: Caller, relation: str, codes: tuple[Code, ...]) -> DocumentEntry:
