@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,6 +136,37 @@ async def test_a_withdrawal_whose_answer_was_lost_holds_and_can_be_repeated(
 
     assert not fault.value.never_sent
     assert (current, kept.status) == ([], EntryStatus.WITHDRAWN)
+
+
+async def test_what_was_read_before_a_crash_is_in_the_journal(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    answered = 0
+    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+        client = MhdIndex(index.url, session)
+        await client.submit(a_submission())
+        [entry] = await client.find(DocumentQuery(patient=ANNE))
+
+        async def read_on() -> None:
+            nonlocal answered
+            with suppress(IndexUnavailable):
+                while True:
+                    await client.retrieve(entry)
+                    answered += 1
+                    if answered == 50:
+                        index.process.kill()  # others have asked, and were not answered yet
+
+        await asyncio.gather(*(read_on() for _ in range(8)))
+
+    form = {"patient.identifier": f"urn:oid:{ANNE.oid}|{ANNE.value}", "_count": "500"}
+    async with (
+        running(tmp_path, *PROGRAM, "--open-access") as index,
+        session.post(f"{index.url}/fhir/AuditEvent/_search", data=form) as answer,
+    ):
+        events = (await answer.json(content_type=None))["entry"]
+
+    told = [one["resource"]["subtype"][-1]["code"] for one in events]
+    assert told.count("ITI-68") >= answered
 
 
 async def test_it_tells_in_its_log_that_it_is_open_and_where_it_listens(tmp_path: Path) -> None:
