@@ -39,7 +39,7 @@ from indexer.server.rights.rights import Rights, Sight, holder_of
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.server.usher import Usher, all_seen, entry_of, seen
-from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
@@ -293,8 +293,8 @@ class Custodian:
             await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
             raise
 
-    async def withdraw_all(self, caller: Caller | None, withdrawals: Sequence[Withdrawal]) -> None:
-        """Withdraw entries, durably, all of them or none.
+    async def change_statuses(self, caller: Caller | None, changes: Sequence[StatusChange]) -> None:
+        """Take entries out of what is current, durably, all of them or none.
 
         Raises:
             Refusal: one is not held, is another patient's, is not theirs, or has another status.
@@ -307,17 +307,17 @@ class Custodian:
                 caller=caller,
                 entries=(one.target,),
             )
-            for one in withdrawals
+            for one in changes
         ]
 
         async def work(tx: Transaction) -> None:
             sight = await self._rights.sight(tx, caller, Act.WITHDRAW)
-            held = await self._registry.entries_by_id(tx, [one.target for one in withdrawals])
+            held = await self._registry.entries_by_id(tx, [one.target for one in changes])
             seen = await sight.of([entry_of(one) for one in held])
             hidden = {one.entry_id for one in held} - {one.entry_id for one in seen}
             if hidden:
                 raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
-            await self._registry.withdraw_all(tx, withdrawals)
+            await self._registry.change_statuses(tx, changes)
             await self._journal.add(tx, deeds)
 
         try:

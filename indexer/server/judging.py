@@ -112,7 +112,7 @@ class _Court:
         unique_ids = {told.unique_id, *(one.entry.unique_id for one in submitted.documents)}
         if told.unique_id in self._by_unique_id or unique_ids & self._set_unique_ids:
             return Refusal(
-                "a submission set with this unique id is held already",
+                "another object with this unique id is held already",
                 code=IssueCode.DUPLICATE,
                 error=XdsError.DUPLICATE_IN_REGISTRY,
             )

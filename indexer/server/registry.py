@@ -19,7 +19,7 @@ from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
 from indexer.server.rows import association_rows, entry_rows, held_entry, held_resource, set_row
-from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.outcome import IssueCode, Json, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, patched
 from indexer.wire.search import EntrySearch
@@ -185,13 +185,13 @@ class Registry:
             )
         return changed
 
-    async def withdraw_all(self, tx: Transaction, withdrawals: Sequence[Withdrawal]) -> None:
-        """Withdraw entries, all of them or none.
+    async def change_statuses(self, tx: Transaction, changes: Sequence[StatusChange]) -> None:
+        """Give entries another status, all of them or none.
 
         Raises:
             Refusal: one is not held, is another patient's, or has another status.
         """
-        for one in withdrawals:
+        for one in changes:
             rows = await tx.fetch(self._sql["find_entry"], entry_id=one.target)
             if not rows:
                 raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
@@ -201,7 +201,10 @@ class Registry:
             if rows[0]["status"] != one.original:
                 raise xds_refusal("OriginalStatus is not the status", XdsError.UPDATE)
             await tx.fetch(
-                self._sql["withdraw"], patient_key=rows[0]["patient_key"], entry_id=one.target
+                self._sql["set_status"],
+                patient_key=rows[0]["patient_key"],
+                entry_id=one.target,
+                status=one.status,
             )
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:

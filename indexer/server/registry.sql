@@ -68,9 +68,9 @@ WHERE entry_id IN (SELECT value FROM json_each(:entry_ids)) AND status = 'curren
 UPDATE entry SET status = :status, resource = :resource
 WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
--- query: withdraw
--- Its document is kept: the DMP has no physical deletion.
-UPDATE entry SET status = 'entered-in-error'
+-- query: set_status
+-- The document of what is Deleted is kept: the DMP has no physical deletion.
+UPDATE entry SET status = :status
 WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
 -- query: find_by_patient

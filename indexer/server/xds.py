@@ -14,7 +14,7 @@ from indexer.server.custodian import Custodian
 from indexer.server.stored_queries import Found
 from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
 from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.document_set_reader import read_withdrawals
+from indexer.wire.document_set_reader import read_status_changes
 from indexer.wire.ebrim import add_association, add_entry, add_reference, add_submission_set
 from indexer.wire.extra_metadata import unsaved
 from indexer.wire.outcome import XdsError
@@ -152,13 +152,13 @@ class XdsRoutes:
         return Answer(body=response)
 
     async def update(self, asked: Asked) -> Answer:
-        """Update Document Set (ITI-57): entries become Deleted, all of them or none."""
+        """Update Document Set (ITI-57): entries get another status, all of them or none."""
         if asked.body.tag != f"{{{names.LCM}}}SubmitObjectsRequest":
             raise InvalidValue("the body is no SubmitObjectsRequest")
-        withdrawals = read_withdrawals(asked.body)
-        await self._custodian.withdraw_all(asked.caller, withdrawals)
-        for one in withdrawals:
-            log.info("entry_withdrawn", extra={"entry": one.target})
+        changes = read_status_changes(asked.body)
+        await self._custodian.change_statuses(asked.caller, changes)
+        for one in changes:
+            log.info("status_changed", extra={"entry": one.target, "status": one.status.value})
         return Answer(body=registry_response())
 
 

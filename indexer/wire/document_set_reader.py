@@ -37,6 +37,11 @@ ASSOCIATIONS_MAX: Final = 1024
 
 _OBJECTS: Final = {"RegistryPackage", "ExtrinsicObject", "Association", "ObjectRef"}
 """An ObjectRef says nothing of its own: it announces an id that others refer to."""
+_BECOMES: Final = {
+    EntryStatus.APPROVED: {EntryStatus.DEPRECATED, EntryStatus.WITHDRAWN},
+    EntryStatus.DEPRECATED: {EntryStatus.WITHDRAWN},
+    EntryStatus.WITHDRAWN: {EntryStatus.WITHDRAWN},
+}
 _CODE = re.compile(r"\S+( \S+)*")
 _SCHEME = re.compile(r"\S+")
 """The forms of FHIR's `code` and `uri`, which they are kept in (R4 §2.24.0.1)."""
@@ -44,11 +49,13 @@ _REQUIRED_SLOTS: Final = ("languageCode", "sourcePatientId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawal:
-    """What ITI-57 asks of one entry (ITI TF-2 §3.57.4.1.3.3): to be Deleted, as the DMP has it."""
+class StatusChange:
+    """What ITI-57 asks of one entry (ITI TF-2 §3.57.4.1.3.3): to be Deprecated, or to be Deleted,
+    as the DMP has it."""
 
     patient: Ins
     target: str
+    status: EntryStatus
     original: EntryStatus
     """The status that the sender takes it to have."""
 
@@ -94,13 +101,15 @@ def _read_whole_entry(told: Described) -> DocumentEntry:
     entry = read_entry(told)
     if not _CODE.fullmatch(entry.language):
         raise InvalidValue("languageCode is no code")
+    if not entry.local_patient.value:
+        raise InvalidValue("sourcePatientId names nobody")
     if not entry.confidentiality:
         raise InvalidValue("confidentialityCode is missing")
     return entry
 
 
-def read_withdrawals(root: Element) -> list[Withdrawal]:
-    """The entries that ITI-57 asks to withdraw.
+def read_status_changes(root: Element) -> list[StatusChange]:
+    """What ITI-57 asks of entries.
 
     Raises:
         InvalidValue: something else is asked for, or an attribute is missing or malformed.
@@ -114,20 +123,22 @@ def read_withdrawals(root: Element) -> list[Withdrawal]:
         raise xds_refusal("only the status can be changed", XdsError.UPDATE_OPERATION)
     if not changes:
         raise xds_refusal("the request changes nothing", XdsError.UPDATE)
-    return [_withdrawal(one, told) for one in changes]
+    return [_status_change(one, told) for one in changes]
 
 
-def _withdrawal(change: Described, told: SubmissionSet) -> Withdrawal:
+def _status_change(change: Described, told: SubmissionSet) -> StatusChange:
     if change.element.get("sourceObject") != told.set_id:
         raise xds_refusal("the source of a change is not its submission set", XdsError.UPDATE)
-    if read_status(change.value("NewStatus")) is not EntryStatus.WITHDRAWN:
-        reason = "the status can only become Deleted"
-        raise xds_refusal(reason, XdsError.UPDATE_OPERATION)
     original = read_status(change.value("OriginalStatus"))
     if original is None:
         raise xds_refusal("OriginalStatus is missing, or is none here", XdsError.UPDATE)
+    status = read_status(change.value("NewStatus"))
+    # What was replaced or deleted does not come back: another may stand in its place.
+    if status not in _BECOMES[original]:
+        reason = "the status can only become Deprecated, from Approved, or Deleted"
+        raise xds_refusal(reason, XdsError.UPDATE_OPERATION)
     target = _uuid(change.element.get("targetObject", ""))
-    return Withdrawal(patient=told.patient, target=target, original=original)
+    return StatusChange(patient=told.patient, target=target, status=status, original=original)
 
 
 def read_status(urn: str) -> EntryStatus | None:

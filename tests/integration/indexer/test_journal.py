@@ -20,7 +20,7 @@ from indexer.server.journal.chain import Walk
 from indexer.server.journal.deed import Deed
 from indexer.server.judging import patient_key
 from indexer.server.registry import Withdrawn
-from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.outcome import Refusal
 from indexer.wire.patch import read_json_patch, withdrawal_patch
 from indexer.wire.search import EntrySearch, read_search
@@ -97,8 +97,13 @@ async def test_what_was_refused_has_a_line_too(custody: Custody) -> None:
     with pytest.raises(Refusal):
         await published(custody)
     with pytest.raises(Refusal):
-        await custodian.withdraw_all(nobody, [
-            Withdrawal(patient=ANNE, target=MISSING, original=EntryStatus.APPROVED)
+        await custodian.change_statuses(nobody, [
+            StatusChange(
+                patient=ANNE,
+                target=MISSING,
+                status=EntryStatus.WITHDRAWN,
+                original=EntryStatus.APPROVED,
+            )
         ])  # fmt: skip
     await custodian.update(nobody, entry_id, WITHDRAWAL)
     with pytest.raises(Withdrawn):

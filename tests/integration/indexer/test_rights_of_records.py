@@ -17,7 +17,7 @@ from indexer.server.acts import Exchange
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import HOUR_MS, Permission
 from indexer.server.stored_queries import Found
-from indexer.wire.document_set_reader import Withdrawal
+from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.elements import concept
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.patch import Operation, read_json_patch, withdrawal_patch
@@ -315,13 +315,18 @@ async def test_a_structure_finds_and_takes_back_its_own_documents_and_reads_none
     assert refused.reason == "forbidden: not by this way of authentication"
     with pytest.raises(NotFound):
         await custodian.update(ELSEWHERE, held.entry_id, WITHDRAWAL)
-    withdrawal = Withdrawal(target=held.entry_id, patient=ANNE, original=EntryStatus.APPROVED)
-    refused = await refusal(custodian.withdraw_all(ELSEWHERE, [withdrawal]))
+    withdrawal = StatusChange(
+        target=held.entry_id,
+        patient=ANNE,
+        status=EntryStatus.WITHDRAWN,
+        original=EntryStatus.APPROVED,
+    )
+    refused = await refusal(custodian.change_statuses(ELSEWHERE, [withdrawal]))
     assert (refused.reason, refused.error) == (
         "an entry is not held",
         XdsError.UNRESOLVED_REFERENCE,
     )
-    await custodian.withdraw_all(CENTRE, [withdrawal])
+    await custodian.change_statuses(CENTRE, [withdrawal])
 
 
 async def test_what_is_hidden_is_replaced_like_what_is_not_there(custody: Custody) -> None:

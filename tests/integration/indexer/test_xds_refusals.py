@@ -90,6 +90,7 @@ def submit_another(body: Element) -> None:
      "XDSRepositoryMetadataError"),
     (say("size", "0"), "XDSRepositoryMetadataError"),
     (drop(f"{DOCUMENT}/rim:Slot[@name='languageCode']"), "XDSRepositoryMetadataError"),
+    (say("sourcePatientId", "^^^&1.2&ISO^PI"), "XDSRepositoryMetadataError"),
     (say("languageCode", "fr  FR"), "XDSRepositoryMetadataError"),
     (drop(f"{DOCUMENT}/rim:Slot[@name='sourcePatientId']"), "XDSRepositoryMetadataError"),
     (drop(CONFIDENTIALITY), "XDSRepositoryMetadataError"),

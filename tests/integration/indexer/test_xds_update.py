@@ -1,4 +1,4 @@
-"""ITI-57: a document becomes Deleted, as the DMP has it, and nothing else can be changed."""
+"""ITI-57: what is Approved becomes Deprecated or, as the DMP has it, Deleted; no more changes."""
 
 from collections.abc import Callable
 
@@ -101,6 +101,23 @@ async def test_what_is_deleted_is_told_by_each_query_that_asks_for_it_by_id(inde
     assert contents.ids("ExtrinsicObject") == [uuid]
 
 
+async def test_what_is_deprecated_is_given_still_and_stays_so_until_it_is_deleted(
+    index_url: str,
+) -> None:
+    uuid = await held(index_url)
+    deprecated = names.STATUSES[EntryStatus.DEPRECATED]
+
+    reply = await update(index_url, request(uuid, new=deprecated))
+    again = await update(index_url, request(uuid, new=deprecated))
+
+    given = await retrieve(index_url, REPOSITORY_UID, an_entry(1).unique_id)
+    assert (reply.outcome, again.errors) == ("Success", ["XDSMetadataUpdateError"])
+    assert status_of(await of_document(index_url)) == deprecated
+    assert len(given.documents) == 1
+    assert (await update(index_url, request(uuid, original=deprecated))).outcome == "Success"
+    assert status_of(await of_document(index_url)) == DELETED
+
+
 async def test_what_fhir_withdrew_is_deleted_in_xds(
     index_url: str, session: aiohttp.ClientSession
 ) -> None:
@@ -132,7 +149,10 @@ def drop_change(body: Element) -> None:
     ({"original": names.STATUSES[EntryStatus.DEPRECATED]}, "XDSMetadataUpdateError"),
     ({"original": "urn:own"}, "XDSMetadataUpdateError"),
     ({"original": ""}, "XDSMetadataUpdateError"),
-    ({"new": names.STATUSES[EntryStatus.DEPRECATED]}, "XDSMetadataUpdateOperationError"),
+    ({"original": DELETED, "new": names.STATUSES[EntryStatus.DEPRECATED]},
+     "XDSMetadataUpdateOperationError"),
+    ({"original": names.STATUSES[EntryStatus.DEPRECATED], "new": APPROVED},
+     "XDSMetadataUpdateOperationError"),
     ({"new": "urn:own"}, "XDSMetadataUpdateOperationError"),
 ])  # fmt: skip
 async def test_another_change_of_status_is_refused(
