@@ -42,6 +42,7 @@ TABLES: Final = {
         "set_id",
     ),
     "document": ("patient_key", "entry_id", "mime_type", "content"),
+    "journal": ("patient_key", "position", "at_ms", "event", "hash"),
 }
 
 
@@ -120,6 +121,7 @@ def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: st
     if hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:
         raise ValueError("the hash is another")
     patient, entry_id, set_id = told["patient_key"], str(uuid4()), str(uuid4())
+    event = orjson.dumps({**_EVENT, "entries": [entry_id], "set": set_id})
     scheme, code = told["type"]
     resource = orjson.dumps({**told["resource"], "id": entry_id}).decode()
     set_resource = orjson.dumps({**listed["resource"], "id": set_id}).decode()
@@ -132,6 +134,7 @@ def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: st
             *(references, resource, set_id),
         ),
         (patient, entry_id, told["mime_type"], content),
+        (patient, 1, at_ms, event, hashlib.sha256(event).digest()),
     ]
 
 
@@ -159,6 +162,7 @@ def _rows_of_bundle(body: bytes) -> list[Row]:
 
 _AT_MS: Final = 1_767_225_600_000
 """In every row, for a time is no work."""
+_EVENT: Final = {"act": "publish", "exchange": "ITI-65", "outcome": "done"}
 _RIM: Final = f"{{{names.RIM}}}"
 
 

@@ -23,6 +23,7 @@ def test_publishing_is_measured_beside_a_bare_loop(tmp_path: Path, protocol: str
     [pairing] = told["pairings"]
     assert pairing["rate_ratio"].keys() == {"median", "least", "most"}
     assert len(pairing["turns"]["index"]) == len(pairing["turns"]["loop"]) == 1
+    assert told["vihf_cpu_ms"]["median"] > 0
     assert told["machine"]["cores"] >= 1
     assert (tmp_path / "publish.png").read_bytes().startswith(b"\x89PNG")
 
