@@ -4,11 +4,15 @@ The index keeps no Patient, Practitioner or Organization resources of its own.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from indexer.contract.document import Identifier, Organisation, Person
 from indexer.wire.elements import Element, compact, identifier, read_identifier
 from indexer.wire.outcome import IssueCode, Json
 from indexer.wire.vocabulary import ORGANISATIONS, PROFESSIONALS
+
+PERSON_LENGTH_MAX: Final = 1024
+"""Characters of a name or a number of a person: each author is compared with what is searched."""
 
 AUTHOR = "author"
 ORGANISATION = "organisation"
@@ -84,6 +88,10 @@ def read_person(element: Element) -> Person:
     element.expect("resourceType", "Practitioner")
     family, given = read_name(element)
     number = first_identifier(element)
+    for name, text in (("name", family), ("name", given), ("identifier", number.value)):
+        if len(text) > PERSON_LENGTH_MAX:
+            reason = f"is longer than {PERSON_LENGTH_MAX} characters"
+            raise element.refuse(name, reason, IssueCode.TOO_LONG)
     return Person(
         number=number.value,
         family=family,

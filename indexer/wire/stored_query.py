@@ -66,7 +66,8 @@ _CONTENTS: Final = frozenset({f"{ENTRY}FormatCode", f"{ENTRY}ConfidentialityCode
 _PARAMETERS: Final[Mapping[QueryKind, frozenset[str]]] = {
     QueryKind.FIND_DOCUMENTS: _FIND,
     QueryKind.FIND_BY_REFERENCE: _FIND | {f"{ENTRY}ReferenceIdList"},
-    QueryKind.GET_ALL: _CONTENTS
+    QueryKind.GET_ALL: _ASSOCIATED
+    | _CONTENTS
     | {"$patientId", f"{ENTRY}Status", f"{SET}Status", "$XDSFolderStatus"},
     QueryKind.GET_DOCUMENTS: _ONE_DOCUMENT,
     QueryKind.GET_ASSOCIATIONS: _ASSOCIATED | {"$uuid"},
