@@ -12,6 +12,7 @@ from gateway.storage.database import Database
 from indexer.contract.document import DocumentQuery, EntryStatus, Submission
 from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.index import Index
+from indexer.contract.record import RecordState
 
 ARRIVAL_MS: Final = 60_000
 """A request that nobody waits for any longer has reached the index by then, or never will."""
@@ -43,7 +44,17 @@ class Errand:
             SubmissionRejected: the index refused, and would refuse again.
             UnreadableRecord: another version of the program wrote it.
         """
-        return await (self._withdraw() if self._claim.withdraws else self._submit())
+        if self._claim.withdraws:
+            return await self._withdraw()
+        if self._claim.lacked_record:
+            await self._expect_record()
+        return await self._submit()
+
+    async def _expect_record(self) -> None:
+        """Ask whether there is one by now, where the index can be asked: a manifest is larger."""
+        state = await self._index.record_state(self._claim.patient)
+        if state not in (None, RecordState.OPEN):
+            raise NoRecord(state)
 
     async def _withdraw(self) -> str | None:
         """What the index called the entry that it took back; None if there was none.

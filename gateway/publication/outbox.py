@@ -31,6 +31,8 @@ class Claim:
     """Attempts made, this one included."""
     withdraws: bool
     """The entry that is out is to be taken back; there is nothing to send."""
+    lacked_record: bool
+    """The last attempt found no record that takes it."""
     is_stopping: bool
     """It must not be sent; what is wanted is whether the index has it."""
     sent_at_ms: int | None
@@ -287,6 +289,7 @@ def _claim(row: Row) -> Claim:
         revision=cast(int, row["revision"]),
         attempts=cast(int, row["attempts"]),
         withdraws=row["kind"] == "withdraw",
+        lacked_record=row["state"] == "no_record",
         is_stopping=row["state"] == "stopping",
         sent_at_ms=cast("int | None", row["sent_before_ms"]),
         replaces=cast("str | None", row["replaces"]),

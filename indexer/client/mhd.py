@@ -39,7 +39,7 @@ from indexer.contract.errors import (
     NoRecord,
     SubmissionRejected,
 )
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
 from indexer.contract.record import RecordState
 from indexer.wire.bundles import provide_bundle, read_transaction_response
 from indexer.wire.document_reference import read_document_reference
@@ -96,6 +96,10 @@ class MhdIndex:
         acting = copy(self)
         acting._proof = replace(self._proof, caller=caller)
         return acting
+
+    async def record_state(self, patient: Ins) -> RecordState | None:
+        """FHIR has no such question; see `Index.record_state`."""
+        return None
 
     async def submit(self, submission: Submission) -> Receipt:
         """Provide Document Bundle (ITI-65); see `Index.submit`."""

@@ -17,8 +17,15 @@ _FAULTS = frozenset({400, 500})
 _REFUSALS = frozenset({413, 415})
 """Statuses that speak of the message itself, whatever comes with them."""
 
+_NOT_SPOKEN = frozenset({404, 405, 501})
+_NO_SUCH_ACTION = "ActionNotSupported"
+
 Parts = Sequence[tuple[str, str, bytes]]
 """Content-ID, media type and bytes of each document beside a message."""
+
+
+class NotSpoken(IndexUnavailable):
+    """The index does not know what is asked, at this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class SoapAsker:
         answer = await self._http.ask("POST", url, headers, body=content, bytes_max=bytes_max)
         if answer.status in _REFUSALS:
             raise _rejected(answer, f"http-{answer.status}")
+        if answer.status in _NOT_SPOKEN:
+            raise NotSpoken(f"the index answered with status {answer.status}")
         answer.expect(_FAULTS | {200})
         package = _package(answer)
         try:
@@ -96,6 +105,8 @@ class SoapAsker:
             # set up, which a person mends for all messages at once.
             if fault.code is FaultCode.SENDER and not fault.subcode:
                 raise _rejected(answer, "soap-sender") from fault
+            if fault.subcode == _NO_SUCH_ACTION:
+                raise NotSpoken("the index does not know the action") from fault
             raise answer.unavailable(f"the index answered with a fault: {fault.code}") from fault
         except InvalidValue as error:
             raise answer.unavailable(f"the index's answer is not understood: {error}") from error

@@ -22,7 +22,7 @@ from indexer.client.http import (
     HttpAsker,
 )
 from indexer.client.proof import NOBODY, Proof
-from indexer.client.soap import SoapAnswer, SoapAsker
+from indexer.client.soap import NotSpoken, SoapAnswer, SoapAsker
 from indexer.contract.access import Caller
 from indexer.contract.document import (
     Code,
@@ -42,10 +42,11 @@ from indexer.contract.errors import (
     NoRecord,
     SubmissionRejected,
 )
-from indexer.contract.identifiers import Oid, Uid
+from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.record import RecordState
 from indexer.wire.ebrim import withdraw_objects_request
 from indexer.wire.outcome import XdsError
+from indexer.wire.record_test import TEST_RECORD, read_record_test_answer, record_test
 from indexer.wire.registry_answers import (
     Outcome,
     extrinsic_objects,
@@ -70,6 +71,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+SOFTWARE = "drim-gateway"
 ENTRIES_AT_ONCE = 64
 """Entries that are asked for together; each is some hundred elements."""
 ENVELOPE_BYTES_MAX = 2**20
@@ -110,7 +112,7 @@ class XdsIndex:
     """An `Index` that speaks XDS.b.
 
     Args:
-        base_url: the index's root, to which `/xds/repository` and `/xds/registry` are appended.
+        base_url: the index's root, to which `/xds/repository` and the like are appended.
         session: carries the requests; whoever made it closes it.
         source: who withdraws; a submission says itself who submits it.
         proof: what is shown of who asks, and who signs what is submitted.
@@ -130,6 +132,7 @@ class XdsIndex:
     ) -> None:
         root = base_url.rstrip("/")
         self._repository, self._registry = f"{root}/xds/repository", f"{root}/xds/registry"
+        self._patients = f"{root}/xds/patients"
         self._soap = SoapAsker(HttpAsker(session, answer_s_max=answer_s_max), proof)
         self._source = source
         self._document_bytes_max = document_bytes_max
@@ -139,6 +142,18 @@ class XdsIndex:
         acting = copy(self)
         acting._soap = self._soap.acting_for(caller)
         return acting
+
+    async def record_state(self, patient: Ins) -> RecordState | None:
+        """Test of existence (TD0.2 of the DMP), which is no part of XDS.b; see
+        `Index.record_state`."""
+        asked = record_test(
+            patient, sender=self._source.source_id, software=SOFTWARE, now=datetime.now(UTC)
+        )
+        try:
+            answer = await self._soap.ask(self._patients, TEST_RECORD, asked)
+        except NotSpoken:
+            return None
+        return _understood(answer, read_record_test_answer)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Provide and Register Document Set-b (ITI-41); see `Index.submit`."""

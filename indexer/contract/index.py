@@ -4,7 +4,8 @@ from typing import Protocol
 
 from indexer.contract.access import Caller
 from indexer.contract.document import DocumentEntry, DocumentQuery, Receipt, Submission
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
+from indexer.contract.record import RecordState
 
 
 class Index(Protocol):
@@ -14,6 +15,13 @@ class Index(Protocol):
         """The same index, to which each request then proves that this caller asks.
 
         Without somebody to vouch for them it proves nothing, which an index open to all takes.
+        """
+
+    async def record_state(self, patient: Ins) -> RecordState | None:
+        """Whether the patient has a record; None where the index cannot be asked so.
+
+        Raises:
+            IndexUnavailable: it does not answer.
         """
 
     async def submit(self, submission: Submission) -> Receipt:

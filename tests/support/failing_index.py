@@ -48,11 +48,17 @@ class IndexInMemory:
         self.on_the_wire: list[Callable[[], object]] = []
         self.records: dict[Ins, RecordState] = {}
         """Those that take nothing."""
+        self.tells_of_records = False
+        self.tested = 0
         self.refused = 0
         """Submissions that found no record."""
 
     def acting_for(self, caller: Caller) -> "IndexInMemory":
         return self
+
+    async def record_state(self, patient: Ins) -> RecordState | None:
+        self.tested += 1
+        return self.records.get(patient, RecordState.OPEN) if self.tells_of_records else None
 
     async def submit(self, submission: Submission) -> Receipt:
         if self.faults and self.faults[0] is Fault.NO_RECORD:

@@ -9,8 +9,9 @@ from indexer.client.proof import NOBODY, Proof
 from indexer.client.xds import XdsIndex, XdsSource
 from indexer.contract.access import Caller
 from indexer.contract.document import Code, DocumentEntry, DocumentQuery, Receipt, Submission
-from indexer.contract.identifiers import Oid, Uid
+from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.index import Index
+from indexer.contract.record import RecordState
 
 SOURCE = XdsSource(
     source_id=Oid("1.2.250.1.59.40211"),
@@ -29,6 +30,9 @@ class Pair:
 
     def acting_for(self, caller: Caller) -> "Pair":
         return Pair(self.changes.acting_for(caller), self.asks.acting_for(caller))
+
+    async def record_state(self, patient: Ins) -> RecordState | None:
+        return await self.asks.record_state(patient)
 
     async def submit(self, submission: Submission) -> Receipt:
         return await self.changes.submit(submission)

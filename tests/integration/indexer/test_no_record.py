@@ -2,13 +2,21 @@
 
 import aiohttp
 import pytest
+from lxml import etree
+from starlette.responses import Response
 
 from indexer.client.mhd import MhdIndex
-from indexer.contract.errors import NoRecord, SubmissionRejected
+from indexer.client.xds import XdsIndex
+from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.record import RecordState
 from indexer.wire.outcome import Json, no_record_refusal, operation_outcome
-from tests.support.pointers import a_submission
+from indexer.wire.record_test import TEST_RECORD
+from indexer.wire.soap import SOAP_MEDIA_TYPE, SoapFault, fault
+from indexer.wire.xml import Element
+from tests.support.index_clients import SOURCE
+from tests.support.pointers import ANNE, a_submission
 from tests.support.scripted_index import ScriptedIndex, json
+from tests.support.scripted_registry import ScriptedRegistry
 
 NOT_OPEN = [RecordState.ABSENT, RecordState.CLOSED, RecordState.REFUSED]
 
@@ -64,3 +72,70 @@ async def test_a_word_of_somebody_elses_is_a_refusal(
 
     with pytest.raises(SubmissionRejected):
         await index.submit(a_submission())
+
+
+def answered(*, ack: str = "AA", code: str = "OK", status: str = "active") -> Element:
+    """What TD0.2 answers."""
+    return etree.fromstring(
+        f"""<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3" ITSVersion="XML_1.0">
+        <acknowledgement typeCode="{ack}"/>
+        <controlActProcess classCode="CACT" moodCode="EVN">
+          <attentionLine><keyWordText code="AUTORISATION"/><value code="INTERDIT"/></attentionLine>
+          <subject><registrationEvent><subject1><patient>
+            <statusCode code="{status}"/>
+          </patient></subject1></registrationEvent></subject>
+          <queryAck><queryResponseCode code="{code}"/></queryAck>
+        </controlActProcess></PRPA_IN201308UV02>"""
+    )
+
+
+@pytest.fixture
+def by_xds(scripted: ScriptedIndex, session: aiohttp.ClientSession) -> XdsIndex:
+    return XdsIndex(scripted.url, session, source=SOURCE)
+
+
+@pytest.mark.parametrize("answer, state", [
+    (answered(), RecordState.OPEN),
+    (answered(status="terminated"), RecordState.CLOSED),
+    (answered(code="NF"), RecordState.ABSENT),
+])  # fmt: skip
+async def test_whether_there_is_a_record_is_asked_by_td02(
+    scripted: ScriptedIndex, by_xds: XdsIndex, answer: Element, state: RecordState
+) -> None:
+    registry = ScriptedRegistry(scripted)
+    registry.answers[TEST_RECORD] = answer
+
+    assert await by_xds.record_state(ANNE) is state
+    assert scripted.asked == [f"{scripted.url}/xds/patients"]
+
+
+@pytest.mark.parametrize("answer", [
+    answered(ack="AE"), answered(code="QE"), etree.Element("nothing"),
+])  # fmt: skip
+async def test_a_test_of_a_record_that_fails_is_made_again(
+    scripted: ScriptedIndex, by_xds: XdsIndex, answer: Element
+) -> None:
+    registry = ScriptedRegistry(scripted)
+    registry.answers[TEST_RECORD] = answer
+
+    with pytest.raises(IndexUnavailable):
+        await by_xds.record_state(ANNE)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_an_index_without_such_a_test_tells_of_no_record(
+    scripted: ScriptedIndex, by_xds: XdsIndex, index: MhdIndex, status: int
+) -> None:
+    scripted.answer = json({}, status)
+
+    assert await by_xds.record_state(ANNE) is None
+    assert await index.record_state(ANNE) is None
+
+
+async def test_an_index_that_does_not_know_the_action_tells_of_no_record(
+    scripted: ScriptedIndex, by_xds: XdsIndex
+) -> None:
+    told = fault(SoapFault("no", subcode="ActionNotSupported"))
+    scripted.answer = lambda request: Response(told, 400, media_type=SOAP_MEDIA_TYPE)
+
+    assert await by_xds.record_state(ANNE) is None

@@ -233,3 +233,19 @@ async def test_a_pointer_that_its_holder_keeps_from_being_withdrawn_is_for_a_per
     await bench.come_to_rest()
 
     assert await states(bench) == ("set_aside", "withdrawal_rejected")
+
+
+async def test_an_index_that_tells_of_records_is_asked_before_anything_is_sent_again(bench, index):
+    index.tells_of_records = True
+    await finds_no_record(bench, index)
+
+    for _day in range(2):
+        bench.stores.clock.now_ms += RECORD_RETRY_MS
+        await bench.send()
+    asked = (index.tested, index.refused)
+    index.records.clear()
+    bench.stores.clock.now_ms += RECORD_RETRY_MS
+    await bench.send()
+
+    assert asked == (2, 1)
+    assert await states(bench) == ("published", "")
