@@ -23,8 +23,9 @@ from indexer.contract.identifiers import Ins
 from indexer.server.acts import Exchange
 from indexer.server.archive_import import ArchiveImport, Fate
 from indexer.server.extraction import written_archive
+from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.patch import read_json_patch, withdrawal_patch
-from tests.support.custody import Custody, custody_of
+from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.fhir_answers import expect_fhir
 from tests.support.pointers import ANNE, KOS, PAUL
 from tests.support.xds import a_document, a_set, provide
@@ -179,6 +180,18 @@ async def test_it_is_told_in_the_journal_before_a_byte_is_given(custody: Custody
 
     told = (await custody.told())[-1]
     assert (told["act"], sorted(told["entries"])) == ("extract", sorted(ids))
+
+
+async def test_nobody_but_its_holder_takes_a_record_along(custody: Custody) -> None:
+    await held(custody, a_set(1))
+
+    with pytest.raises(Refusal) as refusal:
+        await custody.custodian.extract(a_doctor(), ANNE)
+
+    told = (await custody.told())[-1]
+    assert refusal.value.code is IssueCode.FORBIDDEN
+    assert (told["act"], told["outcome"]) == ("extract", "forbidden")
+    assert told["who"]["number"] == a_doctor().person.number
 
 
 async def test_what_is_withdrawn_meanwhile_is_left_out(custody: Custody) -> None:
