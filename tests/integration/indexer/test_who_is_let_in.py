@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -315,3 +316,18 @@ async def test_an_envelope_that_comes_as_base64_may_prove_who_sends_it(guarded: 
     )
 
     assert (reply.status, reply.errors) == (200, ["XDSRegistryError"])
+
+
+async def test_no_address_answers_nobody(guarded: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{guarded}/openapi.json") as answer:
+            described = (await answer.json())["paths"]
+        let_in = {}
+        for path, methods in described.items():
+            for method in methods:
+                url = guarded + re.sub(r"\{[^}]*\}", "1", path)
+                async with session.request(method, url, data=b"<a/>") as answer:
+                    if answer.status != 401:
+                        let_in[path] = answer.status
+
+    assert let_in == {"/health/live": 200, "/health/ready": 200, "/metrics": 200}
