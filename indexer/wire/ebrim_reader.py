@@ -66,6 +66,16 @@ class Described:
             name = one.get(_NAMED_BY[one.tag], "")
             self._parts.setdefault((one.tag, name), []).append(one)
 
+    @property
+    def slots(self) -> list[str]:
+        """The names of its slots."""
+        return [name for tag, name in self._parts if tag == _SLOT]
+
+    @property
+    def schemes(self) -> list[str]:
+        """By what it is classified, and named, from outside; empty for a node."""
+        return [name for tag, name in self._parts if tag != _SLOT]
+
     def values(self, name: str) -> list[str]:
         """All values of a slot; a sender may spread them over several of the same name."""
         slots = self._parts.get((_SLOT, name), ())

@@ -47,6 +47,26 @@ _ENTRY_CODES: Final = {
     names.PRACTICE_SETTING_CODE: "practiceSettingCode",
     names.TYPE_CODE: "typeCode",
 }
+_ENTRY_SCHEMES: Final = frozenset(
+    {
+        names.AUTHOR,
+        names.CONFIDENTIALITY_CODE,
+        names.EVENT_CODE,
+        names.PATIENT_ID,
+        names.UNIQUE_ID,
+        *_ENTRY_CODES,
+    }
+)
+_SET_SCHEMES: Final = frozenset(
+    {
+        "",  # the node that makes it a submission set
+        names.SET_AUTHOR,
+        names.SET_CONTENT_TYPE,
+        names.SET_PATIENT_ID,
+        names.SET_SOURCE_ID,
+        names.SET_UNIQUE_ID,
+    }
+)
 _SLOT_NAME = re.compile(r"[A-Za-z0-9:._-]{1,64}", re.ASCII)
 _FIELD = re.compile(r"PID-\d{1,2}", re.ASCII)
 
@@ -74,8 +94,7 @@ def _of_entry(told: Described) -> Iterator[str]:
     for scheme, name in _ENTRY_CODES.items():
         if len(told.classifications(scheme)) > 1:
             yield f"a second {name}"
-    known = {names.CONFIDENTIALITY_CODE, names.EVENT_CODE, names.AUTHOR, *_ENTRY_CODES}
-    yield from _of_classifications(told, known, {names.PATIENT_ID, names.UNIQUE_ID})
+    yield from _of_schemes(told, _ENTRY_SCHEMES)
     for author in told.classifications(names.AUTHOR):
         yield from _of_slots(author, _AUTHOR_SLOTS)
     if any(values.read_reference(one) is None for one in told.values(names.REFERENCE_ID_LIST)):
@@ -86,9 +105,7 @@ def _of_entry(told: Described) -> Iterator[str]:
 def _of_set(told: Described) -> Iterator[str]:
     yield from _of_slots(told, {"submissionTime"})
     yield from _of_texts(told)
-    known = {names.SET_AUTHOR, names.SET_CONTENT_TYPE}
-    identifiers = {names.SET_PATIENT_ID, names.SET_SOURCE_ID, names.SET_UNIQUE_ID}
-    yield from _of_classifications(told, known, identifiers)
+    yield from _of_schemes(told, _SET_SCHEMES)
     if len(told.classifications(names.SET_CONTENT_TYPE)) > 1:
         yield "a second contentTypeCode"
     for number, author in enumerate(told.classifications(names.SET_AUTHOR)):
@@ -103,7 +120,7 @@ def _of_association(told: Described) -> Iterator[str]:
     yield from _of_slots(told, {"SubmissionSetStatus"})
     if told.text("Name") or told.text("Description"):
         yield "the name of an association"
-    yield from _of_classifications(told, set(), set())
+    yield from _of_schemes(told, frozenset())
 
 
 _OF_KIND: Final[dict[str, Callable[[Described], Iterator[str]]]] = {
@@ -116,11 +133,10 @@ _OF_KIND: Final[dict[str, Callable[[Described], Iterator[str]]]] = {
 
 def _of_slots(told: Described, known: set[str]) -> Iterator[str]:
     """Slots that nothing here is kept of, and values that are not kept as they are."""
-    for slot in told.element.iterchildren(f"{{{names.RIM}}}Slot"):
-        name = slot.get("name", "")
+    for name in told.slots:
         if name not in known:
             yield name if _SLOT_NAME.fullmatch(name) else "a slot"
-    for name in sorted(known):
+            continue
         found = told.values(name)
         if len(found) > 1 and name not in _SEVERAL:
             yield f"a second {name}"
@@ -129,14 +145,9 @@ def _of_slots(told: Described, known: set[str]) -> Iterator[str]:
             yield f"a part of {name}"
 
 
-def _of_classifications(told: Described, known: set[str], identifiers: set[str]) -> Iterator[str]:
-    for one in told.element.iterchildren(f"{{{names.RIM}}}Classification"):
-        scheme = one.get("classificationScheme", "")
-        if scheme not in known and one.get("classificationNode") != names.SUBMISSION_SET:
-            yield "a classification of another scheme"
-    for one in told.element.iterchildren(f"{{{names.RIM}}}ExternalIdentifier"):
-        if one.get("identificationScheme") not in identifiers:
-            yield "an identifier of another scheme"
+def _of_schemes(told: Described, known: frozenset[str]) -> Iterator[str]:
+    if not known.issuperset(told.schemes):
+        yield "a classification or an identifier of another scheme"
 
 
 def _of_texts(told: Described) -> Iterator[str]:
@@ -157,5 +168,7 @@ def _of_patient(fields: list[str]) -> Iterator[str]:
 
 def _holds(kept: str, told: str) -> bool:
     """Whether each component that is told stands at its place in what is kept."""
+    if kept == told:
+        return True
     ours, theirs = (re.split(r"[\^&]", one) for one in (kept, told))
     return all(one == other or not other for one, other in zip_longest(ours, theirs, fillvalue=""))

@@ -26,6 +26,7 @@ PROFESSIONAL_TYPE: Final = "IDNPS"
 """XCN.13 of a professional's national number (CI-SIS)."""
 
 _ESCAPES: Final = {"\\": "\\E\\", "^": "\\S\\", "&": "\\T\\", "|": "\\F\\", "~": "\\R\\"}
+_ESCAPING: Final = str.maketrans(_ESCAPES)
 _UNESCAPES: Final = {escaped: plain for plain, escaped in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\[ESTFR]\\")
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
@@ -182,7 +183,7 @@ def _parts(text: str, count: int) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    return "".join(_ESCAPES.get(character, character) for character in text)
+    return text.translate(_ESCAPING)
 
 
 def _unescape(text: str) -> str:

@@ -136,7 +136,8 @@ def tell(path: str, name: str, *told: str) -> Change:
      "a part of authorPerson"),
     (say("legalAuthenticator", "1^A^B^^^DR"), "a part of legalAuthenticator"),
     (repeat(CLASS), "a second classCode"),
-    (classify("Document1", "urn:uuid:0", "x"), "a classification of another scheme"),
+    (classify("Document1", "urn:uuid:0", "x"),
+     "a classification or an identifier of another scheme"),
     (repeat(SET_AUTHOR), "a second author of the submission set"),
 ])  # fmt: skip
 async def test_what_is_not_kept_is_told_by_its_attribute(
