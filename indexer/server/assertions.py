@@ -6,7 +6,7 @@ may say it of themselves, now, to this index and for the first time, is decided 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -44,6 +44,8 @@ class Rules:
     """Whether a signature may be made with SHA-1."""
     portals: frozenset[str]
     """Structures that may vouch for patients and their representatives."""
+    sites: Mapping[str, str]
+    """Legal entities that may speak for a site, by the site's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,10 @@ def prove(proof: bytes, trust: Trust, rules: Rules, now: datetime) -> Proved:
     name = signer.certificate.fingerprint(SHA256()) + told.assertion_id.encode()
     return Proved(
         name=hashlib.sha256(name).digest(),
-        caller=replace(told.caller, organisation=signer.organisation),
+        caller=replace(
+            told.caller,
+            organisation=replace(told.caller.organisation, name=signer.organisation.name),
+        ),
         one_time=told.conditions.one_time,
         until=until,
     )
@@ -137,12 +142,13 @@ def _expect_own(told: Vihf, signer: Signer, rules: Rules) -> None:
     caller = told.caller
     if not names_subject(told.issuer, signer.certificate):
         raise Unproved("the issuer is not the subject of its certificate")
-    if caller.organisation.number != signer.organisation.number:
+    number, certified = caller.organisation.number, signer.organisation.number
+    if certified not in (number, rules.sites.get(number)):
         raise Unproved("the structure is not the one of its certificate")
     if caller.authentication is Authentication.DIRECT:
         raise Unproved("who proves themselves by a card needs no structure to vouch for them")
     is_patient = caller.kind in (CallerKind.PATIENT, CallerKind.REPRESENTATIVE)
-    if is_patient and caller.organisation.number not in rules.portals:
+    if is_patient and number not in rules.portals:
         raise Unproved("the structure may not vouch for patients")
     audiences = told.conditions.audiences
     if audiences and rules.audience not in audiences:

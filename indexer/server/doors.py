@@ -47,6 +47,7 @@ def doors(
         skew_s=settings.assertion_skew_s,
         sha1=settings.accept_sha1,
         portals=settings.patient_portals,
+        sites=settings.sites,
     )
     return Assertions(trust, rules, checks, now=_now), signatures
 

@@ -71,6 +71,10 @@ class IndexSettings(ProgramSettings):
     patient_portals: frozenset[str] = frozenset()
     """National numbers of structures that may vouch for patients and their representatives."""
 
+    sites: dict[str, str] = Field(default_factory=dict)
+    """National number of a site (EG), and that of the legal entity (EJ) whose certificate may speak
+    for it."""
+
     signature_required: bool = False
     """Whether each submission must have a signature document, as at the DMP."""
 

@@ -53,7 +53,7 @@ def _default(settings: type[BaseSettings], name: str) -> set[str]:
     match field.get_default(call_default_factory=True):
         case None | "" | ():
             return set()
-        case tuple() | frozenset() as several:
+        case tuple() | frozenset() | dict() as several:
             return {str(one) for one in several}
         case bool() as answer:
             return {str(answer).lower()}

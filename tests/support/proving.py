@@ -12,7 +12,9 @@ from indexer.server.trust import Trust
 from tests.support.health_pki import NOW, a_structure, organisations
 from tests.support.vihf import DOCTOR
 
-RULES = Rules(audience="urn:dmp", age_s_max=300, skew_s=30, sha1=False, portals=frozenset())
+RULES = Rules(
+    audience="urn:dmp", age_s_max=300, skew_s=30, sha1=False, portals=frozenset(), sites={}
+)
 TRUST = Trust([organisations().certificate], None)
 
 

@@ -26,6 +26,7 @@ from tests.support.health_pki import (
     ORGANISATIONS,
     SOFTWARE,
     STRUCTURE,
+    a_doctor,
     a_structure,
     a_subject,
     an_authority,
@@ -168,6 +169,17 @@ def test_a_certificate_that_does_not_speak_for_the_structure_is_refused(
     certificate: Callable[[], x509.Certificate], reason: str
 ) -> None:
     assert refused(signed_by(certificate())).reason == reason
+
+
+def test_a_legal_entity_speaks_for_its_sites_alone() -> None:
+    site, entity = "1750803447", STRUCTURE
+    assertion = built(a_doctor(structure=site))
+
+    of_its_own = proved(assertion, rules=replace(RULES, sites={site: entity}))
+    of_another = refused(assertion, rules=replace(RULES, sites={site: "1300017985"}))
+
+    assert of_its_own.caller.organisation.number == site
+    assert of_another.reason == "the structure is not the one of its certificate"
 
 
 def test_a_path_may_lead_over_an_authority_that_comes_with_the_signature() -> None:
