@@ -15,10 +15,11 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
 from indexer.server.body_room import BodyRoom
+from indexer.server.clock import epoch_ms
 from indexer.server.custodian import Custodian
 from indexer.server.extraction_routes import ExtractionRoutes
 from indexer.server.http_errors import answer_errors
-from indexer.server.journal.journal import Journal, epoch_ms
+from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.journal_routes import JournalRoutes
 from indexer.server.probes import probes

@@ -1,7 +1,9 @@
 """What the index can do, as a CapabilityStatement (FHIR R4 §CapabilityStatement)."""
 
+from collections.abc import Mapping
+
 from indexer.server.http import PATCHES
-from indexer.wire import search
+from indexer.wire import search, set_search
 from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import (
     DOCUMENT_REFERENCE_PROFILE,
@@ -49,7 +51,7 @@ def _document_reference() -> Json:
         "interaction": [{"code": one} for one in ("read", "search-type", "create", "patch")],
         # FHIR R4 has no word for a conditional patch; PDSm's own statement says it with this one.
         "conditionalUpdate": True,
-        "searchParam": [{"name": name, "type": types[name]} for name in sorted(types)],
+        "searchParam": _parameters(types),
     }
 
 
@@ -70,5 +72,10 @@ def _list() -> Json:
     return {
         "type": "List",
         "supportedProfile": [SUBMISSION_SET_PROFILE],
-        "interaction": [{"code": "read"}],
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": _parameters(set_search.PARAMETERS),
     }
+
+
+def _parameters(types: Mapping[str, str]) -> list[Json]:
+    return [{"name": name, "type": types[name]} for name in sorted(types)]

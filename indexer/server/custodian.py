@@ -25,6 +25,7 @@ from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
+from indexer.server.pages import seen_entries, seen_sets
 from indexer.server.registrar import Brought, Registrar, deed_of
 from indexer.server.registry import (
     NOT_HELD,
@@ -38,12 +39,12 @@ from indexer.server.registry import (
 from indexer.server.rights.rights import Rights, Sight, holder_of
 from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
-from indexer.server.usher import Usher, all_seen, entry_of, seen
+from indexer.server.usher import Usher, entry_of, seen
 from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
-from indexer.wire.search_controls import PAGE_ENTRIES_MAX
+from indexer.wire.set_search import SetSearch
 from indexer.wire.stored_query import StoredQuery, everything_of
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class Custodian:
                 return [], False
             if search.after is not None:
                 await seen(sight, await self._registry.entry(sight.tx, search.after))
-            return await self._page(sight, search)
+            return await seen_entries(sight, self._registry, search)
 
         told = partial(
             Deed,
@@ -116,25 +117,37 @@ class Custodian:
             query="DocumentReference",
         )
         found, more = await self._usher.show(caller, told, work)
-        owners = [one.patient_key for one in found]
-        searched = {*owners, *([patient_key(search.patient)] if search.patient else [])}
-        await self._scribe.record(*_searches(told, searched, owners))
+        await self._tell(told, [one.patient_key for one in found], search.patient)
         return found, more
 
-    async def _page(self, sight: Sight, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
-        """A page is filled with what is seen alone: neither its length nor that there is another
-        tells of what is hidden."""
-        if not sight.hides:
-            found, more = await self._registry.find(sight.tx, search)
-            shown = await all_seen(sight, found)
-            return shown, more and bool(shown)
-        shown, more, after = [], True, search.after
-        while more and len(shown) <= search.entries_max:
-            wide = replace(search, after=after, entries_max=PAGE_ENTRIES_MAX)
-            found, more = await self._registry.find(sight.tx, wide)
-            shown += await all_seen(sight, found)
-            after = found[-1].entry_id if found else None
-        return shown[: search.entries_max], len(shown) > search.entries_max
+    async def find_sets(
+        self, caller: Caller | None, search: SetSearch
+    ) -> tuple[list[HeldSet], bool]:
+        """One page of submission sets that are seen, the latest first, and whether there are more.
+
+        Raises:
+            NotFound: the page before it is not known.
+            Refusal: who asks may not search this record.
+        """
+
+        async def work(sight: Sight) -> tuple[list[HeldSet], bool]:
+            if search.patient is not None and not await sight.open(search.patient):
+                return [], False
+            return await seen_sets(sight, self._registry, self._queries, search)
+
+        told = partial(
+            Deed, act=Act.FIND, exchange=Exchange.FIND_LISTS, caller=caller, query="List"
+        )
+        found, more = await self._usher.show(caller, told, work)
+        await self._tell(told, [one.patient_key for one in found], search.patient)
+        return found, more
+
+    async def _tell(
+        self, told: Callable[..., Deed], owners: Sequence[str], patient: Ins | None
+    ) -> None:
+        """Have the journal tell of a search, also in the record where it found nothing."""
+        searched = {*owners, *([patient_key(patient)] if patient else [])}
+        await self._scribe.record(*_searches(told, searched, owners))
 
     async def query(self, caller: Caller | None, query: StoredQuery) -> Found:
         """What a stored query finds of what is seen.

@@ -1,7 +1,8 @@
 """Bodies, media types and addresses of the index's requests, each with its limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,7 +15,7 @@ from indexer.wire import fhir_xml
 from indexer.wire.elements import Element
 from indexer.wire.fhirpath_patch import read_fhirpath_patch
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.patch import Operation, read_json_patch
+from indexer.wire.patch import Operation, of_version, read_json_patch
 from indexer.wire.vocabulary import (
     JSON_MEDIA_TYPE,
     PATCH_MEDIA_TYPE,
@@ -28,6 +29,7 @@ FORM_BYTES_MAX = 16 * 1024
 PATCH_BYTES_MAX = 16 * 1024
 PARAMETERS_MAX = 32
 
+_ETAG = re.compile(r'(W/)?"(?P<version>[1-9][0-9]{0,18})"', re.ASCII)
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -107,7 +109,19 @@ async def read_patch(request: Request) -> tuple[Operation, ...]:
         Refusal: it is too large, too slow, or no patch of what may change.
     """
     media_type = _expect_type(request, *PATCHES, headers={"Accept-Patch": ", ".join(PATCHES)})
-    return PATCHES[media_type](await read_body(request, bytes_max=PATCH_BYTES_MAX))
+    operations = PATCHES[media_type](await read_body(request, bytes_max=PATCH_BYTES_MAX))
+    return (*_expected_versions(request), *operations)
+
+
+def _expected_versions(request: Request) -> Iterator[Operation]:
+    """The version that If-Match asks for (R4 §3.1.0.5); any, by `*` or without it."""
+    told = request.headers.get("if-match", "*").strip()
+    if told == "*":
+        return
+    found = _ETAG.fullmatch(told)
+    if found is None:
+        raise Refusal("If-Match names no version of an entry", code=IssueCode.VALUE)
+    yield of_version(found["version"])
 
 
 PATCHES: Final[Mapping[str, Callable[[bytes], tuple[Operation, ...]]]] = {
@@ -174,6 +188,11 @@ def _expect_type(request: Request, *allowed: str, headers: dict[str, str] | None
 def fhir_base(request: Request) -> str:
     """The address at which the caller reaches the index, without a slash at its end."""
     return f"{str(request.base_url).rstrip('/')}/fhir"
+
+
+def etag(version: str) -> str:
+    """The entity tag of a version; a weak one, for a resource has more than one form."""
+    return f'W/"{version}"'
 
 
 def is_lenient(request: Request) -> bool:

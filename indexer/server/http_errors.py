@@ -19,6 +19,7 @@ RETRY_AFTER_S = 1.0
 
 REFUSAL_STATUS = {
     IssueCode.BUSINESS_RULE: 422,
+    IssueCode.CONFLICT: 412,
     IssueCode.DELETED: 422,
     IssueCode.DUPLICATE: 409,
     IssueCode.FORBIDDEN: 403,

@@ -14,8 +14,8 @@ from gateway.storage.migrations import MigrationRefused, expect_migrated
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid
 from indexer.server.app import DATABASE_FILE
+from indexer.server.clock import epoch_ms
 from indexer.server.journal.chain import BrokenChain, Seal, Walk
-from indexer.server.journal.journal import epoch_ms
 from indexer.server.journal.verification import (
     SETTLED_MS,
     difference,

@@ -5,24 +5,27 @@ however many it holds, so a thousand pointers cost a handful of thread hops.
 """
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import orjson
 
 from gateway.errors import NotFound
-from gateway.storage.database import Dialect, Param, Row, Transaction
+from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
+from indexer.server.clock import epoch_ms
+from indexer.server.finder import Finder
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
-from indexer.server.rows import association_rows, entry_rows, held_entry, held_resource, set_row
+from indexer.server.rows import association_rows, entry_rows, held_resource, set_row
 from indexer.wire.document_set_reader import StatusChange
-from indexer.wire.outcome import IssueCode, Json, Refusal, XdsError, xds_refusal
+from indexer.wire.outcome import Json, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, patched
 from indexer.wire.search import EntrySearch
+from indexer.wire.set_search import SetSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +85,18 @@ class HeldDocument:
     content: bytes
 
 
-SCANNED_ROWS = 500
-"""Entries that are looked at together."""
-SCANNED_MAX = 20_000
-"""Entries that are looked at for one page; a record has some hundred."""
-
-
 class Registry:
-    """The index's tables; every method is one step of a transaction that its caller runs."""
+    """The index's tables; every method is one step of a transaction that its caller runs.
 
-    def __init__(self, dialect: Dialect) -> None:
+    Args:
+        dialect: what the database speaks.
+        now_ms: tells when an entry is held, and when it is changed.
+    """
+
+    def __init__(self, dialect: Dialect, *, now_ms: Callable[[], int] = epoch_ms) -> None:
         self._sql = load_queries("indexer.server", "registry.sql", dialect)
+        self._finder = Finder(dialect)
+        self._now_ms = now_ms
 
     async def register(
         self, tx: Transaction, batch: Sequence[DocumentSet]
@@ -103,7 +107,11 @@ class Registry:
         if taken:
             await self._add(tx, taken)
         if verdict.superseded:
-            await tx.fetch(self._sql["supersede"], entry_ids=_json(sorted(verdict.superseded)))
+            await tx.fetch(
+                self._sql["supersede"],
+                entry_ids=_json(sorted(verdict.superseded)),
+                now_ms=self._now_ms(),
+            )
         return verdict.refused
 
     async def held_ids(self, tx: Transaction, entries: Sequence[DocumentEntry]) -> list[str]:
@@ -145,7 +153,7 @@ class Registry:
     async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
         await tx.fetch(self._sql["add_sets"], sets=_json([set_row(one) for one in taken]))
         entries = [row for one in taken for row in entry_rows(one)]
-        await tx.fetch(self._sql["add_entries"], entries=_json(entries))
+        await tx.fetch(self._sql["add_entries"], entries=_json(entries), now_ms=self._now_ms())
         rows, starts_at = [], 1  # SQL counts bytes from 1
         documents = [document for one in taken for document in one.documents]
         for document in documents:
@@ -174,16 +182,18 @@ class Registry:
         Raises:
             Refusal: an operation cannot be done, or the entry may not become what it would be.
         """
-        changed = replace(held, resource=patched(operations, held.resource))
-        if changed != held:
-            await tx.fetch(
-                self._sql["update"],
-                patient_key=held.patient_key,
-                entry_id=held.entry_id,
-                status=changed.resource["status"],
-                resource=_json(changed.resource),
-            )
-        return changed
+        resource = patched(operations, held.resource)
+        if resource == held.resource:
+            return held
+        rows = await tx.fetch(
+            self._sql["update"],
+            patient_key=held.patient_key,
+            entry_id=held.entry_id,
+            status=resource["status"],
+            resource=_json(resource),
+            now_ms=self._now_ms(),
+        )
+        return _held(_only(rows))
 
     async def change_statuses(self, tx: Transaction, changes: Sequence[StatusChange]) -> None:
         """Give entries another status, all of them or none.
@@ -205,71 +215,18 @@ class Registry:
                 patient_key=rows[0]["patient_key"],
                 entry_id=one.target,
                 status=one.status,
+                now_ms=self._now_ms(),
             )
 
     async def find(self, tx: Transaction, search: EntrySearch) -> tuple[list[HeldEntry], bool]:
-        """One page of matches, newest first, and whether there are more.
+        """One page of matches, newest first, and whether there are more; see `Finder`."""
+        rows, more = await self._finder.entries(tx, search)
+        return [_held(row) for row in rows], more
 
-        Raises:
-            NotFound: the page before it is not known.
-            Refusal: more entries than `SCANNED_MAX` would have to be looked at for it.
-        """
-        if search.identifiers is None:
-            rows = await self._of_patient(tx, search)
-        else:
-            rows = await self._of_identifiers(tx, search.identifiers, search)
-        page = [_held(row) for row in rows[: search.entries_max]]
-        return page, len(rows) > search.entries_max
-
-    async def _of_patient(self, tx: Transaction, search: EntrySearch) -> list[Row]:
-        """A patient's entries, looked at as many at a time as may be wanted."""
-        patient = patient_key(search.patient) if search.patient else None
-        after_ms: Param = None
-        after_id: Param = search.after
-        if search.after is not None:
-            places = await tx.fetch(self._sql["find_place"], entry_id=search.after)
-            if not places or patient not in (None, places[0]["patient_key"]):
-                raise NotFound("the page before this one is not known")
-            patient, after_ms = str(places[0]["patient_key"]), places[0]["created_at_ms"]
-        kind, value = search.reference or (None, None)
-        limit = SCANNED_ROWS if search.wanted.tests else search.entries_max + 1
-        found: list[Row] = []
-        for _ in range(0, SCANNED_MAX, limit):
-            rows = await tx.fetch(
-                self._sql["find_by_patient"],
-                patient_key=patient,
-                statuses=_json(sorted(search.statuses)),
-                type_code=search.type_code,
-                type_scheme=search.type_scheme,
-                reference_kind=kind,
-                reference_value=value,
-                after_ms=after_ms,
-                after_id=after_id,
-                limit=limit,
-            )
-            found += [row for row in rows if _is_wanted(row, search)]
-            if len(found) > search.entries_max or len(rows) < limit:
-                return found
-            after_ms, after_id = rows[-1]["created_at_ms"], rows[-1]["entry_id"]
-        raise Refusal("too many entries would have to be looked at", code=IssueCode.TOO_COSTLY)
-
-    async def _of_identifiers(
-        self, tx: Transaction, identifiers: Sequence[str], search: EntrySearch
-    ) -> list[Row]:
-        rows = await tx.fetch(self._sql["find_by_identifiers"], identifiers=_json(identifiers))
-        if search.after is not None:
-            ids = [row["entry_id"] for row in rows]
-            if search.after not in ids:
-                raise NotFound("the page before this one is not known")
-            rows = rows[ids.index(search.after) + 1 :]
-        patient = patient_key(search.patient) if search.patient else None
-        return [
-            row
-            for row in rows
-            if patient in (None, row["patient_key"])
-            and row["status"] in search.statuses
-            and _is_wanted(row, search)
-        ]
+    async def find_sets(self, tx: Transaction, search: SetSearch) -> tuple[list[HeldSet], bool]:
+        """One page of submission sets, the latest first, and whether there are more."""
+        rows, more = await self._finder.sets(tx, search)
+        return [_held_set(row) for row in rows], more
 
     async def entry(self, tx: Transaction, entry_id: str) -> HeldEntry:
         """The entry by its id.
@@ -301,7 +258,7 @@ class Registry:
             NotFound: there is none.
         """
         row = _only(await tx.fetch(self._sql["find_submission_set"], set_id=set_id))
-        return HeldSet(patient_key=str(row["patient_key"]), resource=str(row["resource"]).encode())
+        return _held_set(row)
 
     async def document(self, tx: Transaction, entry_id: str) -> HeldDocument:
         """The document of an entry.
@@ -372,8 +329,5 @@ def _held(row: Row) -> HeldEntry:
     )
 
 
-def _is_wanted(row: Row, search: EntrySearch) -> bool:
-    """Whether an entry is what is asked for beside what the index has columns for."""
-    if not search.wanted.tests:
-        return True
-    return search.wanted.matches(held_entry(held_resource(row)))
+def _held_set(row: Row) -> HeldSet:
+    return HeldSet(patient_key=str(row["patient_key"]), resource=str(row["resource"]).encode())

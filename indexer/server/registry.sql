@@ -37,12 +37,12 @@ FROM json_each(:sets);
 
 -- query: add_entries
 INSERT INTO entry (patient_key, entry_id, unique_id, status, type_scheme, type_code, created_at_ms,
-                   reference_ids, resource, set_id)
+                   reference_ids, resource, set_id, updated_at_ms)
 SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
        json_extract(value, '$.unique_id'), 'current', json_extract(value, '$.type_scheme'),
        json_extract(value, '$.type_code'), json_extract(value, '$.created_at_ms'),
        json_extract(value, '$.reference_ids'), json_extract(value, '$.resource'),
-       json_extract(value, '$.set_id')
+       json_extract(value, '$.set_id'), :now_ms
 FROM json_each(:entries);
 
 -- query: add_associations
@@ -61,42 +61,23 @@ SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
 FROM json_each(:entries);
 
 -- query: supersede
-UPDATE entry SET status = 'superseded'
+UPDATE entry SET status = 'superseded', version = version + 1, updated_at_ms = :now_ms
 WHERE entry_id IN (SELECT value FROM json_each(:entry_ids)) AND status = 'current';
 
 -- query: update
-UPDATE entry SET status = :status, resource = :resource
-WHERE patient_key = :patient_key AND entry_id = :entry_id;
+UPDATE entry SET status = :status, resource = :resource, version = version + 1,
+                 updated_at_ms = :now_ms
+WHERE patient_key = :patient_key AND entry_id = :entry_id
+RETURNING entry_id, status, resource, version, updated_at_ms, patient_key;
 
 -- query: set_status
 -- The document of what is Deleted is kept: the DMP has no physical deletion.
-UPDATE entry SET status = :status
+UPDATE entry SET status = :status, version = version + 1, updated_at_ms = :now_ms
 WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
--- query: find_by_patient
-SELECT entry_id, status, resource, patient_key, created_at_ms FROM entry
-WHERE patient_key = :patient_key
-  AND status IN (SELECT value FROM json_each(:statuses))
-  AND (:type_code IS NULL OR type_code = :type_code)
-  AND (:type_scheme IS NULL OR type_scheme = :type_scheme)
-  AND (:reference_kind IS NULL OR EXISTS (
-        SELECT 1 FROM json_each(reference_ids) AS reference
-        WHERE json_extract(reference.value, '$.kind') = :reference_kind
-          AND json_extract(reference.value, '$.value') = :reference_value))
-  AND (:after_ms IS NULL OR (created_at_ms, entry_id) < (:after_ms, :after_id))
-ORDER BY created_at_ms DESC, entry_id DESC
-LIMIT :limit;
-
 -- query: find_by_unique_id
-SELECT entry_id, status, resource, patient_key FROM entry
+SELECT entry_id, status, resource, version, updated_at_ms, patient_key FROM entry
 WHERE unique_id = :unique_id;
-
--- query: find_by_identifiers
--- By the ids that the index allotted, or by unique ids.
-SELECT entry_id, status, resource, patient_key FROM entry
-WHERE unique_id IN (SELECT value FROM json_each(:identifiers))
-   OR entry_id IN (SELECT value FROM json_each(:identifiers))
-ORDER BY created_at_ms DESC, entry_id DESC;
 
 -- query: find_by_unique_ids
 SELECT entry_id, status, resource, patient_key FROM entry
@@ -106,12 +87,9 @@ WHERE unique_id IN (SELECT value FROM json_each(:unique_ids));
 SELECT entry_id, status, resource, patient_key FROM entry
 WHERE entry_id IN (SELECT value FROM json_each(:entry_ids));
 
--- query: find_place
--- Where a page ended: the entry names the patient, so that the address of the next need not.
-SELECT patient_key, created_at_ms FROM entry WHERE entry_id = :entry_id;
-
 -- query: find_entry
-SELECT entry_id, status, resource, patient_key FROM entry WHERE entry_id = :entry_id;
+SELECT entry_id, status, resource, version, updated_at_ms, patient_key FROM entry
+WHERE entry_id = :entry_id;
 
 -- query: find_submission_set
 -- Before a set had an id of its own, it was named by that of its one entry.

@@ -1,6 +1,7 @@
-"""What the index gives and changes by FHIR: ITI-67 and ITI-68 (IHE MHD), and PDSm's update."""
+"""What the index gives and changes by FHIR: ITI-66, 67 and 68 (IHE MHD), and PDSm's update."""
 
 import logging
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
@@ -13,6 +14,7 @@ from indexer.server.capability import capability_statement
 from indexer.server.custodian import Custodian
 from indexer.server.http import (
     address,
+    etag,
     fhir_base,
     is_lenient,
     parse_parameters,
@@ -29,9 +31,10 @@ from indexer.server.registry import HeldDocument, HeldEntry
 from indexer.wire.bundles import binary
 from indexer.wire.elements import read_uuid
 from indexer.wire.outcome import Json
-from indexer.wire.search import read_condition, read_search
+from indexer.wire.search import EntrySearch, read_condition, read_search
 from indexer.wire.search_controls import next_page
 from indexer.wire.searchset import searchset
+from indexer.wire.set_search import SetSearch, read_set_search
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,10 @@ class FhirRoutes:
         router.add_api_route(f"{place}/{{id}}", self.entry, methods=["GET"], dependencies=fhir)
         router.add_api_route(place, self.update_document, methods=["PATCH"], dependencies=fhir)
         router.add_api_route(f"{place}/{{id}}", self.update, methods=["PATCH"], dependencies=fhir)
+        router.add_api_route("/List", self.find_sets, methods=["GET"], dependencies=fhir)
+        router.add_api_route(
+            "/List/_search", self.find_sets_by_form, methods=["POST"], dependencies=fhir
+        )
         router.add_api_route("/List/{id}", self.submission_set, methods=["GET"], dependencies=fhir)
         router.add_api_route("/Binary/{id}", self.document, methods=["GET"])
         return router
@@ -85,21 +92,17 @@ class FhirRoutes:
         search = read_search(parameters, lenient=is_lenient(request))
         found, more = await self._custodian.find(caller_of(request), search)
         base = fhir_base(request)
-        place = f"{base}/DocumentReference"
-        heeded = search.parameters
-        next_url = address(place, next_page(heeded, found[-1].entry_id)) if more else ""
-        bundle = searchset(
-            [(f"{place}/{one.entry_id}", _addressed(one, base)) for one in found],
-            self_url=address(place, heeded),
-            next_url=next_url,
-            whole=search.after is None,
+        return _searchset(
+            f"{base}/DocumentReference",
+            [(one.entry_id, _addressed(one, base)) for one in found],
+            search,
+            more=more,
         )
-        return FhirResponse(bundle)
 
     async def entry(self, request: Request, entry_id: ObjectId) -> Response:
         """Read one DocumentReference."""
         held = await self._custodian.entry(caller_of(request), entry_id)
-        return FhirResponse(_addressed(held, fhir_base(request)))
+        return _versioned(_addressed(held, fhir_base(request)))
 
     async def update(self, request: Request, entry_id: ObjectId) -> Response:
         """Update the metadata of an entry (PDSm, flow 03), durably."""
@@ -119,6 +122,24 @@ class FhirRoutes:
         held = await self._custodian.submission_set(caller_of(request), set_id)
         return FhirResponse(orjson.loads(held.resource))
 
+    async def find_sets(self, request: Request) -> Response:
+        """Find Document Lists (ITI-66) by address; see `find_sets_by_form`."""
+        return await self._find_sets(request, parse_parameters(request.url.query))
+
+    async def find_sets_by_form(self, request: Request) -> Response:
+        """Find Document Lists (ITI-66) by form, which keeps identities out of addresses."""
+        return await self._find_sets(request, await read_form(request))
+
+    async def _find_sets(self, request: Request, parameters: list[tuple[str, str]]) -> Response:
+        search = read_set_search(parameters, lenient=is_lenient(request))
+        found, more = await self._custodian.find_sets(caller_of(request), search)
+        return _searchset(
+            f"{fhir_base(request)}/List",
+            [(one.set_id, orjson.loads(one.resource)) for one in found],
+            search,
+            more=more,
+        )
+
     async def document(self, request: Request, entry_id: ObjectId) -> Response:
         """Retrieve Document (ITI-68): its bytes, in its media type.
 
@@ -131,6 +152,24 @@ class FhirRoutes:
     async def metadata(self, request: Request) -> Response:
         """What the index can do (R4 §3.1.0.7)."""
         return FhirResponse(capability_statement(fhir_base(request)))
+
+
+def _searchset(
+    place: str,
+    found: Sequence[tuple[str, Json]],
+    search: EntrySearch | SetSearch,
+    *,
+    more: bool,
+) -> Response:
+    """One page of what was found, each with its id."""
+    heeded = search.parameters
+    bundle = searchset(
+        [(f"{place}/{one_id}", resource) for one_id, resource in found],
+        self_url=address(place, heeded),
+        next_url=address(place, next_page(heeded, found[-1][0])) if more else "",
+        whole=search.after is None,
+    )
+    return FhirResponse(bundle)
 
 
 def _given(held: HeldDocument, request: Request) -> Response:
@@ -147,7 +186,12 @@ def _given(held: HeldDocument, request: Request) -> Response:
 def _updated(held: HeldEntry, base: str) -> Response:
     """The answer to an update, which is durable by now (PDSm, flow 04)."""
     log.info("entry_updated", extra={"entry": held.entry_id, "status": held.resource["status"]})
-    return FhirResponse(_addressed(held, base))
+    return _versioned(_addressed(held, base))
+
+
+def _versioned(resource: Json) -> Response:
+    """A resource with the headers that tell its version (R4 §3.1.0.5)."""
+    return FhirResponse(resource, headers={"ETag": etag(resource["meta"]["versionId"])})
 
 
 def _addressed(held: HeldEntry, base: str) -> Json:

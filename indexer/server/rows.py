@@ -4,6 +4,8 @@ Whoever fills an index in bulk makes them here too, so that the rows are those o
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import cast
 
 import orjson
 
@@ -12,7 +14,7 @@ from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet, Relation
 from indexer.server.judging import patient_key
 from indexer.wire.document_reference import document_reference, read_document_reference
-from indexer.wire.elements import Element
+from indexer.wire.elements import Element, version_of
 from indexer.wire.outcome import Json
 from indexer.wire.submission_set import submission_set_list
 from indexer.wire.vocabulary import UUID_PREFIX
@@ -62,10 +64,17 @@ def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
 
 
 def held_resource(row: Row) -> Json:
-    """The resource of an entry's row, with the status that it has now."""
+    """The resource of an entry's row, with the status that it has now, and its version if asked."""
     resource: Json = orjson.loads(str(row["resource"]))
     resource["status"] = row["status"]
+    if "version" in row:
+        resource["meta"] |= version_of(cast(int, row["version"]), updated_at(row))
     return resource
+
+
+def updated_at(row: Row) -> datetime:
+    """When an entry was held, or changed last."""
+    return datetime.fromtimestamp(cast(int, row["updated_at_ms"]) / 1000, UTC)
 
 
 def held_entry(resource: Json) -> DocumentEntry:

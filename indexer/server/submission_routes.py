@@ -17,7 +17,7 @@ from indexer.contract.identifiers import Oid, Uid
 from indexer.server.access import caller_of
 from indexer.server.acts import Exchange
 from indexer.server.custodian import Custodian
-from indexer.server.http import fhir_base, read_resource
+from indexer.server.http import etag, fhir_base, read_resource
 from indexer.server.negotiation import FhirResponse, require_fhir
 from indexer.server.xds import REPOSITORY_UID
 from indexer.wire.document_reference import document_reference
@@ -83,8 +83,8 @@ class SubmissionRoutes:
             attachment_url=f"{base}/Binary/{entry_id}",
             relations=held.associations,
         )
-        place = f"{base}/DocumentReference/{entry_id}"
-        return FhirResponse(created, status_code=201, headers={"Location": place})
+        headers = {"Location": f"{base}/DocumentReference/{entry_id}", "ETag": etag("1")}
+        return FhirResponse(created, status_code=201, headers=headers)
 
     async def _hold(
         self, request: Request, submitted: DocumentSet, exchange: Exchange

@@ -230,6 +230,11 @@ def write_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def version_of(number: int, moment: datetime) -> Json:
+    """What a resource's meta tells of the version that it is in."""
+    return {"versionId": str(number), "lastUpdated": write_moment(moment)}
+
+
 def read_moment(text: str) -> datetime:
     """A dateTime with its zone, in UTC.
 

@@ -17,6 +17,7 @@ class IssueCode(StrEnum):
     """Issue types in use here (value set issue-type)."""
 
     BUSINESS_RULE = "business-rule"
+    CONFLICT = "conflict"
     DELETED = "deleted"
     DUPLICATE = "duplicate"
     EXCEPTION = "exception"

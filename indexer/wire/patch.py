@@ -101,6 +101,11 @@ def _way(pointer: str) -> tuple[str, ...]:
     return way
 
 
+def of_version(number: str) -> Operation:
+    """What makes a patch one of this version alone."""
+    return Operation(name="version", way=("meta", "versionId"), value=_json(number))
+
+
 def withdraws(operations: Sequence[Operation]) -> bool:
     """Whether a patch would withdraw an entry."""
     withdrawn = _json(EntryStatus.WITHDRAWN)
@@ -117,7 +122,10 @@ def patched(operations: Sequence[Operation], resource: Json) -> Json:
     labels = resource.get("securityLabel", [])
     part = orjson.loads(orjson.dumps({"status": resource["status"], "securityLabel": labels}))
     for operation in operations:
-        _apply(operation, part)
+        if operation.name == "version":
+            _expect_version(operation, resource)
+        else:
+            _apply(operation, part)
     rest = {name: value for name, value in resource.items() if name not in _CHANGEABLE}
     changed = Element(rest | part, "DocumentReference")
     after = changed.parsed("status", _status)
@@ -128,6 +136,11 @@ def patched(operations: Sequence[Operation], resource: Json) -> Json:
         raise _unprocessable(f"there must be 1 to {LABELS_MAX} security labels", "securityLabel")
     read = [concept(read_concept(one)) for one in labels]
     return resource | {"status": after.value, "securityLabel": read}
+
+
+def _expect_version(operation: Operation, resource: Json) -> None:
+    if resource["meta"]["versionId"] != orjson.loads(operation.value):
+        raise Refusal("the entry has been changed since", code=IssueCode.CONFLICT)
 
 
 def _apply(operation: Operation, part: Json) -> None:

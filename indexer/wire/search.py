@@ -67,8 +67,10 @@ NAMES: Final[dict[str, Callable[[Person], str]]] = {
     "author.family": lambda person: person.family,
     "author.given": lambda person: person.given,
 }
+UPDATED: Final = "_lastUpdated"
 OTHERS: Final = {
     PATIENT: "token",
+    UPDATED: "date",
     "identifier": "token",
     "status": "token",
     "related": "reference",
@@ -94,6 +96,8 @@ class EntrySearch:
     reference: tuple[ReferenceKind, str] | None
     wanted: EntryFilter
     """What else is asked for, of which the index has no column."""
+    updated: tuple[tuple[DateRange, ...], ...]
+    """When it must have been held or changed last: within one of each."""
     entries_max: int
     parameters: Parameters
     """Those that are heeded, which is all of them unless the caller wants it lenient."""
@@ -157,6 +161,7 @@ def read_search(parameters: Parameters, *, lenient: bool = False) -> EntrySearch
         type_scheme=type_scheme,
         reference=reference,
         wanted=EntryFilter(tuple(tests)),
+        updated=tuple(tuple(one.plain().dates()) for one in told if one.name == UPDATED),
         entries_max=read_count(count),
         parameters=heeded(parameters, told),
     )

@@ -43,6 +43,7 @@ _METHODS: Final = {
     "Parameters": ("PATCH",),
     **dict.fromkeys(PEOPLE, ("POST", "PUT")),
 }
+CREATED: Final = "201 Created"
 _FOLDED: Final = {
     "severity": "information",
     "code": IssueCode.INFORMATIONAL,
@@ -126,6 +127,8 @@ def _response(made: _Made, ids: Mapping[str, str]) -> Json:
     response: Json = {"status": made.status}
     if made.kind:
         response["location"] = f"{made.kind}/{ids.get(made.symbol, made.symbol)}"
+    if made.status == CREATED and made.kind == "DocumentReference":
+        response["etag"] = 'W/"1"'
     if made.issues:
         response["outcome"] = outcome_of(made.issues)
     return response
@@ -279,7 +282,7 @@ def _made(parts: list[_Part], read: _Documents) -> Iterator[_Made]:
 
 
 def _created(kind: str, symbol: str, issues: list[Json]) -> _Made:
-    return _Made(status="201 Created", kind=kind, symbol=symbol, issues=issues)
+    return _Made(status=CREATED, kind=kind, symbol=symbol, issues=issues)
 
 
 def _unknown_recipients(listed: Element) -> list[Json]:

@@ -29,6 +29,7 @@ from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
 from indexer.wire.registry_messages import PROVIDE, QUERY, UPDATE
 from indexer.wire.search import read_search
 from indexer.wire.searchset import searchset
+from indexer.wire.set_search import read_set_search
 from indexer.wire.stored_query import QueryKind
 from indexer.wire.transaction import read_transaction, transaction_response
 from tests.architecture.repository import files
@@ -47,6 +48,18 @@ STATUSES = [int(status) for status in HTTPStatus if status >= HTTPStatus.OK]
 """All that a server may end a request with (RFC 9110 §15)."""
 SUBMITTED = read_transaction(provide_bundle(a_submission()))
 HELD = allot(SUBMITTED.submitted, lambda: str(uuid4()))
+
+PLACES = {
+    **{(kind, "read"): [("/{id}", "get")] for kind in ("DocumentReference", "List", "Binary")},
+    **{
+        (kind, "search-type"): [("", "get"), ("/_search", "post")]
+        for kind in ("DocumentReference", "List")
+    },
+    ("AuditEvent", "search-type"): [("/_search", "post")],
+    ("DocumentReference", "create"): [("", "post")],
+    ("DocumentReference", "patch"): [("/{id}", "patch"), ("", "patch")],
+}
+"""Where each interaction is asked for (R4 §3.1.0)."""
 
 GOOD = {
     "Submission": transaction_response(SUBMITTED, HELD),
@@ -188,28 +201,62 @@ async def test_each_address_of_the_mock_is_stated(tmp_path: Path) -> None:
     )
 
 
-def test_each_search_parameter_of_the_mock_is_stated() -> None:
-    stated = {
-        word for cell in table(SERVER, "Parameter").column("Parameter") for word in words(cell)
-    }
+@pytest.mark.parametrize("kind, column, controls", [
+    ("DocumentReference", "Parameter", {"_count", "_after", "_format", "_sort"}),
+    ("List", "Of a List", {"_count", "_after", "_format"}),
+])  # fmt: skip
+def test_each_search_parameter_of_the_mock_is_stated(
+    kind: str, column: str, controls: set[str]
+) -> None:
+    told = table(SERVER, column)
+    stated = {word for cell in told.column(column) for word in words(cell)}
 
     [rest] = capability_statement("http://127.0.0.1")["rest"]
     [declared] = [
         {one["name"] for one in resource["searchParam"]}
         for resource in rest["resource"]
-        if resource["type"] == "DocumentReference"
+        if resource["type"] == kind
     ]
-    assert stated == declared | {"_count", "_after", "_format", "_sort"}
+    assert stated == declared | controls
     for parameter in stated:
-        assert "is not searched by here" not in refusal_of(parameter)
+        assert "is not searched by here" not in refusal_of(kind, parameter)
 
 
-def refusal_of(parameter: str) -> str:
+def refusal_of(kind: str, parameter: str) -> str:
+    read = {"DocumentReference": read_search, "List": read_set_search}[kind]
     try:
-        read_search([(parameter, "")])
+        read([(parameter, "")])
     except Refusal as refusal:
         return refusal.reason
     return ""
+
+
+async def test_what_the_capability_statement_declares_is_what_there_are_addresses_for(
+    tmp_path: Path,
+) -> None:
+    async with (
+        a_served_index(tmp_path) as url,
+        ClientSession() as session,
+        session.get(f"{url}/openapi.json") as response,
+    ):
+        paths = (await response.json())["paths"]
+
+    [rest] = capability_statement("http://127.0.0.1")["rest"]
+    declared = {
+        (f"/fhir/{resource['type']}{suffix}", method)
+        for resource in rest["resource"]
+        for one in resource["interaction"]
+        for suffix, method in PLACES[resource["type"], one["code"]]
+    }
+    declared |= {("/fhir", "post"), ("/fhir/metadata", "get")}
+    served = {
+        (path, method)
+        for path, methods in paths.items()
+        for method in methods
+        if path.startswith("/fhir")
+    }
+    assert declared == served
+    assert rest["interaction"] == [{"code": "transaction"}]
 
 
 def test_each_status_of_the_mock_is_stated() -> None:

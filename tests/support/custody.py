@@ -12,9 +12,10 @@ from gateway.storage.migrations import migrate
 from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import Code, Organisation, Person
 from indexer.contract.identifiers import Ins
+from indexer.server.clock import epoch_ms
 from indexer.server.custodian import Custodian
 from indexer.server.journal.chain import Line
-from indexer.server.journal.journal import Journal, epoch_ms
+from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry

@@ -1,7 +1,6 @@
 """The journal's table: lines are added and read, and never changed."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from time import time_ns
 from typing import Final, cast
 
 import orjson
@@ -9,17 +8,13 @@ import orjson
 from gateway.storage.database import Dialect, Param, Readable, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Ins
+from indexer.server.clock import epoch_ms
 from indexer.server.journal.chain import Line, next_line
 from indexer.server.journal.deed import Deed, written
 from indexer.server.judging import patient_key
 
 PAGE_LINES: Final = 1000
 """Lines that are read at once where all of them are."""
-
-
-def epoch_ms() -> int:
-    """The time, in milliseconds since 1970."""
-    return time_ns() // 1_000_000
 
 
 class Journal:

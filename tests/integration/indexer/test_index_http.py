@@ -310,7 +310,7 @@ async def found(session: aiohttp.ClientSession, url: str, *told: tuple[str, str]
 async def test_a_search_by_what_has_no_column_goes_through_all_pages(
     index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.registry.SCANNED_ROWS", 2)
+    monkeypatch.setattr("indexer.server.finder.SCANNED_ROWS", 2)
     for number in range(1, 8):
         await submit(session, index_url, number)
     unique_ids = [f"urn:oid:{an_entry(number).unique_id}" for number in range(7, 0, -1)]
@@ -330,8 +330,8 @@ async def test_a_search_by_what_has_no_column_goes_through_all_pages(
 async def test_a_search_that_would_look_at_too_much_is_refused(
     index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.registry.SCANNED_ROWS", 2)
-    monkeypatch.setattr("indexer.server.registry.SCANNED_MAX", 4)
+    monkeypatch.setattr("indexer.server.finder.SCANNED_ROWS", 2)
+    monkeypatch.setattr("indexer.server.finder.SCANNED_MAX", 4)
     for number in range(1, 6):
         await submit(session, index_url, number)
     place = f"{index_url}/fhir/DocumentReference/_search"

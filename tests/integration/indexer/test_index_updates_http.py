@@ -263,3 +263,64 @@ async def test_what_names_no_entry_is_refused(
         assert (answer.status, await code_of(answer)) == (status, code)
 
     assert await status_of(session, place, entry_id) == "current"
+
+
+async def test_each_change_makes_a_version_and_a_repeat_makes_none(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    url, seen = f"{place}/{entry_id}", []
+    label = {"coding": [{"system": "urn:oid:1.2.250.1.213.1.1.4.13", "code": "MASQUE_PS"}]}
+    change = orjson.dumps([{"op": "replace", "path": "/securityLabel", "value": [label]}])
+
+    for body in (None, change, change, WITHDRAWAL):
+        request = session.patch(url, data=body, headers=PATCH) if body else session.get(url)
+        async with request as answer:
+            meta = (await told(answer))["meta"]
+            seen.append((meta["versionId"], answer.headers["ETag"], meta["lastUpdated"]))
+
+    assert [number for number, _, _ in seen] == ["1", "2", "2", "3"]
+    assert [tag for _, tag, _ in seen] == ['W/"1"', 'W/"2"', 'W/"2"', 'W/"3"']
+    assert seen[1] == seen[2]
+    assert seen[0][2] <= seen[1][2] <= seen[3][2]
+
+
+async def test_a_change_of_a_version_that_is_no_longer_is_refused(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    url, answers = f"{place}/{entry_id}", []
+
+    for expected in ('W/"2"', "1", 'W/"1"', '"1"', "*"):
+        headers = PATCH | {"If-Match": expected}
+        async with session.patch(url, data=WITHDRAWAL, headers=headers) as answer:
+            resource = await told(answer)
+            code = resource["issue"][0]["code"] if "issue" in resource else ""
+            answers.append((answer.status, code))
+
+    assert answers == [(412, "conflict"), (400, "value"), (200, ""), (412, "conflict"), (200, "")]
+
+
+async def test_what_is_replaced_or_withdrawn_by_another_way_is_another_version(
+    session: aiohttp.ClientSession, index_url: str, place: str, entry_id: str
+) -> None:
+    body = orjson.dumps(provide_bundle(a_submission(2, replaces=entry_id)))
+    headers = {"Content-Type": "application/fhir+json"}
+    async with session.post(f"{index_url}/fhir", data=body, headers=headers) as answer:
+        assert answer.status == 200
+
+    async with session.get(f"{place}/{entry_id}") as answer:
+        assert (await told(answer))["meta"]["versionId"] == "2"
+
+
+async def test_an_entry_is_found_by_when_it_was_changed(
+    session: aiohttp.ClientSession, place: str, entry_id: str
+) -> None:
+    async with session.get(f"{place}/{entry_id}") as answer:
+        moment = (await told(answer))["meta"]["lastUpdated"]
+    form = {"patient.identifier": f"urn:oid:{ANNE.oid}|{ANNE.value}", "status": "current"}
+
+    counts = []
+    for value in (moment, f"ge{moment}", f"gt{moment}", "lt2020", "ge2020"):
+        async with session.post(f"{place}/_search", data=form | {"_lastUpdated": value}) as answer:
+            counts.append((await told(answer))["total"])
+
+    assert counts == [1, 1, 0, 0, 1]

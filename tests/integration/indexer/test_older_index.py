@@ -94,6 +94,8 @@ async def test_what_an_older_index_held_is_found_by_both_protocols(tmp_path: Pat
         again = await provide(url, a_set(2))
         async with session.get(f"{url}/fhir/List/{OLD}") as answer:
             listed = answer.status
+        async with session.get(f"{url}/fhir/DocumentReference/{NEW}") as answer:
+            meta = json.loads(await answer.read())["meta"]
 
     assert [one.entry_id for one in by_fhir] == [NEW]
     assert documents == [KOS]
@@ -103,4 +105,6 @@ async def test_what_an_older_index_held_is_found_by_both_protocols(tmp_path: Pat
     assert len(set(sets)) == 2
     assert set(related.ids("ExtrinsicObject")) == {OLD, NEW}
     assert listed == 200  # a set was named by the id of its one entry
+    assert meta["versionId"] == "1"
+    assert meta["lastUpdated"].startswith("20")  # when it was submitted
     assert again.errors == ["XDSDuplicateUniqueIdInRegistry"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from indexer.contract.document import Code, Person
+from indexer.contract.document import Author, Code, Person
 from indexer.wire.search import read_search
 from indexer.wire.search_values import read_date_range
 from tests.support.pointers import ANNE, STUDY, an_entry
@@ -79,6 +79,15 @@ def test_a_name_is_found_by_its_begin_without_case_and_accents(
     name: str, value: str, expected: bool
 ) -> None:
     assert finds((name, value)) is expected
+
+
+def test_each_of_several_authors_is_found() -> None:
+    others = (Author(person=ENTRY.author), Author(person=Person(number="9", family="Durand")))
+    entry = replace(ENTRY, authors=others)
+    search = read_search([*BASE, ("identifier", "urn:oid:1.2"), ("author.family", "durand")])
+
+    assert search.wanted.matches(entry)
+    assert not search.wanted.matches(ENTRY)
 
 
 @pytest.mark.parametrize("name, value, expected", [
