@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.fhir_answers import expect_fhir, watch_answers
+from tests.support.fhir_answers import expect_fhir, expect_mhd, watch_answers
 from tests.support.indexes import a_served_index
 from tests.support.scripted_index import ScriptedIndex, a_scripted_index
 
@@ -18,6 +18,7 @@ def every_answer_is_fhir(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for resource in answered:
         expect_fhir(resource)
+        expect_mhd(resource)
 
 
 @pytest.fixture
