@@ -160,7 +160,8 @@ class DocumentEntry:
     """entryUUID without its urn prefix; allotted by the index, empty before."""
     status: EntryStatus = EntryStatus.APPROVED
     document_url: str = ""
-    """Where the index serves the document; empty before it holds it."""
+    """Where the index serves the document: an address, or by XDS.b the URN of its repository; empty
+    before it holds it."""
 
     @property
     def every_author(self) -> tuple[Author, ...]:

@@ -1,14 +1,14 @@
 """An index that lets in who proves who they are takes pointers from a gateway that does."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.scenarios.crashes import says, seen
+from tests.scenarios.other_index import a_world_at
 from tests.support.health_pki import a_subject, organisations, write_key
 from tests.support.program import Program
 from tests.support.programs import serving
@@ -38,27 +38,10 @@ def signature(folder: Path) -> dict[str, str]:
     }
 
 
-@contextmanager
-def a_closed_world(folder: Path, settings: dict[str, str]) -> Iterator[World]:
-    """A world without a PACS, whose index lets in whom the authority of organisations certified."""
-    world = World(folder, {"GATEWAY_PACS": "[]", **settings}, with_doors=False, pacs={})
-    world.index = Program(
-        serving("indexer.server", open_access=False),
-        {
-            "INDEX_HTTP_PORT": str(world.index_port),
-            "INDEX_DATA_DIR": str(world.index_dir),
-            "INDEX_AUTHORITIES": str(organisations().write(folder / "authorities.pem")),
-        },
-        port=world.index_port,
-        log=folder / "closed-index.log",
-    )
-    try:
-        world.index.start()
-        world.gateway.start()
-        yield world
-    finally:
-        world.gateway.close()
-        world.index.close()
+def a_closed_world(folder: Path, settings: dict[str, str]) -> AbstractContextManager[World]:
+    """A world whose index lets in whom the authority of organisations certified."""
+    authorities = organisations().write(folder / "authorities.pem")
+    return a_world_at(folder, settings, {"INDEX_AUTHORITIES": str(authorities)}, open_access=False)
 
 
 async def held(world: World, *studies: Study) -> list[list[str]]:
