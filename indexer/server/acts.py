@@ -19,6 +19,8 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"
     AUTHORISE = "authorise"
     """Declare, or take back, that one may act on it (TD0.3)."""
+    GOVERN = "govern"
+    """Open or close it, and choose whom it lets in: the holder's."""
     READ_JOURNAL = "read-journal"
     EXTRACT = "extract"
 

@@ -8,7 +8,6 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.storage.database import Dialect
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
@@ -17,12 +16,15 @@ from indexer.server.access import AccessPolicy, Guard
 from indexer.server.body_room import BodyRoom
 from indexer.server.clock import epoch_ms
 from indexer.server.custodian import Custodian
+from indexer.server.dmp_routes import DmpRoutes
 from indexer.server.extraction_routes import ExtractionRoutes
 from indexer.server.http_errors import answer_errors
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.journal_routes import JournalRoutes
 from indexer.server.probes import probes
+from indexer.server.record_keeper import RecordKeeper
+from indexer.server.record_routes import RecordRoutes
 from indexer.server.registrar import Registrar
 from indexer.server.registry import Registry
 from indexer.server.rights.habilitations import load_matrix
@@ -52,13 +54,15 @@ async def opened_index(
     """The index as an application, its folder locked and its database open while entered; as
     `opened_custodian`."""
     metrics = IndexMetrics()
-    async with opened_custodian(settings, metrics, signatures) as (custodian, database):
+    async with opened_custodian(settings, metrics, signatures) as (custodian, keeper, database):
         bytes_max = settings.body_mib_max * 2**20
         routes = (
             JournalRoutes(custodian),  # before those that describe all that is there by then
+            RecordRoutes(keeper),
             FhirRoutes(custodian),
             SubmissionRoutes(custodian, body_bytes_max=bytes_max),
             XdsRoutes(custodian, policy, body_bytes_max=bytes_max),
+            DmpRoutes(keeper, policy),
             ExtractionRoutes(custodian),
         )
         yield _application(routes, probes_of=(database, metrics), policy=policy)
@@ -69,8 +73,8 @@ async def opened_custodian(
     settings: IndexSettings,
     metrics: IndexMetrics,
     signatures: SignatureDocuments | None = None,
-) -> AsyncIterator[tuple[Custodian, SqliteDatabase]]:
-    """The custodian and its database, its folder locked while entered.
+) -> AsyncIterator[tuple[Custodian, RecordKeeper, SqliteDatabase]]:
+    """The custodian, the keeper of records and their database, its folder locked while entered.
 
     Args:
         signatures: none where documents that sign submissions are not looked at.
@@ -88,7 +92,12 @@ async def opened_custodian(
             registry = Registry(database.dialect)
             journal = Journal(database.dialect)
             scribe = Scribe(database, journal)
-            rights = _rights(settings, database.dialect, registry)
+            records = Records(database.dialect, listed=settings.records is RecordsKept.LISTED)
+            matrix = load_matrix(settings.habilitations)
+            rights = Rights(records, registry, matrix, now_ms=epoch_ms)
+            keeper = RecordKeeper(
+                database, records, rights, journal=journal, scribe=scribe, now_ms=epoch_ms
+            )
             registrar = Registrar(
                 database, registry, rights=rights, journal=journal, metrics=metrics
             )
@@ -106,16 +115,11 @@ async def opened_custodian(
                     tasks.create_task(registrar.run(), name="registrar"),
                     tasks.create_task(scribe.run(), name="scribe"),
                 ]
-                yield custodian, database
+                yield custodian, keeper, database
                 for task in writing:
                     task.cancel()
         finally:
             await database.close()
-
-
-def _rights(settings: IndexSettings, dialect: Dialect, registry: Registry) -> Rights:
-    records = Records(dialect, listed=settings.records is RecordsKept.LISTED)
-    return Rights(records, registry, load_matrix(settings.habilitations), now_ms=epoch_ms)
 
 
 def _application(

@@ -52,7 +52,7 @@ def import_archives(
 async def _import(settings: IndexSettings, archives: list[Path]) -> bool:
     """Take in all archives; gives whether all of each was."""
     fates, unread = Fates(), 0
-    async with opened_custodian(settings, IndexMetrics()) as (custodian, _):
+    async with opened_custodian(settings, IndexMetrics()) as (custodian, *_):
         for number, path in enumerate(archives, start=1):
             try:
                 await _take(custodian, settings, path, number, fates)

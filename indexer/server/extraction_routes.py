@@ -10,12 +10,10 @@ from starlette.responses import StreamingResponse
 
 from gateway.telemetry import NamedRoute
 from indexer.contract.document_set import DocumentSet
-from indexer.contract.errors import InvalidValue
-from indexer.contract.identifiers import Ins, Oid
 from indexer.server.access import caller_of
 from indexer.server.custodian import Custodian
 from indexer.server.extraction import written_archive, written_bundle
-from indexer.server.http import fhir_base, read_json
+from indexer.server.http import fhir_base, patient_in, read_json
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE
 
@@ -45,7 +43,7 @@ class ExtractionRoutes:
     async def extract(self, request: Request) -> Response:
         """What the holder may see of their record, once the journal tells that they took it."""
         told = await read_json(request, bytes_max=REQUEST_BYTES_MAX)
-        patient, form = _patient(told), _form(told)
+        patient, form = patient_in(told), _form(told)
         sets = await self._custodian.extract(caller_of(request), patient)
         media_type = "application/zip" if form is Form.XDM else JSON_MEDIA_TYPE
         name = "dossier.zip" if form is Form.XDM else "dossier.json"
@@ -63,16 +61,6 @@ class ExtractionRoutes:
         if form is Form.XDM:
             return written_archive(sets, read)
         return partial(written_bundle, base=base, now=datetime.now(UTC))(sets, read)
-
-
-def _patient(told: Json) -> Ins:
-    match told:
-        case {"ins": str() as value, "oid": str() as oid}:
-            try:
-                return Ins(value=value, oid=Oid(oid))
-            except InvalidValue as error:
-                raise Refusal(f"ins or oid is {error}", code=IssueCode.VALUE) from error
-    raise Refusal("ins and oid are to be texts", code=IssueCode.REQUIRED)
 
 
 def _form(told: Json) -> Form:

@@ -10,6 +10,8 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Ins, Oid
 from indexer.server.negotiation import FORMAT, JSON_MEDIA_TYPES, XML_MEDIA_TYPES, choose_form
 from indexer.wire import fhir_xml
 from indexer.wire.elements import Element
@@ -92,6 +94,21 @@ async def read_json(request: Request, *, bytes_max: int) -> Json:
     """
     _expect_type(request, *JSON_MEDIA_TYPES)
     return _parse_object(await read_body(request, bytes_max=bytes_max))
+
+
+def patient_in(told: Json) -> Ins:
+    """The patient whom a body names.
+
+    Raises:
+        Refusal: it names none.
+    """
+    match told:
+        case {"ins": str() as value, "oid": str() as oid}:
+            try:
+                return Ins(value=value, oid=Oid(oid))
+            except InvalidValue as error:
+                raise Refusal(f"ins or oid is {error}", code=IssueCode.VALUE) from error
+    raise Refusal("ins and oid are to be texts", code=IssueCode.REQUIRED)
 
 
 def _parse_object(body: bytes) -> Json:

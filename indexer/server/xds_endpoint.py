@@ -65,6 +65,8 @@ class Operation:
     """For what cannot be read and has no code of its own."""
     busy: XdsError
     broken: XdsError
+    answers_as: str = ""
+    """Action of its answer, where that is not the request's own with `Response` at its end."""
 
 
 class XdsEndpoint:
@@ -103,7 +105,7 @@ class XdsEndpoint:
             return _fault(unknown, status=400, relates_to=call.message_id)
         asked = Asked(body=call.body, package=package, caller=caller)
         answer = await _run(operation, call.action, asked)
-        written = reply(call, answer.body)
+        written = reply(call, answer.body, action=operation.answers_as)
         if not answer.parts and not package.optimised:
             return Response(written, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
         content_type, chunks = write_package(written, answer.parts)

@@ -125,9 +125,9 @@ def _header(root: Element, path: str) -> str:
     return text
 
 
-def reply(call: Call, body: Element) -> bytes:
-    """The envelope that answers a request."""
-    return _envelope(f"{call.action}Response", call.message_id, body)
+def reply(call: Call, body: Element, *, action: str = "") -> bytes:
+    """The envelope that answers a request, by the action that its answer has by default."""
+    return _envelope(action or f"{call.action}Response", call.message_id, body)
 
 
 def fault(error: SoapFault, *, relates_to: str = "") -> bytes:

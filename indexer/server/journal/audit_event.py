@@ -69,6 +69,7 @@ _ACTS: Final = {
     Act.CHANGE: _Kind(_REST, "U", "patch"),
     Act.WITHDRAW: _Kind(_REST, "U", "patch"),
     Act.AUTHORISE: _Kind(_REST, "U", "operation"),
+    Act.GOVERN: _Kind(_REST, "U", "operation"),
     Act.READ_JOURNAL: _Kind(_REST, "E", "search"),
     Act.EXTRACT: _Kind(_EXPORT, "R", gives=True),
 }

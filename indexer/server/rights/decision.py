@@ -160,15 +160,13 @@ class _Question:
 
     @property
     def _way(self) -> _Way:
-        if self.caller.kind is CallerKind.SYSTEM:
+        if is_of_structure(self.caller):
             return _Way.STRUCTURE
         match self.caller.authentication:
             case Authentication.DIRECT:
                 return _Way.PERSON
-            case Authentication.REINFORCED:
+            case _:
                 return _Way.PERSON_BY_STRUCTURE
-            case Authentication.INDIRECT:
-                return _Way.STRUCTURE
 
     def _publishing(self, document: DocumentEntry | None) -> Decision:
         if document is not None and not self.matrix.writes(self.caller, document):
@@ -263,6 +261,13 @@ class _Question:
     def _is_of_structure(self, document: DocumentEntry) -> bool:
         number = _structure(self.caller.organisation)
         return bool(number) and number == _structure(document.author_organisation)
+
+
+def is_of_structure(caller: Caller) -> bool:
+    """Whether they come by a structure's certificate alone: they publish, and read nothing."""
+    indirect = caller.authentication is Authentication.INDIRECT
+    professional = caller.kind is CallerKind.PROFESSIONAL
+    return caller.kind is CallerKind.SYSTEM or (professional and indirect)
 
 
 def masks_of(document: DocumentEntry) -> frozenset[Mask]:

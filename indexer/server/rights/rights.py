@@ -138,6 +138,10 @@ class Rights:
             await self._records.alert(tx, caller, now_ms=sight.now_ms)
         return sight
 
+    def of_record(self, caller: Caller | None, act: Act, record: Record) -> Decision:
+        """Whether an act is permitted before any document is looked at."""
+        return self._decided(caller, act, record) if caller else of_anybody(act, record)
+
     async def refusals(
         self, tx: Transaction, batch: Sequence[tuple[Caller | None, DocumentSet]]
     ) -> Mapping[str, Refusal]:
@@ -172,7 +176,7 @@ class Rights:
         targets: Mapping[str, DocumentEntry],
     ) -> Refusal | None:
         if caller is None:
-            decision = of_anybody(Act.PUBLISH, record)
+            decision = self.of_record(caller, Act.PUBLISH, record)
             return None if decision.permitted else refusal_of(decision)
         for entry in (None, *(one.entry for one in submitted.documents)):
             if not (decision := self._decided(caller, Act.PUBLISH, record, entry)).permitted:
@@ -188,7 +192,7 @@ class Rights:
         return None
 
     def _decided(
-        self, caller: Caller, act: Act, record: Record, entry: DocumentEntry | None
+        self, caller: Caller, act: Act, record: Record, entry: DocumentEntry | None = None
     ) -> Decision:
         return decide(caller, act, record, entry, matrix=self._matrix, now_ms=self._now_ms())
 
