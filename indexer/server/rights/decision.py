@@ -255,8 +255,8 @@ class _Question:
         if self._way is _Way.STRUCTURE:
             return self._is_of_structure(document)
         number, signed = self.caller.person.number, document.legal_authenticator
-        authors = {document.author.number, signed.number if signed is not None else ""}
-        return bool(number) and number in authors
+        people = [*(one.person for one in document.every_author), *([signed] if signed else [])]
+        return bool(number) and number in {one.number for one in people}
 
     def _is_of_structure(self, document: DocumentEntry) -> bool:
         number = _structure(self.caller.organisation)

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from indexer.contract.access import Authentication, Caller, CallerKind, Purpose
-from indexer.contract.document import Code, DocumentEntry, Organisation, Person
+from indexer.contract.document import Author, Code, DocumentEntry, Organisation, Person
 from indexer.contract.record import RecordState
 from indexer.server.acts import Act
 from indexer.server.rights.decision import decide
@@ -174,3 +174,26 @@ def test_every_cell_is_as_the_written_rules_have_it() -> None:
 
     assert wrong == []
     assert used == {line.number for line in table}, "a line of the table decides nothing"
+
+
+def test_each_author_of_a_document_sees_it_though_it_is_masked() -> None:
+    caller = a_caller()
+    held = replace(RECORDS["open"], standing=Standing(declared=True))
+    others = [Person(number=f"89990000000{n}") for n in (1, 2)]
+    by_others, by_the_caller_too = (
+        replace(
+            an_entry(),
+            author=others[0],
+            authors=tuple(Author(person=one) for one in [*others, *more]),
+            legal_authenticator=None,
+            confidentiality=masked(["MASQUE_PS"]),
+        )
+        for more in ([], [caller.person])
+    )
+
+    seen = [
+        decide(caller, Act.READ, held, one, matrix=MATRIX, now_ms=NOW_MS).permitted
+        for one in (by_others, by_the_caller_too)
+    ]
+
+    assert seen == [False, True]
