@@ -64,7 +64,10 @@ def _audit_event() -> Json:
         "type": "AuditEvent",
         "documentation": "The journal of a record, searched by form alone",
         "interaction": [{"code": "search-type"}],
-        "searchParam": [{"name": "patient.identifier", "type": "token"}],
+        "searchParam": [
+            {"name": "patient.identifier", "type": "token"},
+            {"name": "date", "type": "date"},
+        ],
     }
 
 

@@ -41,6 +41,7 @@ from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.stored_queries import Found, StoredQueries
 from indexer.server.usher import Usher, entry_of, seen
 from indexer.wire.document_set_reader import StatusChange
+from indexer.wire.journal_search import JournalSearch
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, xds_refusal
 from indexer.wire.patch import Operation, withdraws
 from indexer.wire.search import EntrySearch
@@ -373,22 +374,22 @@ class Custodian:
         return await self._database.read(lambda tx: self._registry.held_ids(tx, entries))
 
     async def journal(
-        self, caller: Caller | None, patient: Ins, *, before: int, count_max: int
-    ) -> list[Line]:
-        """What the journal of a record tells before a position, the latest first.
+        self, caller: Caller | None, search: JournalSearch
+    ) -> tuple[list[Line], bool]:
+        """One page of a record's journal, the latest line first, and whether there are more.
 
         Raises:
             Refusal: who asks may not read it.
         """
 
-        async def work(sight: Sight) -> list[Line]:
-            await sight.open(patient)
-            return await self._journal.latest(sight.tx, patient, before=before, count_max=count_max)
+        async def work(sight: Sight) -> tuple[list[Line], bool]:
+            await sight.open(search.patient)
+            return await self._journal.find(sight.tx, search)
 
         told = partial(Deed, act=Act.READ_JOURNAL, caller=caller, query="AuditEvent")
-        lines = await self._usher.show(caller, told, work)
-        await self._scribe.record(told(patient_key=patient_key(patient)))
-        return lines
+        found = await self._usher.show(caller, told, work)
+        await self._scribe.record(told(patient_key=patient_key(search.patient)))
+        return found
 
 
 def _searches(

@@ -12,6 +12,7 @@ from indexer.server.clock import epoch_ms
 from indexer.server.journal.chain import Line, next_line
 from indexer.server.journal.deed import Deed, written
 from indexer.server.judging import patient_key
+from indexer.wire.journal_search import JournalSearch
 
 PAGE_LINES: Final = 1000
 """Lines that are read at once where all of them are."""
@@ -50,17 +51,17 @@ class Journal:
             starts_at += len(line.hash) + len(line.event)
         await tx.fetch(self._sql["add_lines"], lines=_json(told), contents=b"".join(contents))
 
-    async def latest(
-        self, tx: Transaction, patient: Ins, *, before: int, count_max: int
-    ) -> list[Line]:
-        """A record's lines before a position, the latest first."""
+    async def find(self, tx: Transaction, search: JournalSearch) -> tuple[list[Line], bool]:
+        """One page of a record's lines, the latest first, and whether there are more."""
         rows = await tx.fetch(
             self._sql["find_latest"],
-            patient_key=patient_key(patient),
-            before=before,
-            limit=count_max,
+            patient_key=patient_key(search.patient),
+            before=search.before,
+            since_ms=search.since_ms,
+            until_ms=search.until_ms,
+            limit=search.lines_max + 1,
         )
-        return [_line(row) for row in rows]
+        return [_line(row) for row in rows[: search.lines_max]], len(rows) > search.lines_max
 
     async def lines(self, database: Readable, patient: Ins | None) -> AsyncIterator[list[Line]]:
         """All lines, or those of one record, in order; new ones may come meanwhile."""

@@ -20,6 +20,7 @@ FROM json_each(:lines);
 -- A record's lines, the latest first.
 SELECT patient_key, position, at_ms, event, hash FROM journal
 WHERE patient_key = :patient_key AND position < :before
+  AND at_ms >= :since_ms AND at_ms < :until_ms
 ORDER BY position DESC
 LIMIT :limit;
 

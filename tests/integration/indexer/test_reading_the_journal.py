@@ -1,11 +1,14 @@
 """A record's holder reads its journal as FHIR AuditEvents, which other programs understand."""
 
-from itertools import product
+from datetime import datetime
+from itertools import cycle, product
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.access import Caller, CallerKind, Purpose
 from indexer.contract.document import Code, Organisation, Person
 from indexer.server.acts import Act, Exchange
@@ -13,7 +16,9 @@ from indexer.server.journal.audit_event import audit_event
 from indexer.server.journal.chain import next_line
 from indexer.server.journal.deed import Deed, written
 from indexer.server.judging import patient_key
+from indexer.wire.journal_search import read_journal_search
 from indexer.wire.stored_query import QueryKind
+from tests.support.custody import custody_of
 from tests.support.fhir_answers import expect_fhir
 from tests.support.pointers import ANNE, PAUL
 from tests.support.xds import a_set, provide, query
@@ -82,6 +87,36 @@ async def test_it_is_read_page_by_page_and_no_address_names_the_patient(
     assert len(set(events)) == 5  # the reads in between came after the first page
 
 
+@pytest.mark.parametrize("asked, found", [
+    ([], [3, 2, 1]),
+    (["2026-11-23"], [3, 2]),
+    (["ge2026-11-23T10:00Z"], [3, 2]),
+    (["gt2026-11-23T10:00Z"], [3]),
+    (["sa2026-11-22"], [3, 2]),
+    (["lt2026-11-23"], [1]),
+    (["eb2026-11-23T11:00:00Z"], [2, 1]),
+    (["le2026-11-23"], [3, 2, 1]),
+    (["ge2026-11-22", "lt2026-11-23T11:00:00Z"], [2, 1]),
+    (["2027"], []),
+])  # fmt: skip
+async def test_it_is_searched_by_when_it_was(
+    tmp_path: Path, asked: list[str], found: list[int]
+) -> None:
+    moments = ["2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z"]
+    clock = [round(datetime.fromisoformat(one).timestamp() * 1000) for one in moments]
+    database = await SqliteDatabase.open(tmp_path / "index.sqlite")
+    async with custody_of(database, now_ms=lambda: clock[0]) as custody:
+        for number in (1, 2, 3):
+            await custody.custodian.provide(None, a_set(number), exchange=Exchange.PROVIDE)
+            clock[:-1] = clock[1:]
+
+        told = [("patient.identifier", WHOSE), *(("date", one) for one in asked)]
+        lines, more = await custody.custodian.journal(None, read_journal_search(told))
+
+    assert [one.position for one in lines] == found
+    assert not more
+
+
 async def test_it_tells_of_nobody_else(index_url: str, session: aiohttp.ClientSession) -> None:
     await provide(index_url, a_set(1))
 
@@ -97,7 +132,11 @@ async def test_it_tells_of_nobody_else(index_url: str, session: aiohttp.ClientSe
     {"patient.identifier": "urn:oid:1.2|1"},
     {**FORM, "_count": "0"},
     {**FORM, "_count": "-1"},
-    {**FORM, "_before": "9" * 40},
+    {**FORM, "_after": "9" * 40},
+    {**FORM, "_after": "-1"},
+    {**FORM, "date": "yesterday"},
+    {**FORM, "date": "ne2026"},
+    {**FORM, "date": "2025,2026"},
     {**FORM, "agent": "x"},
 ])  # fmt: skip
 async def test_a_search_that_is_none_is_refused(
@@ -127,25 +166,25 @@ CALLERS = [
 ]
 
 
-@pytest.mark.parametrize("exchange", [None, *Exchange])
-@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("act, exchange", [
+    *((act, None) for act in Act), *((Act.READ, exchange) for exchange in Exchange),
+])  # fmt: skip
 def test_every_act_of_everybody_is_an_audit_event(act: Act, exchange: Exchange | None) -> None:
-    for caller in CALLERS:
-        for outcome in ("done", "forbidden"):
-            deed = Deed(
-                patient_key=patient_key(ANNE),
-                act=act,
-                exchange=exchange,
-                caller=caller,
-                outcome=outcome,
-                entries=("c5f0a1de-0000-4000-8000-000000000001",),
-                set_id="c5f0a1de-0000-4000-8000-000000000002",
-                found=3,
-                query="DocumentReference",
-            )
-            line = next_line(None, deed.patient_key, written(deed), now_ms=1_764_000_000_000)
+    for caller, outcome in zip(CALLERS, cycle(("done", "forbidden")), strict=False):
+        deed = Deed(
+            patient_key=patient_key(ANNE),
+            act=act,
+            exchange=exchange,
+            caller=caller,
+            outcome=outcome,
+            entries=("c5f0a1de-0000-4000-8000-000000000001",),
+            set_id="c5f0a1de-0000-4000-8000-000000000002",
+            found=3,
+            query="DocumentReference",
+        )
+        line = next_line(None, deed.patient_key, written(deed), now_ms=1_764_000_000_000)
 
-            event = audit_event(line, ANNE)
+        event = audit_event(line, ANNE)
 
-            assert event["outcome"] == ("0" if outcome == "done" else "4")
-            expect_fhir(event)
+        assert event["outcome"] == ("0" if outcome == "done" else "4")
+        expect_fhir(event)
