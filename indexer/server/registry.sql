@@ -42,7 +42,7 @@ SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
        json_extract(value, '$.unique_id'), 'current', json_extract(value, '$.type_scheme'),
        json_extract(value, '$.type_code'), json_extract(value, '$.created_at_ms'),
        json_extract(value, '$.reference_ids'), json_extract(value, '$.resource'),
-       json_extract(value, '$.set_id'), :now_ms
+       json_extract(value, '$.set_id'), CAST(:now_ms AS BIGINT)
 FROM json_each(:entries);
 
 -- query: add_associations

@@ -4,7 +4,6 @@ Its submission set is made of it, as MHD has it (PCC TF-2 §4.1): who wrote the 
 and what kind of submission it is, is what kind of document it is.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from indexer.contract.document_set import (
@@ -46,7 +45,7 @@ def read_publication(
     attachment.forbid("url")
     content = attachment.parsed("data", read_base64)
     whole = Element(contain(_placed(measured(resource, content)), {}), told.path)
-    entry = replace(read_submitted_entry(whole, content), entry_id=DOCUMENT_SYMBOL)
+    entry = read_submitted_entry(whole, content, symbol=DOCUMENT_SYMBOL)
     made = SubmissionSet(
         unique_id=submission_id,
         source_id=source_id,

@@ -37,8 +37,8 @@ _RELATIONS: Final = {
 """By all that one document says of one target."""
 
 
-def read_submitted_entry(element: Element, content: bytes) -> DocumentEntry:
-    """The entry of a document on its way to the index.
+def read_submitted_entry(element: Element, content: bytes, *, symbol: str) -> DocumentEntry:
+    """The entry of a document on its way to the index, named by a symbol.
 
     Raises:
         Refusal: it is malformed, is not what a submission may bring, or describes other bytes.
@@ -60,7 +60,7 @@ def read_submitted_entry(element: Element, content: bytes) -> DocumentEntry:
             code=IssueCode.VALUE,
             expression=f"{attachment}.hash",
         )
-    return replace(entry, document_url="")
+    return replace(entry, entry_id=symbol, document_url="")
 
 
 def measured(resource: Json, content: bytes) -> Json:

@@ -220,10 +220,10 @@ class _Documents:
         content = binary.parsed("data", read_base64)
         if self._minimal:
             element = Element(measured(element.fields, content), element.path)
-        entry = read_submitted_entry(element, content)
+        entry = read_submitted_entry(element, content, symbol=part.url)
         if binary.text("contentType") != entry.mime_type:
             raise binary.refuse("contentType", "is not the attachment's", IssueCode.INVALID)
-        return Document(entry=replace(entry, entry_id=part.url), content=content)
+        return Document(entry=entry, content=content)
 
 
 def _is_minimal(bundle: Element) -> bool:
