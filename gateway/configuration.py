@@ -6,15 +6,25 @@ Both programs are told so. A bad value or an unknown name stops the start.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+
+def _of_postgresql(url: SecretStr) -> SecretStr:
+    if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("not an address of PostgreSQL: postgresql://role@host/database")
+    return url
+
+
+PostgresqlUrl = Annotated[SecretStr, AfterValidator(_of_postgresql)]
+"""Of a PostgreSQL database, with its password; empty for none."""
 
 
 class ProgramSettings(BaseSettings):

@@ -15,13 +15,12 @@ from pydantic import (
     IPvAnyAddress,
     PositiveFloat,
     PositiveInt,
-    SecretStr,
     field_validator,
     model_validator,
 )
 from pydantic_settings import SettingsConfigDict
 
-from gateway.configuration import ProgramSettings, load
+from gateway.configuration import PostgresqlUrl, ProgramSettings, load
 from gateway.manifest.model import MadoCodes, ManifestForm
 from gateway.model.decision import PublishOn
 from gateway.security.callers import Caller
@@ -77,7 +76,7 @@ class Settings(ProgramSettings):
 
     data_dir: Path = Path("gateway-data")
     """Folder of the instances, and of the database; made if it is not there."""
-    database_url: SecretStr | None = None
+    database_url: PostgresqlUrl | None = None
     """Of a PostgreSQL database for the rows, `postgresql://…`; empty: SQLite in the data folder."""
     bind: str = "127.0.0.1"
     """Address that every port listens on."""
@@ -186,13 +185,6 @@ class Settings(ProgramSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("no such time zone: name one as Europe/Paris") from None
         return name
-
-    @field_validator("database_url")
-    @classmethod
-    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("not an address of PostgreSQL: postgresql://role@host/database")
-        return url
 
     @field_validator("index_url", "public_url")
     @classmethod

@@ -3,6 +3,10 @@
 A program's migrations are `NNNN_name.sql` in one package, numbered from 0001 without a gap. `app`
 runs them at the start. What was applied is kept with its checksum, so that a file changed after
 its release stops the start instead of leaving two schemas of one number in the field.
+
+A line `-- [sqlite]` or `-- [postgresql]` begins what that engine alone is told, up to the next such
+line or to `-- [shared]`. An engine's checksum is of what it is told: what another is told besides,
+or otherwise, may be written later.
 """
 
 import hashlib
@@ -18,6 +22,9 @@ from gateway.storage.database import Database, Dialect, LongWork, Readable, Row,
 log = logging.getLogger(__name__)
 
 _FILE_NAME = re.compile(r"(?P<number>[0-9]{4})_(?P<name>[a-z0-9_]+)\.sql")
+
+_SHARED = "shared"
+_SECTION = re.compile(rf"-- \[(?P<dialect>{'|'.join([*Dialect, _SHARED])})\]\s*")
 
 _CREATE_TABLE = """CREATE TABLE IF NOT EXISTS schema_migrations (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)"""
@@ -54,7 +61,7 @@ async def migrate(database: Database, package: str) -> int:
             migration that is changed or missing here, as when a newer program has run on it.
         StorageUnavailable: the disk is full.
     """
-    migrations = _load(package)
+    migrations = _load(package, database.dialect)
     await database.write(lambda tx: tx.fetch(_CREATE_TABLE))
     applied = await database.read(lambda tx: tx.fetch(_APPLIED))
     _check_applied(applied, migrations)
@@ -74,7 +81,7 @@ async def expect_migrated(database: Readable, package: str) -> None:
     Raises:
         MigrationRefused: it has another.
     """
-    migrations = _load(package)
+    migrations = _load(package, database.dialect)
     applied = await database.read(lambda tx: tx.fetch(_APPLIED))
     _check_applied(applied, migrations)
     if len(applied) < len(migrations):
@@ -111,14 +118,25 @@ async def _apply(database: Database, migration: Migration) -> None:
     await database.write(LongWork(work))
 
 
-def _load(package: str) -> list[Migration]:
+def told(sql: str, dialect: Dialect) -> str:
+    """What of a migration's text the engine is told."""
+    lines, section = [], _SHARED
+    for line in sql.splitlines(keepends=True):
+        if begun := _SECTION.fullmatch(line):
+            section = begun["dialect"]
+        elif section in (_SHARED, dialect):
+            lines.append(line)
+    return "".join(lines)
+
+
+def _load(package: str, dialect: Dialect) -> list[Migration]:
     migrations = []
     for file in resources.files(package).iterdir():
         if not file.name.endswith(".sql"):
             continue
         if (named := _FILE_NAME.fullmatch(file.name)) is None:
             raise MigrationRefused(f"{package}/{file.name} is not named NNNN_name.sql")
-        sql = file.read_text(encoding="utf-8")
+        sql = told(file.read_text(encoding="utf-8"), dialect)
         migrations.append(Migration(number=int(named["number"]), name=named["name"], sql=sql))
     migrations.sort(key=lambda migration: migration.number)
     for expected, migration in enumerate(migrations, start=1):

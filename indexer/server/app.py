@@ -8,9 +8,10 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gateway.storage.database import Database
+from gateway.storage.engines import open_at
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
-from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import RequestLog
 from indexer.server.access import AccessPolicy, Guard
 from indexer.server.body_room import BodyRoom
@@ -73,7 +74,7 @@ async def opened_custodian(
     settings: IndexSettings,
     metrics: IndexMetrics,
     signatures: SignatureDocuments | None = None,
-) -> AsyncIterator[tuple[Custodian, RecordKeeper, SqliteDatabase]]:
+) -> AsyncIterator[tuple[Custodian, RecordKeeper, Database]]:
     """The custodian, the keeper of records and their database, its folder locked while entered.
 
     Args:
@@ -86,7 +87,7 @@ async def opened_custodian(
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with FolderLock(settings.data_dir):
-        database = await SqliteDatabase.open(settings.data_dir / DATABASE_FILE)
+        database = await open_at(settings.postgresql_url, settings.data_dir / DATABASE_FILE)
         try:
             await migrate(database, "indexer.server.migrations")
             registry = Registry(database.dialect)
@@ -125,7 +126,7 @@ async def opened_custodian(
 def _application(
     routes: Sequence[Routes],
     *,
-    probes_of: tuple[SqliteDatabase, IndexMetrics],
+    probes_of: tuple[Database, IndexMetrics],
     policy: AccessPolicy,
 ) -> ASGIApp:
     database, metrics = probes_of

@@ -13,6 +13,7 @@ from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Ins
+from indexer.server.directory import Directory, IdKind
 from indexer.server.judging import patient_key
 from indexer.server.rows import held_entry, held_resource, updated_at
 from indexer.wire.elements import Element
@@ -40,6 +41,7 @@ class Finder:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("indexer.server", "finder.sql", dialect)
+        self._directory = Directory(dialect)
 
     async def entries(self, tx: Transaction, search: EntrySearch) -> _Page:
         """Entries, by when their documents were made."""
@@ -88,8 +90,8 @@ class Finder:
     ) -> list[Row]:
         """As many rows as are asked for, and one more if there is one."""
         if asked.identifiers is not None:
-            told = orjson.dumps(asked.identifiers).decode()
-            rows = await tx.fetch(self._sql[f"{what}_by_identifiers"], identifiers=told)
+            rows = await self._named(tx, what, asked.identifiers)
+            rows.sort(key=lambda row: (row["at_ms"], row["id"]), reverse=True)
             return [row for row in asked.follow(rows) if asked.owns(row) and test(row)]
         patient, after_ms, after_id = await self._place(tx, what, asked)
         found: list[Row] = []
@@ -114,10 +116,23 @@ class Finder:
         """Whose rows are looked at, and from where: a page before names both."""
         if asked.after is None:
             return asked.patient, None, None
-        places = await tx.fetch(self._sql[f"{what}_place"], id=asked.after)
-        if not places or not asked.owns(places[0]):
+        # What a page ended with names the patient, so that the address of the next need not.
+        last = await self._named(tx, what, [asked.after])
+        if not last or not asked.owns(last[0]):
             raise _unknown_page()
-        return str(places[0]["patient_key"]), places[0]["at_ms"], asked.after
+        return str(last[0]["patient_key"]), last[0]["at_ms"], asked.after
+
+    async def _named(self, tx: Transaction, what: str, ids: Sequence[str]) -> list[Row]:
+        """By the ids that the index allotted, or by unique ids."""
+        kind = IdKind.ENTRY if what == "entries" else IdKind.SET
+        places = [
+            place
+            for one in (kind, IdKind.UNIQUE)
+            for place in (await self._directory.find(tx, one, ids)).values()
+        ]
+        if kind is IdKind.ENTRY:
+            return await self._directory.entries(tx, set(places))
+        return await self._directory.sets(tx, set(places))
 
 
 class _Asked:

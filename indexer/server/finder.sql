@@ -14,31 +14,9 @@ WHERE patient_key = :patient_key
 ORDER BY created_at_ms DESC, entry_id DESC
 LIMIT :limit;
 
--- query: entries_by_identifiers
--- By the ids that the index allotted, or by unique ids.
-SELECT entry_id, status, resource, version, updated_at_ms, patient_key,
-       entry_id AS id
-FROM entry
-WHERE unique_id IN (SELECT value FROM json_each(:identifiers))
-   OR entry_id IN (SELECT value FROM json_each(:identifiers))
-ORDER BY created_at_ms DESC, entry_id DESC;
-
--- query: entries_place
--- Where a page ended: the entry names the patient, so that the address of the next need not.
-SELECT patient_key, created_at_ms AS at_ms FROM entry WHERE entry_id = :id;
-
 -- query: sets_by_patient
 SELECT set_id AS id, submitted_at_ms AS at_ms, resource, patient_key FROM submission_set
 WHERE patient_key = :patient_key
   AND (CAST(:after_ms AS BIGINT) IS NULL OR (submitted_at_ms, set_id) < (:after_ms, :after_id))
 ORDER BY submitted_at_ms DESC, set_id DESC
 LIMIT :limit;
-
--- query: sets_by_identifiers
-SELECT set_id AS id, resource, patient_key FROM submission_set
-WHERE unique_id IN (SELECT value FROM json_each(:identifiers))
-   OR set_id IN (SELECT value FROM json_each(:identifiers))
-ORDER BY submitted_at_ms DESC, set_id DESC;
-
--- query: sets_place
-SELECT patient_key, submitted_at_ms AS at_ms FROM submission_set WHERE set_id = :id;

@@ -109,7 +109,8 @@ def _followed(
     settings: IndexSettings, patient: Ins | None, *, untils_ms: list[int]
 ) -> tuple[Walk, list[Seal]]:
     async def work() -> tuple[Walk, list[Seal]]:
-        async with opened_to_read("", settings.data_dir / DATABASE_FILE) as database:
+        rows = settings.data_dir / DATABASE_FILE
+        async with opened_to_read(settings.postgresql_url, rows) as database:
             await expect_migrated(database, "indexer.server.migrations")
             return await follow(database, patient, untils_ms=untils_ms, on_page=_progress())
 

@@ -37,8 +37,8 @@ class Verdict:
 
     refused: Mapping[str, Refusal]
     """By set_id."""
-    superseded: frozenset[str]
-    """Entries that are no longer current, where they were."""
+    superseded: Mapping[str, str]
+    """Entries that are no longer current, where they were, each with its patient's key."""
 
 
 def patient_key(patient: Ins) -> str:
@@ -90,7 +90,7 @@ def judge(batch: Sequence[DocumentSet], known: Known) -> Verdict:
             court.take(one)
         else:
             refused[one.submission_set.set_id] = refusal
-    return Verdict(refused=refused, superseded=frozenset(court.superseded))
+    return Verdict(refused=refused, superseded=court.superseded)
 
 
 class _Court:
@@ -101,7 +101,7 @@ class _Court:
         self._by_id = {one.entry_id: one for one in known.entries}
         self._set_unique_ids = set(known.set_unique_ids)
         self._followers = {target: list(them) for target, them in known.followers.items()}
-        self.superseded: set[str] = set()
+        self.superseded: dict[str, str] = {}
 
     def refusal_of(self, submitted: DocumentSet) -> Refusal | None:
         for document in submitted.documents:
@@ -169,7 +169,7 @@ class _Court:
             if one.relation in FOLLOWING:
                 self._followers.setdefault(one.target, []).append(one.source)
         replaced = [one.target for one in submitted.associations if one.relation in REPLACING]
-        self.superseded |= self._with_followers(replaced)
+        self.superseded |= dict.fromkeys(self._with_followers(replaced), patient_key(told.patient))
 
     def _with_followers(self, entry_ids: Sequence[str]) -> set[str]:
         """With all that follows them, however far (ITI TF-2 §3.42.4.1.3.3.4)."""

@@ -18,6 +18,7 @@ from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.clock import epoch_ms
+from indexer.server.directory import Directory, IdKind, Place
 from indexer.server.finder import Finder
 from indexer.server.judging import Known, KnownEntry, judge, patient_key, targets_held
 from indexer.server.rows import association_rows, entry_rows, held_resource, set_row
@@ -95,6 +96,7 @@ class Registry:
 
     def __init__(self, dialect: Dialect, *, now_ms: Callable[[], int] = epoch_ms) -> None:
         self._sql = load_queries("indexer.server", "registry.sql", dialect)
+        self._directory = Directory(dialect)
         self._finder = Finder(dialect)
         self._now_ms = now_ms
 
@@ -107,19 +109,20 @@ class Registry:
         if taken:
             await self._add(tx, taken)
         if verdict.superseded:
-            await tx.fetch(
-                self._sql["supersede"],
-                entry_ids=_json(sorted(verdict.superseded)),
-                now_ms=self._now_ms(),
-            )
+            places = [
+                Place(patient_key=key, object_id=entry_id)
+                for entry_id, key in verdict.superseded.items()
+            ]
+            await tx.fetch(self._sql["supersede"], places=_json(places), now_ms=self._now_ms())
         return verdict.refused
 
     async def held_ids(self, tx: Transaction, entries: Sequence[DocumentEntry]) -> list[str]:
         """The ids of those whose document is held, as it is, for their patient; in their order."""
-        unique_ids = _json([one.unique_id for one in entries])
-        rows = await tx.fetch(self._sql["find_known"], unique_ids=unique_ids, entry_ids="[]")
+        ids = [one.unique_id for one in entries]
+        places = await self._directory.find(tx, IdKind.UNIQUE, ids)
         held = {
-            (one.unique_id, one.patient_key, one.sha1): one.entry_id for one in map(_known, rows)
+            (one.unique_id, one.patient_key, one.sha1): one.entry_id
+            for one in await self._known_at(tx, places.values())
         }
         asked = ((one.unique_id, patient_key(one.patient), one.sha1) for one in entries)
         return [held[one] for one in asked if one in held]
@@ -127,14 +130,12 @@ class Registry:
     async def _known(self, tx: Transaction, batch: Sequence[DocumentSet]) -> Known:
         told = [document.entry.unique_id for one in batch for document in one.documents]
         # A set and a document share no unique id either.
-        unique_ids = _json([*told, *(one.submission_set.unique_id for one in batch)])
+        told += [one.submission_set.unique_id for one in batch]
         targets = [(one, target) for one in batch for target in targets_held(one)]
-        rows = await tx.fetch(
-            self._sql["find_known"],
-            unique_ids=unique_ids,
-            entry_ids=_json([target.target for _, target in targets]),
-        )
-        sets = await tx.fetch(self._sql["find_known_sets"], unique_ids=unique_ids)
+        taken = await self._directory.find(tx, IdKind.UNIQUE, told)
+        ids = [target.target for _, target in targets]
+        held = await self._directory.find(tx, IdKind.ENTRY, ids)
+        entries = await self._known_at(tx, {*taken.values(), *held.values()})
         followers: dict[str, list[str]] = {}
         roots = [
             {"patient_key": patient_key(one.submission_set.patient), "entry_id": target.target}
@@ -145,12 +146,19 @@ class Registry:
             for row in await tx.fetch(self._sql["find_followers"], roots=_json(roots)):
                 followers.setdefault(str(row["target_id"]), []).append(str(row["entry_id"]))
         return Known(
-            entries=[_known(row) for row in rows],
-            set_unique_ids=frozenset(str(row["unique_id"]) for row in sets),
+            entries=entries,
+            set_unique_ids=frozenset(taken) - {one.unique_id for one in entries},
             followers=followers,
         )
 
+    async def _known_at(self, tx: Transaction, places: Collection[Place]) -> list[KnownEntry]:
+        if not places:
+            return []
+        rows = await tx.fetch(self._sql["find_known"], places=_json([*places]))
+        return [_known(row) for row in rows]
+
     async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
+        await self._directory.add(tx, taken)
         await tx.fetch(self._sql["add_sets"], sets=_json([set_row(one) for one in taken]))
         entries = [row for one in taken for row in entry_rows(one)]
         await tx.fetch(self._sql["add_entries"], entries=_json(entries), now_ms=self._now_ms())
@@ -202,7 +210,7 @@ class Registry:
             Refusal: one is not held, is another patient's, or has another status.
         """
         for one in changes:
-            rows = await tx.fetch(self._sql["find_entry"], entry_id=one.target)
+            rows = await self._named(tx, IdKind.ENTRY, [one.target])
             if not rows:
                 raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
             if rows[0]["patient_key"] != patient_key(one.patient):
@@ -234,22 +242,19 @@ class Registry:
         Raises:
             NotFound: there is none.
         """
-        return _held(await self._one(tx, "find_entry", entry_id))
+        return _held(_only(await self._named(tx, IdKind.ENTRY, [entry_id])))
 
     async def entry_of(self, tx: Transaction, unique_id: Uid) -> HeldEntry:
         """The entry of a document; see `entry`."""
-        rows = await tx.fetch(self._sql["find_by_unique_id"], unique_id=unique_id)
-        return _held(_only(rows))
+        return _held(_only(await self._named(tx, IdKind.UNIQUE, [unique_id])))
 
     async def entries(self, tx: Transaction, unique_ids: Sequence[str]) -> list[HeldEntry]:
         """The entries of documents by their unique ids, those that are held."""
-        rows = await tx.fetch(self._sql["find_by_unique_ids"], unique_ids=_json(unique_ids))
-        return [_held(row) for row in rows]
+        return [_held(row) for row in await self._named(tx, IdKind.UNIQUE, unique_ids)]
 
     async def entries_by_id(self, tx: Transaction, entry_ids: Sequence[str]) -> list[HeldEntry]:
         """Entries by their own ids, those that are held."""
-        rows = await tx.fetch(self._sql["find_entries"], entry_ids=_json(entry_ids))
-        return [_held(row) for row in rows]
+        return [_held(row) for row in await self._named(tx, IdKind.ENTRY, entry_ids)]
 
     async def submission_set(self, tx: Transaction, set_id: str) -> HeldSet:
         """A submission set by its id.
@@ -257,8 +262,14 @@ class Registry:
         Raises:
             NotFound: there is none.
         """
-        row = _only(await tx.fetch(self._sql["find_submission_set"], set_id=set_id))
-        return _held_set(row)
+        places = [*(await self._directory.find(tx, IdKind.SET, [set_id])).values()]
+        if not places:
+            # Before a set had an id of its own, it was named by that of its one entry.
+            places = [
+                Place(patient_key=str(row["patient_key"]), object_id=str(row["set_id"]))
+                for row in await self._named(tx, IdKind.ENTRY, [set_id])
+            ]
+        return _held_set(_only(await self._directory.sets(tx, places)))
 
     async def document(self, tx: Transaction, entry_id: str) -> HeldDocument:
         """The document of an entry.
@@ -267,14 +278,20 @@ class Registry:
             NotFound: there is none.
             Withdrawn: there was one.
         """
-        row = await self._one(tx, "find_document", entry_id)
+        places = await self._directory.find(tx, IdKind.ENTRY, [entry_id])
+        if entry_id not in places:
+            raise NotFound(NOTHING_HELD)
+        return await self._document(tx, places[entry_id].patient_key, entry_id)
+
+    async def _document(self, tx: Transaction, key: str, entry_id: str) -> HeldDocument:
+        row = _only(await tx.fetch(self._sql["find_document"], patient_key=key, entry_id=entry_id))
         if row["status"] == EntryStatus.WITHDRAWN:
-            raise Withdrawn(str(row["patient_key"]))
+            raise Withdrawn(key)
         content = row["content"]
         assert isinstance(content, bytes)
         return HeldDocument(
             entry_id=entry_id,
-            patient_key=str(row["patient_key"]),
+            patient_key=key,
             mime_type=str(row["mime_type"]),
             content=content,
         )
@@ -287,17 +304,22 @@ class Registry:
         Those that are not held, or withdrawn, are left out; None stands for those that are too
         much.
         """
-        rows = await tx.fetch(self._sql["find_document_sizes"], unique_ids=_json(unique_ids))
+        places = await self._directory.find(tx, IdKind.UNIQUE, unique_ids)
+        told = _json([*places.values()])
+        rows = await tx.fetch(self._sql["find_document_sizes"], places=told)
         found: dict[str, HeldDocument | None] = {}
         for row in rows:
             bytes_max -= cast(int, row["size_bytes"])
             fits = bytes_max >= 0 or not found
-            held = await self.document(tx, str(row["entry_id"])) if fits else None
+            key, entry_id = str(row["patient_key"]), str(row["entry_id"])
+            held = await self._document(tx, key, entry_id) if fits else None
             found[str(row["unique_id"])] = held
         return found
 
-    async def _one(self, tx: Transaction, query: str, entry_id: str) -> Row:
-        return _only(await tx.fetch(self._sql[query], entry_id=entry_id))
+    async def _named(self, tx: Transaction, kind: IdKind, ids: Sequence[str]) -> list[Row]:
+        """The entries that these ids name, of those that are held."""
+        places = await self._directory.find(tx, kind, ids)
+        return await self._directory.entries(tx, places.values())
 
 
 def _only(rows: Sequence[Row]) -> Row:

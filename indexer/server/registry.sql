@@ -1,15 +1,11 @@
 -- query: find_known
 -- What the documents of a batch, and their targets, are judged by.
-SELECT entry_id, unique_id, patient_key, status,
-       json_extract(resource, '$.content[0].attachment.hash') AS hash,
-       json_extract(resource, '$.content[0].attachment.size') AS size_bytes
-FROM entry
-WHERE unique_id IN (SELECT value FROM json_each(:unique_ids))
-   OR entry_id IN (SELECT value FROM json_each(:entry_ids));
-
--- query: find_known_sets
-SELECT unique_id FROM submission_set
-WHERE unique_id IN (SELECT value FROM json_each(:unique_ids));
+SELECT entry.entry_id, entry.unique_id, entry.patient_key, entry.status,
+       json_extract(entry.resource, '$.content[0].attachment.hash') AS hash,
+       CAST(json_extract(entry.resource, '$.content[0].attachment.size') AS INTEGER) AS size_bytes
+FROM json_each(:places) AS place
+JOIN entry ON entry.patient_key = json_extract(place.value, '$.patient_key')
+          AND entry.entry_id = json_extract(place.value, '$.object_id');
 
 -- query: find_followers
 -- Amendments and transformations of what may be replaced, and of these in turn.
@@ -31,7 +27,8 @@ SELECT entry_id, target_id FROM follower;
 -- query: add_sets
 INSERT INTO submission_set (patient_key, set_id, unique_id, submitted_at_ms, resource)
 SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.set_id'),
-       json_extract(value, '$.unique_id'), json_extract(value, '$.submitted_at_ms'),
+       json_extract(value, '$.unique_id'),
+       CAST(json_extract(value, '$.submitted_at_ms') AS BIGINT),
        json_extract(value, '$.resource')
 FROM json_each(:sets);
 
@@ -40,7 +37,7 @@ INSERT INTO entry (patient_key, entry_id, unique_id, status, type_scheme, type_c
                    reference_ids, resource, set_id, updated_at_ms)
 SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
        json_extract(value, '$.unique_id'), 'current', json_extract(value, '$.type_scheme'),
-       json_extract(value, '$.type_code'), json_extract(value, '$.created_at_ms'),
+       json_extract(value, '$.type_code'), CAST(json_extract(value, '$.created_at_ms') AS BIGINT),
        json_extract(value, '$.reference_ids'), json_extract(value, '$.resource'),
        json_extract(value, '$.set_id'), CAST(:now_ms AS BIGINT)
 FROM json_each(:entries);
@@ -57,12 +54,16 @@ FROM json_each(:associations);
 INSERT INTO document (patient_key, entry_id, mime_type, content)
 SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
        json_extract(value, '$.mime_type'),
-       substr(:contents, json_extract(value, '$.starts_at'), json_extract(value, '$.size_bytes'))
+       substr(CAST(:contents AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER),
+              CAST(json_extract(value, '$.size_bytes') AS INTEGER))
 FROM json_each(:entries);
 
 -- query: supersede
 UPDATE entry SET status = 'superseded', version = version + 1, updated_at_ms = :now_ms
-WHERE entry_id IN (SELECT value FROM json_each(:entry_ids)) AND status = 'current';
+WHERE (patient_key, entry_id) IN (SELECT json_extract(value, '$.patient_key'),
+                                         json_extract(value, '$.object_id')
+                                  FROM json_each(:places))
+  AND status = 'current';
 
 -- query: update
 UPDATE entry SET status = :status, resource = :resource, version = version + 1,
@@ -75,35 +76,17 @@ RETURNING entry_id, status, resource, version, updated_at_ms, patient_key;
 UPDATE entry SET status = :status, version = version + 1, updated_at_ms = :now_ms
 WHERE patient_key = :patient_key AND entry_id = :entry_id;
 
--- query: find_by_unique_id
-SELECT entry_id, status, resource, version, updated_at_ms, patient_key FROM entry
-WHERE unique_id = :unique_id;
-
--- query: find_by_unique_ids
-SELECT entry_id, status, resource, patient_key FROM entry
-WHERE unique_id IN (SELECT value FROM json_each(:unique_ids));
-
--- query: find_entries
-SELECT entry_id, status, resource, patient_key FROM entry
-WHERE entry_id IN (SELECT value FROM json_each(:entry_ids));
-
--- query: find_entry
-SELECT entry_id, status, resource, version, updated_at_ms, patient_key FROM entry
-WHERE entry_id = :entry_id;
-
--- query: find_submission_set
--- Before a set had an id of its own, it was named by that of its one entry.
-SELECT patient_key, resource FROM submission_set
-WHERE set_id IN (:set_id, (SELECT set_id FROM entry WHERE entry_id = :set_id));
-
 -- query: find_document
-SELECT entry.patient_key, entry.status, document.mime_type, document.content FROM entry
+SELECT entry.status, document.mime_type, document.content FROM entry
 JOIN document ON document.patient_key = entry.patient_key AND document.entry_id = entry.entry_id
-WHERE entry.entry_id = :entry_id;
+WHERE entry.patient_key = :patient_key AND entry.entry_id = :entry_id;
 
 -- query: find_document_sizes
-SELECT entry.entry_id, entry.unique_id, length(document.content) AS size_bytes FROM entry
+SELECT entry.entry_id, entry.patient_key, entry.unique_id,
+       length(document.content) AS size_bytes
+FROM json_each(:places) AS place
+JOIN entry ON entry.patient_key = json_extract(place.value, '$.patient_key')
+          AND entry.entry_id = json_extract(place.value, '$.object_id')
 JOIN document ON document.patient_key = entry.patient_key AND document.entry_id = entry.entry_id
-WHERE entry.unique_id IN (SELECT value FROM json_each(:unique_ids))
-  AND entry.status <> 'entered-in-error'
+WHERE entry.status <> 'entered-in-error'
 ORDER BY entry.entry_id;

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from gateway.configuration import ProgramSettings, load
+from gateway.configuration import PostgresqlUrl, ProgramSettings, load
 
 
 class RecordsKept(StrEnum):
@@ -32,6 +32,9 @@ class IndexSettings(ProgramSettings):
 
     data_dir: Path = Path("index-data")
     """Folder of the database; it is made if it is not there."""
+
+    database_url: PostgresqlUrl | None = None
+    """Of a PostgreSQL database, `postgresql://…`; empty: SQLite in the data folder."""
 
     # A value of SQLite ends at 10^9 bytes, and a batch of documents is one.
     body_mib_max: int = Field(default=64, ge=1, le=900)
@@ -77,6 +80,11 @@ class IndexSettings(ProgramSettings):
 
     signature_required: bool = False
     """Whether each submission must have a signature document, as at the DMP."""
+
+    @property
+    def postgresql_url(self) -> str:
+        """The address of the database, with its password; empty: SQLite in the data folder."""
+        return self.database_url.get_secret_value() if self.database_url else ""
 
 
 def load_settings(config: Path | None) -> IndexSettings:

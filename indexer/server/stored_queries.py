@@ -4,7 +4,7 @@ A patient's entries are read page by page and judged by a plain filter: a record
 of them, and no index serves each of the twenty attributes that a query may name.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_OID, uuid5
 
@@ -14,6 +14,7 @@ from gateway.storage.database import Dialect, Param, Row
 from gateway.storage.queries import load_queries
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Relation, SubmissionSet
+from indexer.server.directory import Directory, IdKind, Place
 from indexer.server.judging import patient_key
 from indexer.server.rights.rights import Sight
 from indexer.server.rows import held_entry, held_resource
@@ -51,6 +52,7 @@ class StoredQueries:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("indexer.server", "stored_queries.sql", dialect)
+        self._directory = Directory(dialect)
 
     async def answer(self, sight: Sight, query: StoredQuery) -> Found:
         """What a query finds of what is seen.
@@ -59,7 +61,7 @@ class StoredQueries:
             InvalidValue: a parameter is missing or malformed, or too much was found.
             Refusal: the query is of a record that who asks may not search.
         """
-        found = await _Reader(self._sql, sight, query).answer()
+        found = await _Reader(_Seen(self._sql, self._directory, sight), query).answer()
         if query.whole:
             for objects in (found.entries, found.sets, found.associations):
                 _expect_few(objects, OBJECTS_MAX)
@@ -69,36 +71,45 @@ class StoredQueries:
 
     async def documents_seen(self, sight: Sight, set_id: str) -> set[str] | None:
         """The ids of a submission set's documents that are seen; None if the set is not."""
-        return await _Seen(self._sql, sight).documents_of(set_id)
+        return await _Seen(self._sql, self._directory, sight).documents_of(set_id)
 
 
 class _Seen:
     """The objects that somebody sees: what is hidden is left out before it is counted."""
 
-    def __init__(self, sql: Mapping[str, str], sight: Sight) -> None:
+    def __init__(self, sql: Mapping[str, str], directory: Directory, sight: Sight) -> None:
         self._sql = sql
-        self._sight = sight
+        self._directory = directory
+        self.sight = sight
 
     async def documents_of(self, set_id: str) -> set[str] | None:
-        sets = await self.sets("find_sets", set_ids=_json([set_id]), unique_ids="[]")
+        sets = await self.sets([set_id])
         return {target for _, target in await self._members(sets)} if sets else None
 
     async def entries(
         self, entry_ids: Sequence[str], unique_ids: Sequence[str] = ()
     ) -> list[DocumentEntry]:
-        rows = await self.rows(
-            "find_entries", entry_ids=_json(entry_ids), unique_ids=_json(unique_ids)
-        )
-        return await self.among(rows)
+        places = await self._found(IdKind.ENTRY, entry_ids, unique_ids)
+        return await self.among(await self._directory.entries(self.sight.tx, places))
 
     async def among(self, rows: Iterable[Row]) -> list[DocumentEntry]:
-        return await self._sight.of([held_entry(held_resource(row)) for row in rows])
+        return await self.sight.of([held_entry(held_resource(row)) for row in rows])
 
-    async def sets(self, name: str, **params: Param) -> list[SubmissionSet]:
+    async def sets(
+        self, set_ids: Sequence[str], unique_ids: Sequence[str] = ()
+    ) -> list[SubmissionSet]:
         """Submission sets of which a document is seen."""
-        sets = [_set(row) for row in await self.rows(name, **params)]
-        opened = [one for one in sets if await self._sight.opens(one.patient)]
-        if not self._sight.hides:
+        places = await self._found(IdKind.SET, set_ids, unique_ids)
+        return await self._opened(await self._directory.sets(self.sight.tx, places))
+
+    async def sets_of(self, key: str) -> list[SubmissionSet]:
+        """Those of a patient."""
+        return await self._opened(await self.rows("find_patient_sets", patient_key=key))
+
+    async def _opened(self, rows: Iterable[Row]) -> list[SubmissionSet]:
+        sets = [_set(row) for row in rows]
+        opened = [one for one in sets if await self.sight.opens(one.patient)]
+        if not self.sight.hides:
             return opened
         told = {source for source, _ in await self._members(opened)}
         return [one for one in opened if one.set_id in told]
@@ -116,11 +127,11 @@ class _Seen:
 
     async def both_ends(self, associations: Sequence[_Told]) -> list[_Told]:
         """Those of which both ends are seen."""
-        if not self._sight.hides:
+        if not self.sight.hides:
             return list(associations)
         ends = sorted({end for one, _ in associations for end in (one.source, one.target)})
         entries = await self.entries(ends)
-        sets = await self.sets("find_sets", set_ids=_json(ends), unique_ids="[]")
+        sets = await self.sets(ends)
         return _among(
             associations, {*(one.entry_id for one in entries), *(one.set_id for one in sets)}
         )
@@ -134,8 +145,20 @@ class _Seen:
             (_association(row), False) for row in others
         ]
 
-    async def rows(self, name: str, **params: Param) -> list[Row]:
-        rows = await self._sight.tx.fetch(self._sql[name], limit=REFERENCES_MAX + 1, **params)
+    async def _found(
+        self, kind: IdKind, ids: Sequence[str], unique_ids: Sequence[str]
+    ) -> set[Place]:
+        """Where the objects lie that are named by the one id or the other."""
+        by_id = await self._directory.find(self.sight.tx, kind, ids)
+        by_unique_id = await self._directory.find(self.sight.tx, IdKind.UNIQUE, unique_ids)
+        found = {*by_id.values(), *by_unique_id.values()}
+        _expect_few(found, REFERENCES_MAX)
+        return found
+
+    async def rows(
+        self, name: str, *, limit: int = REFERENCES_MAX + 1, **params: Param
+    ) -> list[Row]:
+        rows = await self.sight.tx.fetch(self._sql[name], limit=limit, **params)
         _expect_few(rows, REFERENCES_MAX)
         return rows
 
@@ -143,10 +166,9 @@ class _Seen:
 class _Reader:
     """Answers one query."""
 
-    def __init__(self, sql: Mapping[str, str], sight: Sight, query: StoredQuery) -> None:
-        self._sql = sql
-        self._sight = sight
-        self._seen = _Seen(sql, sight)
+    def __init__(self, seen: _Seen, query: StoredQuery) -> None:
+        self._sight = seen.sight
+        self._seen = seen
         self._query = query
         self._answers: Mapping[QueryKind, Callable[[], Awaitable[Found]]] = {
             QueryKind.FIND_DOCUMENTS: self._find_documents,
@@ -194,7 +216,7 @@ class _Reader:
             return found
         found.entries = await self._matching(key, statuses, wanted)
         if EntryStatus.APPROVED in set_statuses:  # no set is ever anything else
-            found.sets = await self._seen.sets("find_patient_sets", patient_key=key)
+            found.sets = await self._seen.sets_of(key)
         ids = [*(one.entry_id for one in found.entries), *(one.set_id for one in found.sets)]
         found.associations = _among(await self._associations(key, ids), set(ids))
         return found
@@ -205,7 +227,7 @@ class _Reader:
     async def _get_associations(self) -> Found:
         ids = self._query.required("$uuid", read_urn)
         entries = await self._seen.entries(ids)
-        sets = await self._seen.sets("find_sets", set_ids=_json(ids), unique_ids="[]")
+        sets = await self._seen.sets(ids)
         keys = _patients([*entries, *sets], single=self._query.whole)
         found = Found(patient_keys=set(keys))
         seen = [*(one.entry_id for one in entries), *(one.set_id for one in sets)]
@@ -229,19 +251,14 @@ class _Reader:
         for key in _patients(entries, single=self._query.whole):
             associations = await self._associations(key, ids)
             members = [one for one in associations if one[0].relation is Relation.MEMBER]
-            set_ids = _json(sorted({one.source for one, _ in members}))
-            found.sets += await self._seen.sets("find_sets", set_ids=set_ids, unique_ids="[]")
+            found.sets += await self._seen.sets(sorted({one.source for one, _ in members}))
             found.associations += members
         return found
 
     async def _get_set_and_contents(self) -> Found:
         set_ids, unique_ids = self._query.object_ids(SET)
         wanted = read_filter(self._query)
-        found = Found(
-            sets=await self._seen.sets(
-                "find_sets", set_ids=_json(set_ids), unique_ids=_json(unique_ids)
-            )
-        )
+        found = Found(sets=await self._seen.sets(set_ids, unique_ids))
         for key in _patients(found.sets, single=self._query.whole):
             told = _json([one.set_id for one in found.sets])
             if self._query.with_associations:
@@ -272,8 +289,8 @@ class _Reader:
         after_ms: Param = None
         after_id: Param = None
         while True:
-            rows = await self._sight.tx.fetch(
-                self._sql["find_patient_entries"],
+            rows = await self._seen.rows(
+                "find_patient_entries",
                 patient_key=key,
                 statuses=_json(sorted(statuses)),
                 after_ms=after_ms,
@@ -297,7 +314,7 @@ class _Reader:
         return await self._seen.associations(key, ids) if self._query.with_associations else []
 
 
-def _expect_few(found: Sequence[object], most: int) -> None:
+def _expect_few(found: Sized, most: int) -> None:
     if len(found) > most:
         raise xds_refusal("the query finds more than can be told", XdsError.TOO_MANY_RESULTS)
 

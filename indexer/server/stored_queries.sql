@@ -2,21 +2,8 @@
 SELECT entry_id, status, resource, set_id, patient_key, created_at_ms FROM entry
 WHERE patient_key = :patient_key
   AND status IN (SELECT value FROM json_each(:statuses))
-  AND (:after_ms IS NULL OR (created_at_ms, entry_id) < (:after_ms, :after_id))
+  AND (CAST(:after_ms AS BIGINT) IS NULL OR (created_at_ms, entry_id) < (:after_ms, :after_id))
 ORDER BY created_at_ms DESC, entry_id DESC
-LIMIT :limit;
-
--- query: find_entries
--- By the ids that the index allotted, or by unique ids: the one way in that names no patient.
-SELECT entry_id, status, resource, set_id, patient_key FROM entry
-WHERE entry_id IN (SELECT value FROM json_each(:entry_ids))
-   OR unique_id IN (SELECT value FROM json_each(:unique_ids))
-LIMIT :limit;
-
--- query: find_sets
-SELECT set_id, resource, patient_key FROM submission_set
-WHERE set_id IN (SELECT value FROM json_each(:set_ids))
-   OR unique_id IN (SELECT value FROM json_each(:unique_ids))
 LIMIT :limit;
 
 -- query: find_patient_sets

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from gateway.serving import listen, serve, url_of
@@ -15,10 +16,16 @@ from indexer.server.settings import IndexSettings
 
 @asynccontextmanager
 async def a_served_index(
-    folder: Path, *, policy: AccessPolicy | None = None, body_mib_max: int = 1
+    folder: Path,
+    *,
+    policy: AccessPolicy | None = None,
+    body_mib_max: int = 1,
+    database_url: str = "",
 ) -> AsyncIterator[str]:
     """The index's root address, while it is served."""
-    settings = IndexSettings(data_dir=folder, body_mib_max=body_mib_max)
+    settings = IndexSettings(
+        data_dir=folder, body_mib_max=body_mib_max, database_url=SecretStr(database_url)
+    )
     async with opened_index(settings, policy or OpenAccess()) as index, served(index) as url:
         yield url
 

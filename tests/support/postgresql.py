@@ -30,7 +30,7 @@ QUICK = {
     "listen_addresses": "",
     "max_connections": "60",
     "shared_buffers": "16MB",
-    "jit": "off",
+    "drim.parts": "3",  # of each table of an index: they take time to make and to remove
 }
 
 

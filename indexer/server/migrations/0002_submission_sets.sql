@@ -1,3 +1,4 @@
+-- [sqlite]
 -- A submission set has one document or more, and a document may belong to others than it replaces.
 
 CREATE TABLE submission_set (
@@ -57,3 +58,26 @@ SELECT entry.patient_key,
 FROM entry, json_each(entry.resource, '$.relatesTo') AS relation;
 
 ALTER TABLE entry DROP COLUMN submission_set;
+-- [postgresql]
+CREATE TABLE submission_set (
+    patient_key TEXT NOT NULL,
+    set_id TEXT NOT NULL,           -- UUID that the index allotted; names the List
+    unique_id TEXT NOT NULL,
+    submitted_at_ms BIGINT NOT NULL,
+    resource TEXT NOT NULL,         -- List as JSON
+    PRIMARY KEY (patient_key, set_id)
+) PARTITION BY HASH (patient_key);
+SELECT make_parts('submission_set');
+
+-- What documents are to others. That a set brought a document is told by entry.set_id alone.
+CREATE TABLE association (
+    patient_key TEXT NOT NULL,
+    association_id TEXT NOT NULL,
+    relation TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    PRIMARY KEY (patient_key, association_id)
+) PARTITION BY HASH (patient_key);
+CREATE INDEX association_by_source ON association (patient_key, source_id);
+CREATE INDEX association_by_target ON association (patient_key, target_id);
+SELECT make_parts('association');

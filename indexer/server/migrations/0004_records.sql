@@ -11,7 +11,11 @@ CREATE TABLE record (
     masked_in_emergency INTEGER NOT NULL,
     treating_doctor TEXT NOT NULL,          -- national number, or empty
     PRIMARY KEY (patient_key)
-);
+)
+-- [postgresql]
+PARTITION BY HASH (patient_key)
+-- [shared]
+;
 
 CREATE TABLE permission (
     patient_key TEXT NOT NULL,
@@ -21,7 +25,11 @@ CREATE TABLE permission (
     granted_until_ms BIGINT,                -- NULL: until it is taken back
     blocked_at_ms BIGINT,                   -- by the holder
     PRIMARY KEY (patient_key, professional)
-);
+)
+-- [postgresql]
+PARTITION BY HASH (patient_key)
+-- [shared]
+;
 
 -- Who opened a record in an emergency, for the holder to see: one row an hour, however often.
 CREATE TABLE alert (
@@ -34,4 +42,13 @@ CREATE TABLE alert (
     times INTEGER NOT NULL,
     who TEXT NOT NULL,                      -- JSON: name, structure and reason, as last said
     PRIMARY KEY (patient_key, professional, purpose, hour)
-);
+)
+-- [postgresql]
+PARTITION BY HASH (patient_key)
+-- [shared]
+;
+
+-- [postgresql]
+SELECT make_parts('record');
+SELECT make_parts('permission');
+SELECT make_parts('alert');

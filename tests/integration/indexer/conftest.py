@@ -28,8 +28,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def index_url(tmp_path: Path) -> AsyncIterator[str]:
-    async with a_served_index(tmp_path) as url:
+async def index_url(tmp_path: Path, database_url: str) -> AsyncIterator[str]:
+    """Of one engine and of the other."""
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         yield url
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import aiohttp
 
+from gateway.storage.database import Dialect
+from gateway.storage.migrations import told
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import DocumentQuery, EntryStatus
 from indexer.contract.document_set import Association, Relation
@@ -26,7 +28,8 @@ FIRST = "0001_entries.sql"
 
 def an_older_index(folder: Path) -> None:
     """Two entries, of which one replaced the other, as they were kept."""
-    sql = resources.files("indexer.server.migrations").joinpath(FIRST).read_text(encoding="utf-8")
+    file = resources.files("indexer.server.migrations").joinpath(FIRST)
+    sql = told(file.read_text(encoding="utf-8"), Dialect.SQLITE)
     with sqlite3.connect(folder / "index.sqlite") as database:
         database.executescript(sql)
         database.execute("CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY,"

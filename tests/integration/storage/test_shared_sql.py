@@ -39,7 +39,10 @@ def files(folder: Traversable, path: str = "") -> Iterator[str]:
             yield path + one.name
 
 
-@pytest.mark.parametrize("package, migrations", [("gateway", "gateway.migrations")])
+@pytest.mark.parametrize(
+    "package, migrations",
+    [("gateway", "gateway.migrations"), ("indexer", "indexer.server.migrations")],
+)
 async def test_postgresql_understands_each_query(
     postgresql: PostgresqlServer, package: str, migrations: str
 ) -> None:
