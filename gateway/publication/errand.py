@@ -66,8 +66,13 @@ class Errand:
             return None
         known = await self._database.read(lambda tx: self._outbox.entries(tx, self._claim))
         # The current entry goes first; of what is named twice, once.
-        for entry_id in dict.fromkeys((*known, *await self._replaced_before())):
-            await self._index.withdraw(entry_id)
+        first, *others = dict.fromkeys((*known, *await self._replaced_before())) or [current]
+        await self._index.withdraw(first)
+        try:
+            for entry_id in others:
+                await self._index.withdraw(entry_id)
+        except IndexUnavailable as error:
+            raise error.after_sending() from error
         return current
 
     async def _replaced_before(self) -> list[str]:

@@ -18,7 +18,10 @@ async def already_held(index: Index, submission: Submission, *, code: str) -> Re
         SubmissionRejected: it holds another document by this unique id.
     """
     entry = submission.entry
-    held = await index.find_by_unique_id(entry.unique_id)
+    try:
+        held = await index.find_by_unique_id(entry.unique_id)
+    except IndexUnavailable as error:
+        raise error.after_sending() from error
     if held is None:
         raise IndexUnavailable("the index tells of a duplicate that it does not show")
     if (held.sha1, held.size_bytes) != (entry.sha1, entry.size_bytes):

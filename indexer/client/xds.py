@@ -162,7 +162,10 @@ class XdsIndex:
         answer = await self._soap.change(self._repository, PROVIDE, body, parts=parts)
         outcome = _understood(answer, read_registry_response)
         if outcome.success:
-            return Receipt(entry_id=await self._id_of(submission.entry.unique_id))
+            try:
+                return Receipt(entry_id=await self._id_of(submission.entry.unique_id))
+            except IndexUnavailable as error:
+                raise error.after_sending() from error
         if duplicate := next((code for code in outcome.codes if code in _DUPLICATE), ""):
             return await already_held(self, submission, code=duplicate)
         raise _refusal(answer, outcome)

@@ -41,6 +41,10 @@ class IndexUnavailable(IndexFault):
         self.retry_after_s = retry_after_s
         self.never_sent = never_sent
 
+    def after_sending(self) -> "IndexUnavailable":
+        """The same of a request that another went before, which may have reached the index."""
+        return IndexUnavailable(str(self), retry_after_s=self.retry_after_s)
+
 
 class SubmissionRejected(IndexFault):
     """The index refuses the submission and would refuse it again.

@@ -1,5 +1,8 @@
 """What the XDS.b client makes of an index that fails, lies, or answers something else."""
 
+from dataclasses import dataclass
+from typing import Any, cast
+
 import aiohttp
 import pytest
 from lxml import etree
@@ -35,6 +38,7 @@ from indexer.wire.soap import (
 from indexer.wire.xml import Element
 from tests.support.index_clients import SOURCE
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
+from tests.support.programs import free_port
 from tests.support.scripted_index import ScriptedIndex
 from tests.support.scripted_registry import (
     ID,
@@ -291,3 +295,36 @@ async def test_no_address_names_a_patient_or_a_document(
     await index.submit(a_submission())
 
     assert scripted.asked == [f"{scripted.url}/xds/{one}" for one in ("repository", "registry")]
+
+
+@dataclass
+class LosesTheRegistry:
+    """A session that reaches the repository, and the registry no more."""
+
+    session: aiohttp.ClientSession
+    nowhere: str
+
+    def request(self, method: str, url: str, **told: Any) -> Any:
+        lost = url.endswith("/registry")
+        return self.session.request(method, self.nowhere if lost else url, **told)
+
+
+@pytest.mark.parametrize("answer", [
+    registry_response(), refused("XDSDuplicateUniqueIdInRegistry"),
+])  # fmt: skip
+async def test_what_the_index_took_is_not_told_as_never_sent(
+    registry: ScriptedRegistry,
+    scripted: ScriptedIndex,
+    session: aiohttp.ClientSession,
+    answer: Element,
+) -> None:
+    registry.answers[PROVIDE] = answer
+    session_that_loses = cast(
+        aiohttp.ClientSession, LosesTheRegistry(session, f"http://127.0.0.1:{free_port()}")
+    )
+    index = XdsIndex(scripted.url, session_that_loses, source=SOURCE)
+
+    with pytest.raises(IndexUnavailable) as told:
+        await index.submit(a_submission())
+
+    assert not told.value.never_sent

@@ -224,3 +224,22 @@ async def test_the_documents_of_older_revisions_are_forgotten(bench):
     )
 
     assert [row["n"] > 0 for row in rows] == [False, True]
+
+
+async def test_a_withdrawal_that_broke_off_halfway_is_not_taken_for_one_that_never_began(
+    bench, index
+):
+    await published(bench)
+    hidden = frozenset({Visibility.HIDDEN_FROM_PATIENT})
+    await bench.tell_report(message_digest="m2", version=2, visibility=hidden)
+    await bench.come_to_rest()
+    await bench.tell_report(message_digest="m3", version=3, status="D")
+    await bench.look()
+
+    index.faults.extend([None, Fault.UNREACHABLE])
+    await bench.send()
+    await bench.tell_report(message_digest="m4", version=4)
+    await bench.come_to_rest()
+
+    assert await states(bench) == ("published", "")
+    assert [index.is_withdrawn(submission) for submission in index.held] == [True, True, False]
