@@ -25,7 +25,7 @@ from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.judging import patient_key
-from indexer.server.pages import seen_entries, seen_sets
+from indexer.server.pages import as_seen, seen_entries, seen_entry, seen_sets
 from indexer.server.registrar import Brought, Registrar, deed_of
 from indexer.server.registry import (
     NOT_HELD,
@@ -180,7 +180,7 @@ class Custodian:
         """
 
         async def work(sight: Sight) -> HeldEntry:
-            return await seen(sight, await self._registry.entry(sight.tx, entry_id))
+            return await seen_entry(sight, self._registry, entry_id)
 
         told = partial(Deed, act=Act.FIND, caller=caller)
         held = await self._usher.show(caller, told, work)
@@ -299,7 +299,7 @@ class Custodian:
             changed = await self._registry.update(tx, held, operations)
             await sight.permit_change(entry_of(held), entry_of(changed))
             await self._journal.add(tx, deeds)
-            return changed
+            return await as_seen(sight, self._registry, changed)
 
         try:
             return await self._database.write(work)

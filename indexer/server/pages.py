@@ -1,5 +1,5 @@
-"""Pages of a search, filled with what is seen alone: neither the length of one nor that there is
-another tells of what is hidden."""
+"""What FHIR gives of what is seen: neither the length of a page, nor that there is another, nor
+what a document is to others tells of what is hidden."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ from gateway.errors import NotFound
 from indexer.server.registry import NOTHING_HELD, HeldEntry, HeldSet, Registry
 from indexer.server.rights.rights import Sight
 from indexer.server.stored_queries import StoredQueries
-from indexer.server.usher import all_seen
+from indexer.server.usher import all_seen, seen
 from indexer.wire.search import EntrySearch
 from indexer.wire.search_controls import PAGE_ENTRIES_MAX
 from indexer.wire.set_search import SetSearch
+from indexer.wire.submitted_document import PLACE
 
 
 async def seen_entries(
@@ -27,7 +28,51 @@ async def seen_entries(
         found, more = await registry.find(sight.tx, wide)
         shown += await all_seen(sight, found)
         after = found[-1].entry_id if found else None
-    return shown[: search.entries_max], len(shown) > search.entries_max
+    page = await _all_as_seen(sight, registry, shown[: search.entries_max])
+    return page, len(shown) > search.entries_max
+
+
+async def seen_entry(sight: Sight, registry: Registry, entry_id: str) -> HeldEntry:
+    """One entry.
+
+    Raises:
+        NotFound: there is none, or it is hidden.
+    """
+    return await as_seen(
+        sight, registry, await seen(sight, await registry.entry(sight.tx, entry_id))
+    )
+
+
+async def as_seen(sight: Sight, registry: Registry, held: HeldEntry) -> HeldEntry:
+    """An entry that is seen, without its relations to what is hidden."""
+    [shown] = await _all_as_seen(sight, registry, [held])
+    return shown
+
+
+async def _all_as_seen(sight: Sight, registry: Registry, held: list[HeldEntry]) -> list[HeldEntry]:
+    targets = sorted({target for one in held for target in _targets(one)})
+    if not sight.hides or not targets:
+        return held
+    seen_ids = {
+        one.entry_id
+        for one in await all_seen(sight, await registry.entries_by_id(sight.tx, targets))
+    }
+    return [_naming(one, seen_ids) if _targets(one) else one for one in held]
+
+
+def _targets(held: HeldEntry) -> list[str]:
+    relations = held.resource.get("relatesTo", [])
+    return [one["target"]["reference"].removeprefix(PLACE) for one in relations]
+
+
+def _naming(held: HeldEntry, entry_ids: set[str]) -> HeldEntry:
+    kept = [
+        relation
+        for relation, target in zip(held.resource["relatesTo"], _targets(held), strict=True)
+        if target in entry_ids
+    ]
+    rest = {name: value for name, value in held.resource.items() if name != "relatesTo"}
+    return replace(held, resource=rest | ({"relatesTo": kept} if kept else {}))
 
 
 async def seen_sets(
@@ -49,8 +94,8 @@ async def seen_sets(
         wide = replace(search, after=after, sets_max=PAGE_ENTRIES_MAX)
         found, more = await registry.find_sets(sight.tx, wide)
         for one in found:
-            seen = await queries.documents_seen(sight, one.set_id)
-            if seen is not None:
-                shown.append(one.showing(seen))
+            documents = await queries.documents_seen(sight, one.set_id)
+            if documents is not None:
+                shown.append(one.showing(documents))
         after = found[-1].set_id if found else None
     return shown[: search.sets_max], len(shown) > search.sets_max

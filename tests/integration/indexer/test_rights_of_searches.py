@@ -1,4 +1,4 @@
-"""Searching for submission sets under rights: what may not be seen is in no page, nor counted."""
+"""Searching by FHIR under rights: what may not be seen is in no page, nor counted, nor named."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,6 +15,8 @@ from indexer.contract.document import Person
 from indexer.contract.document_set import document_set_of
 from indexer.server.acts import Exchange
 from indexer.wire.outcome import IssueCode, Refusal
+from indexer.wire.patch import read_json_patch
+from indexer.wire.search import read_search
 from indexer.wire.set_search import read_set_search
 from tests.support.custody import Custody, custody_of
 from tests.support.pointers import ANNE, an_entry, submitting
@@ -96,3 +98,33 @@ async def test_a_stranger_finds_no_list_and_the_journal_tells_of_it(custody: Cus
         ("ITI-66", "done", 1),
     ]
     assert ANNE.value not in orjson.dumps(lines).decode()
+
+
+async def test_a_document_does_not_name_a_hidden_one_that_it_replaced(custody: Custody) -> None:
+    document = b"a manifest"
+    hidden = replace(an_entry(1, document=document), confidentiality=masked(["MASQUE_PS"]))
+    old = await custody.custodian.provide(
+        AUTHOR, document_set_of(submitting(hidden, document)), exchange=Exchange.PROVIDE_BUNDLE
+    )
+    old_id = old.documents[0].entry.entry_id
+    entry = an_entry(2, document=document)
+    new = await custody.custodian.provide(
+        AUTHOR,
+        document_set_of(submitting(entry, document, replaces=old_id)),
+        exchange=Exchange.PROVIDE_BUNDLE,
+    )
+    new_id = new.documents[0].entry.entry_id
+    label = read_json_patch([{"op": "test", "path": "/status", "value": "current"}])
+    by_id = read_search([("identifier", f"urn:uuid:{new_id}")])
+
+    named = {}
+    for caller in (AUTHOR, MEMBER):
+        [found], _ = await custody.custodian.find(caller, by_id)
+        read = await custody.custodian.entry(caller, new_id)
+        named[caller.person.number] = [
+            old_id in orjson.dumps(one.resource).decode() for one in (found, read)
+        ]
+    changed = await custody.custodian.update(AUTHOR, new_id, label)
+
+    assert named == {AUTHOR.person.number: [True, True], MEMBER.person.number: [False, False]}
+    assert old_id in orjson.dumps(changed.resource).decode()
