@@ -46,8 +46,10 @@ class Turn:
     """Of the process itself, for one submission."""
     server_cpu_ms: float
     """Of the database's server, for one submission; 0 where it is a library."""
-    p99_ms: float | None = None
-    """From a request to its answer."""
+    p99_ms: float = 0.0
+    """From a request to its answer; the loop answers nobody."""
+    written_kib: float = 0.0
+    """What of one submission goes to the disk, the database's server's too; of the index alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class Pairing:
             "loop_cpu_ms": Spread.of([one.cpu_ms for one in self.loop]),
             "index_server_cpu_ms": Spread.of([one.server_cpu_ms for one in self.index]),
             "loop_server_cpu_ms": Spread.of([one.server_cpu_ms for one in self.loop]),
-            "index_p99_ms": Spread.of([one.p99_ms or 0.0 for one in self.index]),
+            "index_p99_ms": Spread.of([one.p99_ms for one in self.index]),
+            "index_written_kib": Spread.of([one.written_kib for one in self.index]),
             "turns": {"index": self.index, "loop": self.loop},
         }
 
@@ -117,6 +120,7 @@ def _turn_of_index(plan: Plan, store: Store, messages: Sequence[Message]) -> Tur
         first = iter([next(requests) for _ in range(WARMING)])
         runner.run(drive(index.port, first, connections=8, is_answer=is_held))
         cpu, server_cpu = index.cpu_seconds(), store.server_cpu_seconds()
+        written = index.written_bytes() + store.server_written_bytes()
         driven = runner.run(
             drive(index.port, requests, connections=plan.connections, is_answer=is_held)
         )
@@ -126,6 +130,9 @@ def _turn_of_index(plan: Plan, store: Store, messages: Sequence[Message]) -> Tur
             cpu_ms=max(index.cpu_seconds() - cpu, STEP_S) / plan.submissions * 1000,
             server_cpu_ms=(store.server_cpu_seconds() - server_cpu) / plan.submissions * 1000,
             p99_ms=quantile(driven.latencies_s, 0.99) * 1000,
+            written_kib=(index.written_bytes() + store.server_written_bytes() - written)
+            / plan.submissions
+            / 1024,
         )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, written_bytes
 from gateway.storage.engines import open_at
 from gateway.storage.migrations import migrate
 from indexer.server.app import DATABASE_FILE
@@ -56,6 +56,10 @@ class Store:
     def server_cpu_seconds(self) -> float:
         """CPU of the database's own processes so far; none where it is a library."""
         return cpu_seconds(self.server.pid) if self.server else 0.0
+
+    def server_written_bytes(self) -> int:
+        """What the database's own processes caused to be written to disk so far."""
+        return written_bytes(self.server.pid) if self.server else 0
 
     def size_bytes(self) -> int:
         """Of rows and their indexes."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks.processes import cpu_seconds, resident_bytes
+from benchmarks.processes import cpu_seconds, resident_bytes, written_bytes
 from benchmarks.stores import Store
 from tests.support.program import Program
 from tests.support.programs import free_port, serving
@@ -20,6 +20,10 @@ class Subject:
     def cpu_seconds(self) -> float:
         """CPU of its process so far."""
         return cpu_seconds(self.pid)
+
+    def written_bytes(self) -> int:
+        """What it caused to be written to disk so far."""
+        return written_bytes(self.pid)
 
     def resident_bytes(self) -> int:
         """Its memory that is resident now."""
