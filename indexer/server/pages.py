@@ -4,6 +4,7 @@ what a document is to others tells of what is hidden."""
 from dataclasses import replace
 
 from gateway.errors import NotFound
+from indexer.server.judging import patient_of
 from indexer.server.registry import NOTHING_HELD, HeldEntry, HeldSet, Registry
 from indexer.server.rights.rights import Sight
 from indexer.server.stored_queries import StoredQueries
@@ -85,7 +86,9 @@ async def seen_sets(
         NotFound: the page before is not known, or nothing is seen of its end.
     """
     if not sight.hides:
-        return await registry.find_sets(sight.tx, search)
+        found, more = await registry.find_sets(sight.tx, search)
+        opened = [one for one in found if await sight.opens(patient_of(one.patient_key))]
+        return opened, more and bool(opened)
     if search.after is not None and await queries.documents_seen(sight, search.after) is None:
         raise NotFound(NOTHING_HELD)
     shown: list[HeldSet] = []

@@ -9,7 +9,7 @@ from indexer.contract.access import Caller
 from indexer.contract.document import DocumentEntry
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.scribe import Scribe
-from indexer.server.judging import patient_key
+from indexer.server.judging import patient_key, patient_of
 from indexer.server.registry import NOTHING_HELD, HeldEntry
 from indexer.server.rights.rights import Rights, Sight, alerts
 from indexer.server.rows import held_entry
@@ -62,15 +62,20 @@ async def seen(sight: Sight, held: HeldEntry) -> HeldEntry:
     Raises:
         NotFound: it is hidden, which is told as if there were none.
     """
-    if not await sight.of([entry_of(held)]):
+    if not await all_seen(sight, [held]):
         raise NotFound(NOTHING_HELD)
     return held
 
 
 async def all_seen(sight: Sight, held: Sequence[HeldEntry]) -> list[HeldEntry]:
     """Those entries that are not hidden."""
-    ids = {one.entry_id for one in await sight.of([entry_of(one) for one in held])}
-    return [one for one in held if one.entry_id in ids]
+    if sight.hides:
+        ids = {one.entry_id for one in await sight.of([entry_of(one) for one in held])}
+        return [one for one in held if one.entry_id in ids]
+    # Of an open record all is shown, so that nothing needs to be read for it.
+    keys = {one.patient_key for one in held}
+    opened = {key for key in keys if await sight.opens(patient_of(key))}
+    return [one for one in held if one.patient_key in opened]
 
 
 def entry_of(held: HeldEntry) -> DocumentEntry:

@@ -22,6 +22,7 @@ from indexer.wire.elements import concept
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.patch import Operation, read_json_patch, withdrawal_patch
 from indexer.wire.search import read_search
+from indexer.wire.set_search import read_set_search
 from indexer.wire.stored_query import QueryKind, StoredQuery
 from tests.support.custody import Custody, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry, submitting
@@ -251,10 +252,15 @@ async def test_of_a_closed_record_nothing_is_read_and_into_it_nothing_goes(
     custody: Custody, caller: Caller | None
 ) -> None:
     held = await published(custody)
+    [told] = (await asked(custody, AUTHOR, a_query(QueryKind.GET_ALL))).sets
     await chosen(custody, Record(patient=ANNE, state=RecordState.CLOSED))
     custodian = custody.custodian
+    set_by_id = read_set_search([("identifier", f"urn:uuid:{told.set_id}")])
 
     assert await found(custody, caller) == []
+    assert await custodian.find_sets(caller, set_by_id) == ([], False)
+    with pytest.raises(NotFound):
+        await custodian.submission_set(caller, told.set_id)
     for query in (
         a_query(QueryKind.GET_ALL),
         a_query(QueryKind.GET_DOCUMENTS, entries=[held.entry_id]),
