@@ -95,7 +95,8 @@ class SoapAsker:
         if answer.status in _REFUSALS:
             raise _rejected(answer, f"http-{answer.status}")
         if answer.status in _NOT_SPOKEN:
-            raise NotSpoken(f"the index answered with status {answer.status}")
+            later = answer.unavailable(f"the index answered with status {answer.status}")
+            raise NotSpoken(str(later), retry_after_s=later.retry_after_s)
         answer.expect(_FAULTS | {200})
         package = _package(answer)
         try:
