@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 Into = Annotated[Path, typer.Option("--into", help="Folder for JSON and PNG.", metavar="FOLDER")]
 Engines = Annotated[
-    list[Engine] | None, typer.Option("--engine", help="May be given again; without it, SQLite.")
+    list[Engine] | None, typer.Option("--engine", help="May be given again; without it, both.")
 ]
 
 
@@ -43,7 +43,7 @@ def publish_command(
         submissions=submissions, references=references, connections=connections, rounds=rounds
     )
     measured = []
-    for one in publish.measure(plan, engine or [Engine.SQLITE], protocol or list(Protocol)):
+    for one in publish.measure(plan, engine or list(Engine), protocol or list(Protocol)):
         typer.echo(one.line())
         measured.append(one)
     proving = cpu_ms_of_proving(assertions=min(submissions, 200), rounds=rounds)
@@ -73,7 +73,7 @@ def search_command(
     sizes = sorted(entries) if entries else search.Plan().sizes
     plan = search.Plan(sizes=sizes, searches=searches, rounds=rounds)
     measured = []
-    for one in search.measure(plan, engine or [Engine.SQLITE]):
+    for one in search.measure(plan, engine or list(Engine)):
         typer.echo(one.line())
         measured.append(one)
     keep("search", into=into, figures={"plan": plan, "sizes": measured}, command=_command())

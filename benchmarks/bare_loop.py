@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from benchmarks.messages import Protocol
 from indexer.wire import ebrim_vocabulary as names
 
 Row = tuple[Any, ...]
+Rows = list[list[Row]]
+"""Of one submission, in the order of `TABLES`."""
 
 TABLES: Final = {
     "submission_set": ("patient_key", "set_id", "unique_id", "submitted_at_ms", "resource"),
@@ -42,6 +45,7 @@ TABLES: Final = {
         "set_id",
     ),
     "document": ("patient_key", "entry_id", "mime_type", "content"),
+    "directory": ("id", "kind", "patient_key", "object_id"),
     "journal": ("patient_key", "position", "at_ms", "event", "hash"),
 }
 
@@ -73,7 +77,7 @@ def _run(protocol: Protocol, bodies: Sequence[bytes], place: Path | str, group: 
     return write(place, (list(map(_ROWS[protocol], one)) for one in groups))
 
 
-def _write_sqlite(file: Path | str, groups: Iterator[list[list[Row]]]) -> BareRun:
+def _write_sqlite(file: Path | str, groups: Iterator[list[Rows]]) -> BareRun:
     database = sqlite3.connect(file, isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         database.execute(f"PRAGMA {pragma}")
@@ -85,14 +89,14 @@ def _write_sqlite(file: Path | str, groups: Iterator[list[list[Row]]]) -> BareRu
     for rows in groups:
         database.execute("BEGIN IMMEDIATE")
         for statement, of_table in zip(statements, zip(*rows, strict=True), strict=True):
-            database.executemany(statement, of_table)
+            database.executemany(statement, chain.from_iterable(of_table))
         database.execute("COMMIT")
     run = BareRun(seconds=time.perf_counter() - began, cpu_seconds=time.process_time() - cpu_began)
     database.close()
     return run
 
 
-def _write_postgresql(url: Path | str, groups: Iterator[list[list[Row]]]) -> BareRun:
+def _write_postgresql(url: Path | str, groups: Iterator[list[Rows]]) -> BareRun:
     async def write() -> BareRun:
         database = await asyncpg.connect(str(url))
         began, cpu_began = time.perf_counter(), time.process_time()
@@ -100,7 +104,8 @@ def _write_postgresql(url: Path | str, groups: Iterator[list[list[Row]]]) -> Bar
             async with database.transaction():
                 tables = zip(TABLES.items(), zip(*rows, strict=True), strict=True)
                 for (table, columns), of_table in tables:
-                    await database.copy_records_to_table(table, records=of_table, columns=columns)
+                    told = chain.from_iterable(of_table)
+                    await database.copy_records_to_table(table, records=told, columns=columns)
         run = BareRun(
             seconds=time.perf_counter() - began, cpu_seconds=time.process_time() - cpu_began
         )
@@ -110,8 +115,8 @@ def _write_postgresql(url: Path | str, groups: Iterator[list[list[Row]]]) -> Bar
     return asyncio.run(write())
 
 
-def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: str) -> list[Row]:
-    """A row of each table.
+def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: str) -> Rows:
+    """The rows of a submission.
 
     Args:
         told: of the entry: `patient_key`, `unique_id`, `type`, `created_at_ms`, `references`,
@@ -126,19 +131,27 @@ def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: st
     resource = orjson.dumps({**told["resource"], "id": entry_id}).decode()
     set_resource = orjson.dumps({**listed["resource"], "id": set_id}).decode()
     references = orjson.dumps(told["references"]).decode()
-    at_ms = told["created_at_ms"]
+    at_ms, unique_id, set_unique_id = told["created_at_ms"], told["unique_id"], listed["unique_id"]
     return [
-        (patient, set_id, listed["unique_id"], at_ms, set_resource),
-        (
-            *(patient, entry_id, told["unique_id"], "current", scheme, code, at_ms),
-            *(references, resource, set_id),
-        ),
-        (patient, entry_id, told["mime_type"], content),
-        (patient, 1, at_ms, event, hashlib.sha256(event).digest()),
+        [(patient, set_id, set_unique_id, at_ms, set_resource)],
+        [
+            (
+                *(patient, entry_id, unique_id, "current", scheme, code, at_ms),
+                *(references, resource, set_id),
+            )
+        ],
+        [(patient, entry_id, told["mime_type"], content)],
+        [
+            (set_id, "set", patient, set_id),
+            (set_unique_id, "unique", patient, set_id),
+            (entry_id, "entry", patient, entry_id),
+            (unique_id, "unique", patient, entry_id),
+        ],
+        [(patient, 1, at_ms, event, hashlib.sha256(event).digest())],
     ]
 
 
-def _rows_of_bundle(body: bytes) -> list[Row]:
+def _rows_of_bundle(body: bytes) -> Rows:
     listed, entry, binary = (one["resource"] for one in orjson.loads(body)["entry"])
     content = base64.b64decode(binary["data"])
     who = entry["subject"]["identifier"]
@@ -166,7 +179,7 @@ _EVENT: Final = {"act": "publish", "exchange": "ITI-65", "outcome": "done"}
 _RIM: Final = f"{{{names.RIM}}}"
 
 
-def _rows_of_package(body: bytes) -> list[Row]:
+def _rows_of_package(body: bytes) -> Rows:
     boundary, _, rest = body.partition(b"\r\n")
     envelope, described, _ = rest.split(b"\r\n" + boundary)
     content = described.partition(b"\r\n\r\n")[2]
@@ -203,7 +216,7 @@ def _values(told: Any) -> dict[str, list[str]]:
     return found
 
 
-_ROWS: Final[dict[Protocol, Callable[[bytes], list[Row]]]] = {
+_ROWS: Final[dict[Protocol, Callable[[bytes], Rows]]] = {
     Protocol.ITI_65: _rows_of_bundle,
     Protocol.ITI_41: _rows_of_package,
 }

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.exams import PATIENTS_MAX, Exams
 from indexer.contract.document import Submission
 from indexer.contract.document_set import document_set_of
+from indexer.server.directory import directory_rows
 from indexer.server.judging import allot
 from indexer.server.rows import entry_rows, set_row
 from indexer.wire.elements import write_moment
@@ -56,17 +57,20 @@ def patients_of(entries: int, *, seed: int) -> NDArray[np.int64]:
 
 def rows_of(
     submission: Submission, *, set_id: str = _SET_ID, entry_id: str = _ENTRY_ID
-) -> tuple[Json, Json]:
-    """The rows that the index writes of a submission: the set's, and the entry's."""
+) -> list[tuple[str, Json]]:
+    """The rows that the index writes of a submission, each with its table."""
     ids = iter([set_id, entry_id])
     told = allot(document_set_of(submission), lambda: next(ids))
-    [entry] = entry_rows(told)
-    return set_row(told), {**entry, "status": "current"}
+    return [
+        ("submission_set", set_row(told)),
+        *(("entry", {**one, "status": "current"}) for one in entry_rows(told)),
+        *(("directory", one) for one in directory_rows(told)),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table's rows: what of them differs from exam to exam is named in the templates."""
+    """One row of each exam, in a table: what differs from exam to exam is named in templates."""
 
     name: str
     columns: tuple[str, ...]
@@ -126,14 +130,10 @@ class RowsOfExams:
     def __init__(self) -> None:
         self._exams = Exams.of(1)
         model = self._exams.submission(1, patient=1, of=1)
-        told, entry = rows_of(model)
-        self.tables = (
-            Table.like("submission_set", told, model),
-            Table.like("entry", entry, model),
-        )
+        self.tables = [Table.like(name, row, model) for name, row in rows_of(model)]
 
     def of(self, exam: Submission) -> list[tuple[str | int, ...]]:
-        """A row for each table."""
+        """The rows of one, in the order of `tables`."""
         values = _values(exam, set_id=str(uuid4()), entry_id=str(uuid4()))
         return [table.row(values, _at_ms(exam)) for table in self.tables]
 

@@ -42,7 +42,7 @@ class Directory:
 
     async def add(self, tx: Transaction, taken: Iterable[DocumentSet]) -> None:
         """Add the ids of what is newly held."""
-        names = [name for one in taken for name in _names(one)]
+        names = [name for one in taken for name in directory_rows(one)]
         await tx.fetch(self._sql["add"], names=_json(names))
 
     async def find(self, tx: Transaction, kind: IdKind, ids: Iterable[str]) -> dict[str, Place]:
@@ -71,7 +71,8 @@ class Directory:
         return await tx.fetch(self._sql[query], places=_json(told)) if told else []
 
 
-def _names(submitted: DocumentSet) -> Iterator[dict[str, str]]:
+def directory_rows(submitted: DocumentSet) -> Iterator[dict[str, str]]:
+    """The rows of all its ids."""
     told = submitted.submission_set
     objects = [(IdKind.SET, told.set_id, told.unique_id)]
     objects += [
