@@ -45,8 +45,9 @@ from indexer.contract.errors import (
 from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.record import RecordState
 from indexer.wire.ebrim import withdraw_objects_request
+from indexer.wire.existence import QUERY_ACTION
 from indexer.wire.outcome import XdsError
-from indexer.wire.record_test import TEST_RECORD, read_record_test_answer, record_test
+from indexer.wire.record_test import read_record_test_answer, record_test
 from indexer.wire.registry_answers import (
     Outcome,
     extrinsic_objects,
@@ -150,7 +151,7 @@ class XdsIndex:
             patient, sender=self._source.source_id, software=SOFTWARE, now=datetime.now(UTC)
         )
         try:
-            answer = await self._soap.ask(self._patients, TEST_RECORD, asked)
+            answer = await self._soap.ask(self._patients, QUERY_ACTION, asked)
         except NotSpoken:
             return None
         return _understood(answer, read_record_test_answer)

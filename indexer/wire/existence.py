@@ -24,10 +24,10 @@ ANSWER_ACTION: Final = f"{HL7}:PRPA_IN201308UV02"
 ID_LENGTH_MAX: Final = 128
 
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
-_INTERACTIONS: Final = "2.16.840.1.113883.1.6"
-_DMP: Final = "1.2.250.1.213.4.1.1.1"
-_REASONS: Final = "1.2.250.1.213.1.1.4.11"
-_TEST: Final = "TEST_EXST"
+INTERACTIONS: Final = "2.16.840.1.113883.1.6"
+DMP_DEVICE: Final = "1.2.250.1.213.4.1.1.1"
+REASONS: Final = "1.2.250.1.213.1.1.4.11"
+TEST_OF_EXISTENCE: Final = "TEST_EXST"
 _KEYWORDS: Final = "1.2.250.1.213.4.1.2.6.1"
 _AUTHORISATIONS: Final = "1.2.250.1.213.4.1.2.6.2"
 _TREATING_DOCTOR: Final = "1.2.250.1.213.4.1.2.6.3"
@@ -78,8 +78,8 @@ def read_existence_query(body: Element) -> ExistenceQuery:
     """
     if body.tag != _hl7("PRPA_IN201307UV02"):
         raise InvalidValue("the body is no PRPA_IN201307UV02")
-    if _find(body, "controlActProcess/reasonCode").get("code") != _TEST:
-        raise InvalidValue(f"the reasonCode is not {_TEST}")
+    if _find(body, "controlActProcess/reasonCode").get("code") != TEST_OF_EXISTENCE:
+        raise InvalidValue(f"the reasonCode is not {TEST_OF_EXISTENCE}")
     asked = "controlActProcess/queryByParameter"
     named = _id(body, f"{asked}/parameterList/patientIdentifier/value")
     return ExistenceQuery(
@@ -102,7 +102,7 @@ def existence_answer(query: ExistenceQuery, found: Existence, *, now: datetime) 
         })  # fmt: skip
     _acknowledge(answer, "AA", query.message)
     act = _add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
-    _add(act, "reasonCode", code=_TEST, codeSystem=_REASONS)
+    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
     if found.state is not RecordState.ABSENT:
         _subject(act, query.patient, closed=found.state is RecordState.CLOSED)
     acknowledged = _add(act, "queryAck")
@@ -127,11 +127,11 @@ def _message(now: datetime, receiver: str) -> Element:
     answer.set("ITSVersion", "XML_1.0")
     _add(answer, "id", root=str(uuid4()))
     _add(answer, "creationTime", value=write_moment(now))
-    _add(answer, "interactionId", extension="PRPA_IN201308UV02", root=_INTERACTIONS)
+    _add(answer, "interactionId", extension="PRPA_IN201308UV02", root=INTERACTIONS)
     _add(answer, "processingCode", code="P")
     _add(answer, "processingModeCode", code="T")
     _add(answer, "acceptAckCode", code="NE")
-    for tag, kind, root in (("receiver", "RCV", receiver), ("sender", "SND", _DMP)):
+    for tag, kind, root in (("receiver", "RCV", receiver), ("sender", "SND", DMP_DEVICE)):
         party = _add(answer, tag, typeCode=kind)
         device = _add(party, "device", classCode="DEV", determinerCode="INSTANCE")
         _add(device, "id", **({"root": root} if root else {"nullFlavor": "UNK"}))
@@ -162,7 +162,7 @@ def _subject(act: Element, patient: Ins, *, closed: bool) -> None:
     _add(held, "id", extension=patient.value, root=patient.oid)
     _add(held, "statusCode", code="terminated" if closed else "active")
     custodian = _add(event, "custodian", typeCode="CST")
-    _add(_add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=_DMP)
+    _add(_add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=DMP_DEVICE)
 
 
 def _find(body: Element, path: str) -> Element:

@@ -1,4 +1,4 @@
-"""The DMP's test of existence (TD0.2): an HL7 v3 query for one patient's record, and its answer.
+"""The asking side of `existence`: the DMP's TD0.2, and what its answer says of a record.
 
 Only what tells whether there is a record is read. Whether who asks may consult it (AUTORISATION) is
 another question: a record takes documents from who may not read it.
@@ -13,16 +13,11 @@ from lxml import etree
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid
 from indexer.contract.record import RecordState
+from indexer.wire.existence import DMP_DEVICE, HL7, INTERACTIONS, REASONS, TEST_OF_EXISTENCE
 from indexer.wire.xml import Element
 
-TEST_RECORD: Final = "urn:hl7-org:v3:PRPA_IN201307UV02"
-HL7: Final = "urn:hl7-org:v3"
-
-DMP_DEVICE: Final = "1.2.250.1.213.4.1.1.1"
 _QUERY: Final = "PRPA_IN201307UV02"
 _ANSWER: Final = "PRPA_IN201308UV02"
-_INTERACTIONS: Final = "2.16.840.1.113883.1.6"
-_REASONS: Final = "1.2.250.1.213.1.1.4.11"
 _NAMESPACES: Final = {"hl7": HL7}
 _CLOSED: Final = "terminated"
 
@@ -37,14 +32,14 @@ def record_test(patient: Ins, *, sender: Oid, software: str, now: datetime) -> E
     query = etree.Element(_hl7(_QUERY), nsmap=_NAMESPACES, ITSVersion="XML_1.0")
     _add(query, "id", root=sender, extension=str(uuid4()))
     _add(query, "creationTime", value=now.astimezone(UTC).strftime("%Y%m%d%H%M%S"))
-    _add(query, "interactionId", root=_INTERACTIONS, extension=_QUERY)
+    _add(query, "interactionId", root=INTERACTIONS, extension=_QUERY)
     _add(query, "processingCode", code="P")
     _add(query, "processingModeCode", code="T")
     _add(query, "acceptAckCode", code="AL")
     _device(query, "receiver", "RCV", Oid(DMP_DEVICE), "DMP")
     _device(query, "sender", "SND", sender, software)
     act = _add(query, "controlActProcess", classCode="CACT", moodCode="EVN")
-    _add(act, "reasonCode", code="TEST_EXST", codeSystem=_REASONS)
+    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
     asked = _add(act, "queryByParameter")
     _add(asked, "queryId", root=sender, extension=str(uuid4()))
     _add(asked, "statusCode", code="new")

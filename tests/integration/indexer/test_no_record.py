@@ -1,5 +1,7 @@
 """What a client makes of an index that has no record to publish into."""
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 from lxml import etree
@@ -9,10 +11,11 @@ from indexer.client.mhd import MhdIndex
 from indexer.client.xds import XdsIndex
 from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.record import RecordState
+from indexer.wire.existence import QUERY_ACTION
 from indexer.wire.outcome import Json, no_record_refusal, operation_outcome
-from indexer.wire.record_test import TEST_RECORD
 from indexer.wire.soap import SOAP_MEDIA_TYPE, SoapFault, fault
 from indexer.wire.xml import Element
+from tests.support.guarded import a_guarded_index
 from tests.support.index_clients import SOURCE
 from tests.support.pointers import ANNE, a_submission
 from tests.support.scripted_index import ScriptedIndex, json
@@ -103,7 +106,7 @@ async def test_whether_there_is_a_record_is_asked_by_td02(
     scripted: ScriptedIndex, by_xds: XdsIndex, answer: Element, state: RecordState
 ) -> None:
     registry = ScriptedRegistry(scripted)
-    registry.answers[TEST_RECORD] = answer
+    registry.answers[QUERY_ACTION] = answer
 
     assert await by_xds.record_state(ANNE) is state
     assert scripted.asked == [f"{scripted.url}/xds/patients"]
@@ -116,7 +119,7 @@ async def test_a_test_of_a_record_that_fails_is_made_again(
     scripted: ScriptedIndex, by_xds: XdsIndex, answer: Element
 ) -> None:
     registry = ScriptedRegistry(scripted)
-    registry.answers[TEST_RECORD] = answer
+    registry.answers[QUERY_ACTION] = answer
 
     with pytest.raises(IndexUnavailable):
         await by_xds.record_state(ANNE)
@@ -139,3 +142,18 @@ async def test_an_index_that_does_not_know_the_action_tells_of_no_record(
     scripted.answer = lambda request: Response(told, 400, media_type=SOAP_MEDIA_TYPE)
 
     assert await by_xds.record_state(ANNE) is None
+
+
+async def test_the_index_tells_whether_there_is_a_record(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with a_guarded_index(tmp_path, open_access=True, records="listed") as url:
+        index = XdsIndex(url, session, source=SOURCE)
+        told = [await index.record_state(ANNE)]
+        for act in ("open", "close"):
+            holder = {"ins": ANNE.value, "oid": ANNE.oid}
+            async with session.post(f"{url}/api/records/{act}", json=holder) as answer:
+                assert answer.status == 200
+            told.append(await index.record_state(ANNE))
+
+    assert told == [RecordState.ABSENT, RecordState.OPEN, RecordState.CLOSED]
