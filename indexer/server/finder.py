@@ -22,7 +22,7 @@ from indexer.wire.search import EntrySearch
 from indexer.wire.set_search import SetSearch
 from indexer.wire.submission_set import read_submission_set
 
-SCANNED_ROWS: Final = 500
+SCANNED_ROWS: Final = 100
 """Rows that are looked at together."""
 SCANNED_MAX: Final = 20_000
 """Rows that are looked at for one page; a record has some hundred."""
@@ -104,8 +104,13 @@ class Finder:
                 limit=limit,
                 **columns,
             )
-            found += [row for row in rows if test(row)]
-            if len(found) > asked.count_max or len(rows) < limit:
+            # One by one: each test reads an entry whole, and a page may be full after the first.
+            for row in rows:
+                if test(row):
+                    found.append(row)
+                if len(found) > asked.count_max:
+                    return found
+            if len(rows) < limit:
                 return found
             after_ms, after_id = rows[-1]["at_ms"], rows[-1]["id"]
         raise Refusal("too much would have to be looked at", code=IssueCode.TOO_COSTLY)
