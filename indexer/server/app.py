@@ -81,7 +81,6 @@ async def opened_custodian(
         signatures: none where documents that sign submissions are not looked at.
 
     Raises:
-        MatrixRefused: the habilitation matrix cannot be used.
         StorageUnavailable: the folder is in use or cannot be written.
         MigrationRefused: the database is not one that this program may run on.
     """

@@ -18,7 +18,6 @@ from indexer.server.archive_commands import import_archives
 from indexer.server.checks import Checks
 from indexer.server.doors import doors
 from indexer.server.journal_commands import journal
-from indexer.server.rights.habilitations import MatrixRefused
 from indexer.server.settings import IndexSettings, load_settings
 from indexer.server.signature_documents import SignatureDocuments
 
@@ -66,9 +65,6 @@ def serve_index(
     try:
         with closing(checks), asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings, policy, signatures))
-    except MatrixRefused as error:
-        typer.echo(f"drim-index: INDEX_HABILITATIONS: {error}", err=True)
-        raise typer.Exit(2) from None
     except OSError as error:
         # Only what concerns a file names one; the rest is an address that cannot be had.
         remedy = "INDEX_DATA_DIR" if error.filename else "INDEX_BIND and INDEX_HTTP_PORT"

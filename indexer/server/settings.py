@@ -4,10 +4,11 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from gateway.configuration import PostgresqlUrl, ProgramSettings, load
+from indexer.server.rights.habilitations import load_matrix
 
 
 class RecordsKept(StrEnum):
@@ -48,6 +49,12 @@ class IndexSettings(ProgramSettings):
 
     habilitations: Path | None = None
     """A table of the habilitation matrix, instead of the default that is shipped."""
+
+    @field_validator("habilitations")
+    @classmethod
+    def _is_a_matrix(cls, file: Path | None) -> Path | None:
+        load_matrix(file)
+        return file
 
     authorities: Path | None = None
     """PEM file of the authorities whose certificates speak for structures; with it, who shows a

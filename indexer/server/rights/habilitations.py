@@ -24,7 +24,7 @@ _CELLS: Final = frozenset({"", "r", "w", "rw"})
 _SHIPPED: Final = "habilitations.csv"
 
 
-class MatrixRefused(Exception):
+class MatrixRefused(ValueError):
     """The table cannot be used; the message says at which line, and what to do."""
 
 

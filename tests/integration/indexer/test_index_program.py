@@ -262,3 +262,15 @@ async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
         status, errors = await ended(process)
 
     assert (status, "INDEX_HTTP_PORT" in errors) == (1, True)
+
+
+async def test_a_habilitation_matrix_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    table = tmp_path / "matrix.csv"
+    table.write_text("category,types,classes,10,AUTOMATE,patient,*\nrest,*,*,rw,x,r,\n")
+
+    process = await started(tmp_path, *PROGRAM, INDEX_HABILITATIONS=str(table))
+    status, errors = await ended(process)
+
+    assert status == 2
+    assert "habilitations" in errors
+    assert "line 2 has a right that is none of r, w, rw and nothing" in errors
