@@ -1,52 +1,43 @@
 """What the custodian gives to whom: what may not be seen is not there, by any way to it."""
 
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
 from gateway.errors import NotFound
-from gateway.storage.sqlite import SqliteDatabase
-from indexer.contract.access import Authentication, Caller, CallerKind, Purpose
-from indexer.contract.document import DocumentEntry, EntryStatus, Organisation, Person
-from indexer.contract.document_set import DocumentSet, Relation, document_set_of
+from gateway.storage.engines import open_at
+from indexer.contract.access import Caller, Purpose
+from indexer.contract.document import EntryStatus
+from indexer.contract.document_set import Relation, document_set_of
 from indexer.contract.record import RecordState
-from indexer.server.acts import Exchange
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import HOUR_MS, Permission
-from indexer.server.stored_queries import Found
-from indexer.wire.document_set_reader import StatusChange
-from indexer.wire.elements import concept
+from indexer.wire.journal_search import JournalSearch
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
-from indexer.wire.patch import Operation, read_json_patch, withdrawal_patch
-from indexer.wire.search import read_search
 from indexer.wire.set_search import read_set_search
-from indexer.wire.stored_query import QueryKind, StoredQuery
+from indexer.wire.stored_query import QueryKind
 from tests.support.custody import Custody, custody_of
-from tests.support.pointers import ANNE, PAUL, a_submission, an_entry, submitting
+from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
 from tests.support.queries import a_query
-from tests.support.rights import a_caller, masked
-
-AUTHOR = a_caller(
-    authentication=Authentication.DIRECT, person=Person(number="801234567897", family="MARTIN")
+from tests.support.record_people import (
+    AUTHOR,
+    CENTRE,
+    IN_AN_EMERGENCY,
+    MEMBER,
+    PATIENT,
+    STRANGER,
+    Clock,
+    asked,
+    chosen,
+    found,
+    provided,
+    published,
+    refusal,
 )
-MEMBER = a_caller()
-STRANGER = replace(MEMBER, person=Person(number="899900000002"))
-CENTRE = replace(AUTHOR, authentication=Authentication.INDIRECT)
-ELSEWHERE = replace(CENTRE, organisation=Organisation(number="1440000000"))
-WITHDRAWAL = read_json_patch(withdrawal_patch())
-PATIENT = replace(MEMBER, kind=CallerKind.PATIENT, person=Person(number=""), role=None)
-IN_AN_EMERGENCY = replace(STRANGER, purpose=Purpose.BREAK_GLASS, reason="unconscious")
-
-
-@dataclass
-class Clock:
-    ms: int = 10 * HOUR_MS
-
-    def __call__(self) -> int:
-        return self.ms
+from tests.support.rights import masked
 
 
 @pytest.fixture
@@ -55,60 +46,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def custody(tmp_path: Path, clock: Clock) -> AsyncIterator[Custody]:
-    database = await SqliteDatabase.open(tmp_path / "index.sqlite")
+async def custody(tmp_path: Path, database_url: str, clock: Clock) -> AsyncIterator[Custody]:
+    database = await open_at(database_url, tmp_path / "index.sqlite")
     async with custody_of(database, now_ms=clock) as custody:
         await custody.admit(AUTHOR, MEMBER)
         yield custody
-
-
-async def published(
-    custody: Custody,
-    number: int = 1,
-    *,
-    hidden_by: tuple[str, ...] = (),
-    by: Caller | None = AUTHOR,
-    replaces: str | None = None,
-) -> DocumentEntry:
-    document = b"a manifest"
-    entry = replace(an_entry(number, document=document), confidentiality=masked(hidden_by))
-    submitted = document_set_of(submitting(entry, document, replaces=replaces))
-    return (await provided(custody, by, submitted)).documents[0].entry
-
-
-async def provided(custody: Custody, by: Caller | None, submitted: DocumentSet) -> DocumentSet:
-    return await custody.custodian.provide(by, submitted, exchange=Exchange.PROVIDE)
-
-
-async def chosen(custody: Custody, record: Record) -> None:
-    await custody.database.write(lambda tx: custody.records.put(tx, record, now_ms=0))
-
-
-async def found(custody: Custody, caller: Caller | None, *, count: int = 100) -> list[str]:
-    """Unique ids, page by page, newest first."""
-    asked = [
-        ("patient.identifier", f"urn:oid:{ANNE.oid}|{ANNE.value}"),
-        ("status", "current"),
-        ("_count", str(count)),
-    ]
-    names = []
-    while True:
-        page, more = await custody.custodian.find(caller, read_search(asked))
-        names += [one.resource["masterIdentifier"]["value"][len("urn:oid:") :] for one in page]
-        if not more:
-            return names
-        assert len(page) == count
-        asked = [("_after", page[-1].entry_id), ("status", "current"), ("_count", str(count))]
-
-
-async def asked(custody: Custody, caller: Caller | None, query: StoredQuery) -> Found:
-    return await custody.custodian.query(caller, query)
-
-
-async def refusal(doing: Awaitable[object]) -> Refusal:
-    with pytest.raises(Refusal) as refused:
-        await doing
-    return refused.value
 
 
 async def test_a_page_is_filled_with_what_is_seen_and_tells_of_nothing_else(
@@ -276,112 +218,6 @@ async def test_of_a_closed_record_nothing_is_read_and_into_it_nothing_goes(
         assert (refused.record, refused.error) == (RecordState.CLOSED, XdsError.UNKNOWN_PATIENT)
 
 
-async def test_a_centre_takes_its_pointer_out_of_a_closed_record(custody: Custody) -> None:
-    held = await published(custody)
-    await chosen(custody, Record(patient=ANNE, state=RecordState.CLOSED))
-
-    with pytest.raises(NotFound):
-        await custody.custodian.update(ELSEWHERE, held.entry_id, WITHDRAWAL)
-    withdrawn = await custody.custodian.update(CENTRE, held.entry_id, WITHDRAWAL)
-
-    assert withdrawn.resource["status"] == EntryStatus.WITHDRAWN
-
-
-@pytest.mark.parametrize("caller", [None, CENTRE])
-async def test_a_holder_who_refuses_is_an_answer_of_its_own(
-    custody: Custody, caller: Caller | None
-) -> None:
-    await chosen(custody, Record(patient=ANNE, refuses_documents=True))
-
-    refused = await refusal(published(custody, by=caller))
-
-    assert refused.record is RecordState.REFUSED
-
-
-async def test_where_records_are_listed_others_have_none(tmp_path: Path) -> None:
-    database = await SqliteDatabase.open(tmp_path / "index.sqlite")
-    async with custody_of(database, listed=True) as custody:
-        refused = await refusal(published(custody, by=None))
-        await chosen(custody, Record(patient=ANNE))
-        held = await published(custody, by=None)
-
-        assert refused.record is RecordState.ABSENT
-        assert await found(custody, None) == [held.unique_id]
-
-
-async def test_a_structure_finds_and_takes_back_its_own_documents_and_reads_none(
-    custody: Custody,
-) -> None:
-    held = await published(custody, by=CENTRE)
-    custodian = custody.custodian
-
-    assert await found(custody, CENTRE) == [held.unique_id]
-    assert await found(custody, ELSEWHERE) == []
-    refused = await refusal(custodian.document(CENTRE, held.entry_id))
-    assert refused.reason == "forbidden: not by this way of authentication"
-    with pytest.raises(NotFound):
-        await custodian.update(ELSEWHERE, held.entry_id, WITHDRAWAL)
-    withdrawal = StatusChange(
-        target=held.entry_id,
-        patient=ANNE,
-        status=EntryStatus.WITHDRAWN,
-        original=EntryStatus.APPROVED,
-    )
-    refused = await refusal(custodian.change_statuses(ELSEWHERE, [withdrawal]))
-    assert (refused.reason, refused.error) == (
-        "an entry is not held",
-        XdsError.UNRESOLVED_REFERENCE,
-    )
-    await custodian.change_statuses(CENTRE, [withdrawal])
-
-
-async def test_what_is_hidden_is_replaced_like_what_is_not_there(custody: Custody) -> None:
-    hidden = await published(custody)
-    missing = "00000000-0000-4000-8000-000000000000"
-
-    of_hidden = await refusal(published(custody, 2, by=ELSEWHERE, replaces=hidden.entry_id))
-    of_missing = await refusal(published(custody, 3, by=ELSEWHERE, replaces=missing))
-
-    assert (of_hidden.reason, of_hidden.code, of_hidden.error) == (
-        of_missing.reason,
-        of_missing.code,
-        of_missing.error,
-    )
-
-
-async def test_who_sees_a_document_may_mask_it_and_its_author_alone_shows_it_again(
-    custody: Custody,
-) -> None:
-    held = await published(custody)
-    custodian = custody.custodian
-
-    await custodian.update(MEMBER, held.entry_id, labelled("MASQUE_PS"))
-    with pytest.raises(NotFound):
-        await custodian.update(MEMBER, held.entry_id, labelled())
-    await custodian.update(AUTHOR, held.entry_id, labelled())
-    refused = await refusal(custodian.update(MEMBER, held.entry_id, labelled("INVISIBLE_PATIENT")))
-
-    assert refused.reason == "forbidden: the document is neither theirs nor their structure's"
-    assert await found(custody, MEMBER) == await found(custody, PATIENT) == [held.unique_id]
-    assert (await custody.told())[-3]["outcome"] == "forbidden"
-
-
-def labelled(*codes: str) -> tuple[Operation, ...]:
-    labels = [concept(one) for one in masked(codes)]
-    return read_json_patch([{"op": "replace", "path": "/securityLabel", "value": labels}])
-
-
-async def test_a_batch_is_judged_one_by_one(custody: Custody) -> None:
-    """Submissions of many share a transaction; each hears of its own."""
-    reinforced = replace(AUTHOR, authentication=Authentication.REINFORCED)
-
-    refused = await refusal(published(custody, 1, by=reinforced))
-    held = await published(custody, 2, by=CENTRE)
-
-    assert refused.reason == "forbidden: not by this way of authentication"
-    assert await found(custody, AUTHOR) == [held.unique_id]
-
-
 async def test_a_list_names_the_documents_that_are_seen_alone(custody: Custody) -> None:
     submitted = document_set_of(a_submission(1))
     other = replace(an_entry(2), entry_id="Document02", confidentiality=masked(["MASQUE_PS"]))
@@ -398,3 +234,24 @@ async def test_a_list_names_the_documents_that_are_seen_alone(custody: Custody) 
     assert len(orjson.loads(whole.resource)["entry"]) == 2
     [shown] = orjson.loads(listed.resource)["entry"]
     assert shown["item"]["reference"].endswith(held.documents[0].entry.entry_id)
+
+
+async def test_the_journal_and_the_whole_record_are_the_holders(custody: Custody) -> None:
+    await published(custody)
+    untold = await published(custody, 2, hidden_by=("INVISIBLE_PATIENT",))
+    await chosen(custody, Record(patient=ANNE, treating_doctor=STRANGER.person.number))
+    custodian, of_anne = custody.custodian, JournalSearch(patient=ANNE, lines_max=10)
+
+    for reader in (PATIENT, STRANGER, None):
+        assert await custodian.journal(reader, of_anne)
+    refused = await refusal(custodian.journal(MEMBER, of_anne))
+    assert refused.reason == "forbidden: only the holder may"
+    for taker in (MEMBER, STRANGER, CENTRE):
+        assert (await refusal(custodian.extract(taker, ANNE))).code is IssueCode.FORBIDDEN
+    for holder in (PATIENT, None):
+        taken = [
+            one.entry for held in await custodian.extract(holder, ANNE) for one in held.documents
+        ]
+        assert untold.unique_id not in {one.unique_id for one in taken}
+        assert len(taken) == 1
+    assert (await refusal(custodian.extract(PATIENT, PAUL))).code is IssueCode.FORBIDDEN
