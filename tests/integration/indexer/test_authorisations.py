@@ -11,7 +11,7 @@ import pytest
 
 from indexer.client.assertion import bearer, build_assertion
 from indexer.client.mhd import MhdIndex
-from indexer.contract.access import Authentication, Caller
+from indexer.contract.access import Authentication, Caller, Purpose
 from indexer.contract.document import Person
 from indexer.wire.outcome import Json
 from indexer.wire.stored_query import QueryKind
@@ -216,3 +216,21 @@ async def test_nobody_declares_anything_where_nobody_is_asked(tmp_path: Path) ->
         reply = await ask(f"{url}/xds/habilitations", DECLARE, a_declaration())
 
     assert declared(reply)[1].startswith("forbidden: nobody says who they are")
+
+
+async def test_an_emergency_needs_no_declaration_and_the_patient_sees_who_it_was(
+    tmp_path: Path,
+) -> None:
+    await with_acts(tmp_path, ("choose", {"excluded": ["centre_15"]}))
+    emergency = replace(DOCTOR, purpose=Purpose.BREAK_GLASS, reason="inconscient")
+
+    async with guarded(tmp_path) as index:
+        assert await index.finds(emergency) == (1, 1)
+        assert await index.finds(replace(emergency, purpose=Purpose.CENTRE_15)) == (403, -1)
+    async with a_guarded_index(tmp_path, open_access=True) as url:
+        _, told = await acted(url, "alerts")
+
+    [alert] = told["alerts"]
+    assert alert["times"] == 2
+    assert (alert["professional"], alert["purpose"]) == (DOCTOR.person.number, "bris_de_glace")
+    assert (alert["name"], alert["reason"]) == ("Alain PAT-SIX", "inconscient")
