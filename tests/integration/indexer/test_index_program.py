@@ -38,9 +38,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, *command: str) -> AsyncIterator[Running]:
+async def running(folder: Path, *command: str, database_url: str = "") -> AsyncIterator[Running]:
     """The program, once it listens; killed at the end if it still runs."""
-    process = await started(folder, *command)
+    process = await started(folder, *command, INDEX_DATABASE_URL=database_url)
     try:
         async with asyncio.timeout(START_S_MAX):
             told = await events_until_it_listens(process)
@@ -77,33 +77,34 @@ async def ended(process: Process) -> tuple[int | None, str]:
 
 
 async def test_what_was_acknowledged_is_there_after_a_restart(
-    tmp_path: Path, session: aiohttp.ClientSession
+    tmp_path: Path, session: aiohttp.ClientSession, database_url: str
 ) -> None:
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         receipt = await MhdIndex(index.url, session).submit(a_submission())
         index.process.kill()
         await index.process.wait()
 
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         [found] = await MhdIndex(index.url, session).find(DocumentQuery(patient=ANNE))
 
     assert found.entry_id == receipt.entry_id
 
 
 async def test_a_submission_whose_answer_was_lost_makes_one_entry(
-    tmp_path: Path, session: aiohttp.ClientSession
+    tmp_path: Path, session: aiohttp.ClientSession, database_url: str
 ) -> None:
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         old = await MhdIndex(index.url, session).submit(a_submission(1))
         index.process.kill()
         await index.process.wait()
     replacement = a_submission(2, document=b"newer", replaces=old.entry_id)
-    async with running(tmp_path, str(index_that_dies.__file__), str(tmp_path)) as index:
+    program = (str(index_that_dies.__file__), str(tmp_path))
+    async with running(tmp_path, *program, database_url=database_url) as index:
         with pytest.raises(IndexUnavailable):
             await MhdIndex(index.url, session).submit(replacement)
         assert await index.process.wait() == -signal.SIGKILL
 
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         client = MhdIndex(index.url, session)
         receipt = await client.submit(replacement)
         found = await client.find(DocumentQuery(patient=ANNE, statuses=ANY_STATUS))
@@ -117,18 +118,19 @@ async def test_a_submission_whose_answer_was_lost_makes_one_entry(
 
 
 async def test_a_withdrawal_whose_answer_was_lost_holds_and_can_be_repeated(
-    tmp_path: Path, session: aiohttp.ClientSession
+    tmp_path: Path, session: aiohttp.ClientSession, database_url: str
 ) -> None:
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         receipt = await MhdIndex(index.url, session).submit(a_submission())
         index.process.kill()
         await index.process.wait()
-    async with running(tmp_path, str(index_that_dies.__file__), str(tmp_path)) as index:
+    program = (str(index_that_dies.__file__), str(tmp_path))
+    async with running(tmp_path, *program, database_url=database_url) as index:
         with pytest.raises(IndexUnavailable) as fault:
             await MhdIndex(index.url, session).withdraw(receipt.entry_id)
         assert await index.process.wait() == -signal.SIGKILL
 
-    async with running(tmp_path, *PROGRAM, "--open-access") as index:
+    async with running(tmp_path, *PROGRAM, "--open-access", database_url=database_url) as index:
         client = MhdIndex(index.url, session)
         current = await client.find(DocumentQuery(patient=ANNE))
         await client.withdraw(receipt.entry_id)
