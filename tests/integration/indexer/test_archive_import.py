@@ -14,7 +14,7 @@ import pytest
 
 from gateway.errors import InvalidRequest
 from gateway.media.tree import open_medium
-from gateway.storage.sqlite import SqliteDatabase
+from gateway.storage.engines import open_at
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Document, DocumentSet, Relation
 from indexer.server.archive_import import ArchiveImport, Fate, Taken
@@ -32,8 +32,8 @@ SET_BYTES_MAX = 1000
 
 
 @pytest.fixture
-async def custody(tmp_path: Path) -> AsyncIterator[Custody]:
-    async with custody_of(await SqliteDatabase.open(tmp_path / "index.sqlite")) as custody:
+async def custody(tmp_path: Path, database_url: str) -> AsyncIterator[Custody]:
+    async with custody_of(await open_at(database_url, tmp_path / "index.sqlite")) as custody:
         yield custody
 
 

@@ -15,6 +15,7 @@ from lxml import etree
 
 from gateway.media.tree import open_medium
 from gateway.media.xdm import read_pointers
+from gateway.storage.engines import open_at
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.client.xdm import read_metadata
 from indexer.contract.document import Code, DocumentEntry
@@ -37,8 +38,8 @@ MASKED = Code(code="MASQUE_PS", scheme="1.2.250.1.213.1.1.4.13")
 
 
 @pytest.fixture
-async def custody(tmp_path: Path) -> AsyncIterator[Custody]:
-    async with custody_of(await SqliteDatabase.open(tmp_path / "index.sqlite")) as custody:
+async def custody(tmp_path: Path, database_url: str) -> AsyncIterator[Custody]:
+    async with custody_of(await open_at(database_url, tmp_path / "index.sqlite")) as custody:
         yield custody
 
 

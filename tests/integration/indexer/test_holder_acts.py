@@ -25,8 +25,10 @@ async def act(url: str, name: str, told: Json, **headers: str) -> tuple[int, Jso
         return answer.status, await answer.json(content_type=None)
 
 
-async def test_what_a_holder_chooses_is_shown_and_the_rest_stays(tmp_path: Path) -> None:
-    async with a_served_index(tmp_path) as url:
+async def test_what_a_holder_chooses_is_shown_and_the_rest_stays(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         await act(url, "choose", PERSON | {"excluded": ["bris_de_glace"], "opposed": True})
         _, shown = await act(url, "choose", PERSON | {"treating_doctor": DOCTOR})
         _, after = await act(url, "choose", PERSON | {"treating_doctor": "", "opposed": False})
@@ -43,9 +45,11 @@ async def test_what_a_holder_chooses_is_shown_and_the_rest_stays(tmp_path: Path)
     assert (after["opposed"], after["treating_doctor"]) == (False, "")
 
 
-async def test_a_professional_is_let_in_until_a_time_and_shut_out_again(tmp_path: Path) -> None:
+async def test_a_professional_is_let_in_until_a_time_and_shut_out_again(
+    tmp_path: Path, database_url: str
+) -> None:
     told = PERSON | {"professional": DOCTOR}
-    async with a_served_index(tmp_path) as url:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         _, granted = await act(url, "grant", told | {"until": "2026-12-01T00:00:00+01:00"})
         _, blocked = await act(url, "block", told)
         _, unblocked = await act(url, "unblock", told)
@@ -60,8 +64,8 @@ async def test_a_professional_is_let_in_until_a_time_and_shut_out_again(tmp_path
     assert again["professionals"][0]["granted_until"] is None
 
 
-async def test_a_record_is_closed_and_opened_again(tmp_path: Path) -> None:
-    async with a_served_index(tmp_path) as url:
+async def test_a_record_is_closed_and_opened_again(tmp_path: Path, database_url: str) -> None:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         _, closed = await act(url, "close", PERSON)
         status, refused = await act(url, "choose", PERSON | {"opposed": True})
         _, opened = await act(url, "open", PERSON)
@@ -71,8 +75,8 @@ async def test_a_record_is_closed_and_opened_again(tmp_path: Path) -> None:
     assert refused["issue"][0]["details"]["coding"][0]["code"] == "record-closed"
 
 
-async def test_the_treating_doctor_is_not_shut_out(tmp_path: Path) -> None:
-    async with a_served_index(tmp_path) as url:
+async def test_the_treating_doctor_is_not_shut_out(tmp_path: Path, database_url: str) -> None:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         await act(url, "choose", PERSON | {"treating_doctor": DOCTOR})
         status, refused = await act(url, "block", PERSON | {"professional": DOCTOR})
 
@@ -92,16 +96,16 @@ async def test_the_treating_doctor_is_not_shut_out(tmp_path: Path) -> None:
     ("block", PERSON | {"professional": "9" * 5000}, 413),
 ])  # fmt: skip
 async def test_what_cannot_be_read_is_refused(
-    tmp_path: Path, name: str, told: Json, status: int
+    tmp_path: Path, database_url: str, name: str, told: Json, status: int
 ) -> None:
-    async with a_served_index(tmp_path) as url:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
         answered, refused = await act(url, name, told)
 
     assert answered == status
     assert ANNE.value not in str(refused)
 
 
-async def test_nobody_else_does_it_for_them(tmp_path: Path) -> None:
+async def test_nobody_else_does_it_for_them(tmp_path: Path, database_url: str) -> None:
     async with a_guarded_index(tmp_path) as url:
         nobody, _ = await act(url, "close", PERSON)
         shown = bearer(build_assertion(a_doctor(), a_structure(), now=datetime.now(UTC)))
