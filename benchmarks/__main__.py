@@ -53,7 +53,8 @@ def publish_command(
         "pairings": [one.figures() for one in measured],
         "vihf_cpu_ms": proving,
     }
-    keep("publish", into=into, figures=figures, command=_command())
+    server = Engine.POSTGRESQL in (engine or list(Engine))
+    keep("publish", figures, into=into, command=_command(), server=server)
     publish_plot.draw(measured, into / "publish.png")
 
 
@@ -76,7 +77,9 @@ def search_command(
     for one in search.measure(plan, engine or list(Engine)):
         typer.echo(one.line())
         measured.append(one)
-    keep("search", into=into, figures={"plan": plan, "sizes": measured}, command=_command())
+    server = Engine.POSTGRESQL in (engine or list(Engine))
+    figures = {"plan": plan, "sizes": measured}
+    keep("search", figures, into=into, command=_command(), server=server)
     search_plot.draw(measured, into / "search.png")
 
 
@@ -93,12 +96,18 @@ def memory_command(
     plan = memory.Plan(submissions=submissions, seconds_max=seconds_max, samples=samples)
     curve = memory.measure(plan, engine, tell=typer.echo)
     typer.echo(curve.line())
-    keep("memory", into=into, figures=curve.figures(), command=_command())
+    server = engine is Engine.POSTGRESQL
+    keep("memory", curve.figures(), into=into, command=_command(), server=server)
     memory_plot.draw(curve, into / "memory.png")
 
 
 def _command() -> str:
-    return " ".join(["python -m benchmarks", *sys.argv[1:]])
+    """As it was given, but for where its results were to go."""
+    given = sys.argv[1:]
+    if "--into" in given:
+        at = given.index("--into")
+        del given[at : at + 2]
+    return " ".join(["python -m benchmarks", *given])
 
 
 if __name__ == "__main__":

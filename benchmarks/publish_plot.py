@@ -16,7 +16,7 @@ def draw(pairings: Sequence[Pairing], file: Path) -> None:
     with a_picture(file, title=title, columns=2) as (rates, costs):
         rates.set_ylabel("submissions a second")
         _bars(rates, pairings, lambda turn: turn.rate)
-        costs.set_ylabel("CPU ms of a submission, with the database's")
+        costs.set_ylabel("CPU ms each, with the server's")
         _bars(costs, pairings, lambda turn: turn.cpu_ms + turn.server_cpu_ms)
         rates.legend(frameon=False, fontsize=8)
 

@@ -41,34 +41,39 @@ def quantile(figures: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def machine() -> dict[str, object]:
-    """What the figures were measured on and with."""
+def machine(*, server: bool) -> dict[str, object]:
+    """What the figures were measured on and with.
+
+    Args:
+        server: whether a PostgreSQL server was among it.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
-        "load_average_before": os.getloadavg()[0],
+        "load_average_at_the_end": round(os.getloadavg()[0], 1),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        **({"postgresql": _postgresql_version()} if server else {}),
         **{name: version(name) for name in _LIBRARIES},
     }
 
 
-def postgresql_version() -> str:
-    """Of the server that is started for a run."""
+def _postgresql_version() -> str:
     program = [str(postgresql_programs() / "postgres"), "--version"]
     told = subprocess.run(program, capture_output=True, text=True, timeout=60, check=True)
-    return told.stdout.strip().rpartition(") ")[2]
+    return told.stdout.split()[2]
 
 
-def keep(name: str, *, into: Path, figures: Mapping[str, object], command: str) -> Path:
-    """Write what was measured; the file, which holds also how to measure it again."""
+def keep(
+    name: str, figures: Mapping[str, object], *, into: Path, command: str, server: bool
+) -> None:
+    """Write what was measured, on what, and how to measure it again."""
     into.mkdir(parents=True, exist_ok=True)
-    file = into / f"{name}.json"
-    whole = {"command": command, "machine": machine(), **figures}
-    file.write_text(json.dumps(whole, indent=1, default=_plain) + "\n")
-    return file
+    whole = {"command": command, "machine": machine(server=server), **figures}
+    text = json.dumps(whole, indent=1, default=_plain)
+    (into / f"{name}.json").write_text(text + "\n")
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_study_is_pushed_acted_on_and_told_of_as_the_manual_says(
 
 
 async def test_the_index_is_asked_for_a_patient_as_the_manual_says(tmp_path: Path) -> None:
-    asks = block("patient.identifier", document=MANUAL)
+    asks = block("DocumentReference/_search", document=MANUAL)
     patient = Ins(value="155059999900196", oid=Oid(INS_NIR_TEST))
 
     with an_index(tmp_path) as index:
