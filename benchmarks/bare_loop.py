@@ -24,7 +24,7 @@ import orjson
 from lxml import etree
 
 from benchmarks.messages import Protocol
-from indexer.wire import ebrim_vocabulary as names
+from indexer.wire.xds import vocabulary as names
 
 Row = tuple[Any, ...]
 Rows = list[list[Row]]

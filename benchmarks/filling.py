@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from benchmarks.exams import PATIENTS_MAX, Exams
 from indexer.contract.document import Submission
 from indexer.contract.document_set import document_set_of
-from indexer.server.directory import directory_rows
-from indexer.server.judging import allot
-from indexer.server.rows import entry_rows, set_row
-from indexer.wire.elements import write_moment
+from indexer.server.registry.directory import directory_rows
+from indexer.server.registry.judging import allot
+from indexer.server.registry.rows import entry_rows, set_row
+from indexer.wire.fhir.elements import write_moment
 from indexer.wire.outcome import Json
 
 BATCH_ROWS: Final = 10_000

@@ -10,7 +10,7 @@ import orjson
 from indexer.contract.document import Submission
 from indexer.contract.document_set import document_set_of
 from indexer.contract.identifiers import Ins
-from indexer.wire.bundles import provide_bundle
+from indexer.wire.fhir.bundles import provide_bundle
 from tests.support.xds import package, provide_body
 
 

@@ -4,7 +4,7 @@ import time
 
 from benchmarks.results import Spread
 from indexer.client.assertion import build_assertion
-from indexer.server.assertions import prove
+from indexer.server.access.assertions import prove
 from tests.support.health_pki import NOW, a_structure
 from tests.support.proving import RULES, TRUST
 from tests.support.vihf import DOCTOR

@@ -12,8 +12,8 @@ from uuid import uuid4
 from lxml import etree
 
 from indexer.contract.access import Caller, Software
-from indexer.wire.signatures import SigningKey, sign_enveloped
-from indexer.wire.vihf import Vihf, write_vihf
+from indexer.wire.proof.signatures import SigningKey, sign_enveloped
+from indexer.wire.proof.vihf import Vihf, write_vihf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,13 +41,13 @@ from indexer.contract.errors import (
 )
 from indexer.contract.identifiers import Ins, Uid
 from indexer.contract.record import RecordState
-from indexer.wire.bundles import provide_bundle, read_transaction_response
-from indexer.wire.document_reference import read_document_reference
-from indexer.wire.elements import Element
+from indexer.wire.fhir.bundles import provide_bundle, read_transaction_response
+from indexer.wire.fhir.document_reference import read_document_reference
+from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.patch import withdrawal_patch
+from indexer.wire.fhir.search import search_parameters, unique_id_parameters
+from indexer.wire.fhir.searchset import read_searchset
 from indexer.wire.outcome import IssueCode, Refusal, read_no_record, read_outcome_code
-from indexer.wire.patch import withdrawal_patch
-from indexer.wire.search import search_parameters, unique_id_parameters
-from indexer.wire.searchset import read_searchset
 from indexer.wire.vocabulary import JSON_MEDIA_TYPE, PATCH_MEDIA_TYPE
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from indexer.contract.access import Caller, Software
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.errors import IndexUnavailable, InvalidValue
 from indexer.contract.identifiers import Uid
-from indexer.wire.signatures import read_signing_key
+from indexer.wire.proof.signatures import read_signing_key
 
 
 def read_structure(certificate: bytes, key: bytes, *, sha1: bool, software: Software) -> Structure:

@@ -7,8 +7,8 @@ from typing import Final
 
 from indexer.contract.document_set import Association, Document, DocumentSet, Relation
 from indexer.contract.identifiers import Uid
-from indexer.wire import signature_document as signatures
-from indexer.wire.signatures import SigningKey
+from indexer.wire.proof import signature_document as signatures
+from indexer.wire.proof.signatures import SigningKey
 
 SIGNATURE_SYMBOL: Final = "Signature01"
 

@@ -7,9 +7,9 @@ from indexer.client.http import ANSWER_BYTES_MAX, HttpAnswer, HttpAsker
 from indexer.client.proof import Proof
 from indexer.contract.access import Caller
 from indexer.contract.errors import IndexUnavailable, InvalidValue, SubmissionRejected
-from indexer.wire.mtom import Package, PackageReader, write_package
-from indexer.wire.soap import SOAP_MEDIA_TYPE, FaultCode, SoapFault
-from indexer.wire.soap_client import new_message_id, read_reply, write_request
+from indexer.wire.soap.client import new_message_id, read_reply, write_request
+from indexer.wire.soap.envelope import SOAP_MEDIA_TYPE, FaultCode, SoapFault
+from indexer.wire.soap.mtom import Package, PackageReader, write_package
 from indexer.wire.xml import Element
 
 _FAULTS = frozenset({400, 500})

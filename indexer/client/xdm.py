@@ -8,8 +8,8 @@ from typing import Final
 
 from indexer.contract.document import Submission
 from indexer.contract.document_set import document_set_of
-from indexer.wire.archived_set import write_archived_set
-from indexer.wire.ebrim_reader import SubmittedDocument, read_submit_objects
+from indexer.wire.xds.archived_set import write_archived_set
+from indexer.wire.xds.reader import SubmittedDocument, read_submit_objects
 from indexer.wire.xml import open_xml
 
 MANIFEST_MIME_TYPES: Final = frozenset({"application/dicom", "application/fhir+json"})

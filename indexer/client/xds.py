@@ -44,11 +44,11 @@ from indexer.contract.errors import (
 )
 from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.record import RecordState
-from indexer.wire.ebrim import withdraw_objects_request
-from indexer.wire.existence import QUERY_ACTION
+from indexer.wire.dmp.existence import QUERY_ACTION
+from indexer.wire.dmp.record_test import read_record_test_answer, record_test
 from indexer.wire.outcome import XdsError
-from indexer.wire.record_test import read_record_test_answer, record_test
-from indexer.wire.registry_answers import (
+from indexer.wire.vocabulary import OID_PREFIX
+from indexer.wire.xds.registry_answers import (
     Outcome,
     extrinsic_objects,
     read_held_entry,
@@ -57,15 +57,15 @@ from indexer.wire.registry_answers import (
     read_registry_response,
     read_retrieve_response,
 )
-from indexer.wire.registry_messages import PROVIDE, QUERY, RETRIEVE, UPDATE, DocumentRequest
-from indexer.wire.registry_requests import (
+from indexer.wire.xds.registry_messages import PROVIDE, QUERY, RETRIEVE, UPDATE, DocumentRequest
+from indexer.wire.xds.registry_requests import (
     find_request,
     get_by_unique_id_request,
     get_request,
     provide_request,
     retrieve_request,
 )
-from indexer.wire.vocabulary import OID_PREFIX
+from indexer.wire.xds.writer import withdraw_objects_request
 from indexer.wire.xml import Element
 
 T = TypeVar("T")

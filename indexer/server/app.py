@@ -13,30 +13,31 @@ from gateway.storage.engines import open_at
 from gateway.storage.lock import FolderLock
 from gateway.storage.migrations import migrate
 from gateway.telemetry import RequestLog
-from indexer.server.access import AccessPolicy, Guard
-from indexer.server.body_room import BodyRoom
+from indexer.server.access.policy import AccessPolicy
+from indexer.server.access.signature_documents import SignatureDocuments
 from indexer.server.clock import epoch_ms
-from indexer.server.custodian import Custodian
-from indexer.server.dmp_routes import DmpRoutes
-from indexer.server.extraction_routes import ExtractionRoutes
-from indexer.server.http_errors import answer_errors
+from indexer.server.custody.custodian import Custodian
+from indexer.server.custody.record_keeper import RecordKeeper
+from indexer.server.custody.registrar import Registrar
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
-from indexer.server.journal_routes import JournalRoutes
-from indexer.server.probes import probes
-from indexer.server.record_keeper import RecordKeeper
-from indexer.server.record_routes import RecordRoutes
-from indexer.server.registrar import Registrar
-from indexer.server.registry import Registry
+from indexer.server.registry.registry import Registry
 from indexer.server.rights.habilitations import load_matrix
 from indexer.server.rights.records import Records
 from indexer.server.rights.rights import Rights
-from indexer.server.routes import FhirRoutes
 from indexer.server.settings import IndexSettings, RecordsKept
-from indexer.server.signature_documents import SignatureDocuments
-from indexer.server.submission_routes import SubmissionRoutes
 from indexer.server.telemetry import IndexMetrics
-from indexer.server.xds import XdsRoutes
+from indexer.server.web.body_room import BodyRoom
+from indexer.server.web.dmp_routes import DmpRoutes
+from indexer.server.web.extraction_routes import ExtractionRoutes
+from indexer.server.web.fhir_routes import FhirRoutes
+from indexer.server.web.guard import Guard
+from indexer.server.web.http_errors import answer_errors
+from indexer.server.web.journal_routes import JournalRoutes
+from indexer.server.web.probes import probes
+from indexer.server.web.record_routes import RecordRoutes
+from indexer.server.web.submission_routes import SubmissionRoutes
+from indexer.server.web.xds_routes import XdsRoutes
 
 DATABASE_FILE = "index.sqlite"
 

@@ -12,14 +12,14 @@ from gateway.errors import Unavailable
 from gateway.serving import listen, loop_factory, serve, spare_collector, stop_on_signals, url_of
 from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
-from indexer.server.access import AccessPolicy
+from indexer.server.access.checks import Checks
+from indexer.server.access.policy import AccessPolicy
+from indexer.server.access.signature_documents import SignatureDocuments
 from indexer.server.app import opened_index
-from indexer.server.archive_commands import import_archives
-from indexer.server.checks import Checks
+from indexer.server.commands.archives import import_archives
+from indexer.server.commands.journal import journal
 from indexer.server.doors import doors
-from indexer.server.journal_commands import journal
 from indexer.server.settings import IndexSettings, load_settings
-from indexer.server.signature_documents import SignatureDocuments
 
 log = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 import logging
 from datetime import UTC, datetime
 
-from indexer.server.access import AccessPolicy, OpenAccess, RefuseAll, is_loopback
-from indexer.server.assertions import Assertions, Rules
-from indexer.server.checks import Checks
-from indexer.server.revocations import RevocationLists
+from indexer.server.access.assertions import Assertions, Rules
+from indexer.server.access.checks import Checks
+from indexer.server.access.policy import AccessPolicy, OpenAccess, RefuseAll, is_loopback
+from indexer.server.access.revocations import RevocationLists
+from indexer.server.access.signature_documents import SignatureDocuments
+from indexer.server.access.trust import Trust, read_authorities
 from indexer.server.settings import IndexSettings
-from indexer.server.signature_documents import SignatureDocuments
-from indexer.server.trust import Trust, read_authorities
 
 log = logging.getLogger(__name__)
 

@@ -21,17 +21,17 @@ from indexer.contract.errors import (
     SubmissionRejected,
 )
 from indexer.contract.index import Index
-from indexer.server.capability import capability_statement
-from indexer.server.http_errors import REFUSAL_STATUS
-from indexer.server.judging import allot
-from indexer.wire.bundles import provide_bundle
+from indexer.server.registry.judging import allot
+from indexer.server.web.capability import capability_statement
+from indexer.server.web.http_errors import REFUSAL_STATUS
+from indexer.wire.fhir.bundles import provide_bundle
+from indexer.wire.fhir.search import read_search
+from indexer.wire.fhir.searchset import searchset
+from indexer.wire.fhir.set_search import read_set_search
+from indexer.wire.fhir.transaction import read_transaction, transaction_response
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, operation_outcome
-from indexer.wire.registry_messages import PROVIDE, QUERY, UPDATE
-from indexer.wire.search import read_search
-from indexer.wire.searchset import searchset
-from indexer.wire.set_search import read_set_search
-from indexer.wire.stored_query import QueryKind
-from indexer.wire.transaction import read_transaction, transaction_response
+from indexer.wire.xds.registry_messages import PROVIDE, QUERY, UPDATE
+from indexer.wire.xds.stored_query import QueryKind
 from tests.architecture.repository import files
 from tests.architecture.statement import table, words
 from tests.support.index_clients import SOURCE

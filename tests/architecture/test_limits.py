@@ -40,7 +40,7 @@ OF_THE_FORMAT = {
     "gateway.manifest.values.SHORT_LENGTH_MAX": "SH, PS3.5 §6.2",
     "gateway.manifest.values.LONG_LENGTH_MAX": "LO, PS3.5 §6.2",
     "gateway.dicomweb.qido.TEXT_LENGTH_MAX": "LO, PS3.5 §6.2",
-    "indexer.wire.elements.UNSIGNED_MAX": "unsignedInt, FHIR R4 §datatypes",
+    "indexer.wire.fhir.elements.UNSIGNED_MAX": "unsignedInt, FHIR R4 §datatypes",
 }
 """Set by a standard, so that nobody meets them here alone."""
 
@@ -51,9 +51,9 @@ OF_OUR_OWN = {
     "gateway.serving.BACKLOG_MAX",
     "indexer.server.batches.BATCH_BYTES_MAX",
     "indexer.server.batches.BATCH_MAX",
-    "indexer.server.checks.AT_ONCE_MAX",
+    "indexer.server.access.checks.AT_ONCE_MAX",
     "indexer.server.journal.deed.ENTRIES_MAX",
-    "indexer.server.trust.PATHS_MAX",
+    "indexer.server.access.trust.PATHS_MAX",
 }
 """How much is done at once, or looked at; nobody is refused for it."""
 

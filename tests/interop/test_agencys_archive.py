@@ -16,7 +16,7 @@ import pytest
 from gateway.media.tree import open_medium
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.identifiers import Ins, Oid, Uid
-from indexer.server.archive_import import ArchiveImport, Fate
+from indexer.server.custody.archive_import import ArchiveImport, Fate
 from tests.support.custody import Custody, custody_of
 from tests.support.peers import shared_data
 

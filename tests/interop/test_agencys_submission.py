@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from indexer.contract.identifiers import Uid
-from indexer.server.xds import REPOSITORY_UID
-from indexer.wire.stored_query import QueryKind
+from indexer.server.web.xds_routes import REPOSITORY_UID
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.indexes import a_served_index
 from tests.support.peers import shared_data
 from tests.support.xds import APPROVED, Reply, post, query, retrieve

@@ -12,7 +12,7 @@ from zeep import Client
 from zeep.transports import Transport
 from zeep.wsa import WsAddressingPlugin
 
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.indexes import a_served_index
 from tests.support.pointers import ANNE, KOS, an_entry
 from tests.support.xds import APPROVED, a_set, provide

@@ -9,9 +9,9 @@ from lxml import etree
 
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.errors import InvalidValue
-from indexer.server.access import Unproved
-from indexer.server.assertions import prove
-from indexer.wire.signature_document import check_signature
+from indexer.server.access.assertions import prove
+from indexer.server.access.policy import Unproved
+from indexer.wire.proof.signature_document import check_signature
 from indexer.wire.xml import open_xml
 from tests.support.health_pki import NOW, a_structure
 from tests.support.proving import RULES, TRUST, built

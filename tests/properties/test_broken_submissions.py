@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.errors import InvalidValue
-from indexer.server.judging import Known, allot, judge
-from indexer.wire.mtom import PackageReader
-from indexer.wire.provide_request import read_provide_request
-from indexer.wire.soap import SoapFault, read_call
+from indexer.server.registry.judging import Known, allot, judge
+from indexer.wire.soap.envelope import SoapFault, read_call
+from indexer.wire.soap.mtom import PackageReader
+from indexer.wire.xds.provide_request import read_provide_request
 from tests.support.xds import a_set, package, provide_body
 
 TYPE, WHOLE = package(a_set(1, 2), provide_body(a_set(1, 2), inline=False))

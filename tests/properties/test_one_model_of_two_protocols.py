@@ -10,11 +10,11 @@ from hypothesis import assume, given
 from indexer.contract.document import Identifier, Submission
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.contract.errors import InvalidValue
-from indexer.wire.document_reference import document_reference, read_document_reference
-from indexer.wire.document_set_reader import read_document_set
-from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.elements import Element
-from indexer.wire.submission_set import read_submission_set, submission_set_list
+from indexer.wire.fhir.document_reference import document_reference, read_document_reference
+from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.submission_set import read_submission_set, submission_set_list
+from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.writer import submit_objects_request
 from tests.support.pointers import an_entry, submissions
 
 UUID = "11111111-2222-4333-8444-555555555555"

@@ -12,16 +12,16 @@ from indexer.client.signature_document import sign_set
 from indexer.contract.document import DocumentEntry, EntryStatus, Submission
 from indexer.contract.document_set import document_set_of
 from indexer.contract.identifiers import Ins, Uid
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import add_entry, add_reference, withdraw_objects_request
-from indexer.wire.registry_messages import DocumentRequest, query_response
-from indexer.wire.registry_requests import (
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.registry_messages import DocumentRequest, query_response
+from indexer.wire.xds.registry_requests import (
     find_request,
     get_by_unique_id_request,
     get_request,
     provide_request,
     retrieve_request,
 )
+from indexer.wire.xds.writer import add_entry, add_reference, withdraw_objects_request
 from indexer.wire.xml import Element
 from tests.support.health_pki import a_structure
 from tests.support.peers import shared_data

@@ -12,17 +12,17 @@ from gateway.storage.migrations import migrate
 from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import Code, Organisation, Person
 from indexer.contract.identifiers import Ins
+from indexer.server.access.signature_documents import SignatureDocuments
 from indexer.server.clock import epoch_ms
-from indexer.server.custodian import Custodian
+from indexer.server.custody.custodian import Custodian
+from indexer.server.custody.registrar import Registrar
 from indexer.server.journal.chain import Line
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
-from indexer.server.registrar import Registrar
-from indexer.server.registry import Registry
+from indexer.server.registry.registry import Registry
 from indexer.server.rights.habilitations import load_matrix
 from indexer.server.rights.records import Permission, Records
 from indexer.server.rights.rights import Rights
-from indexer.server.signature_documents import SignatureDocuments
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Json
 from tests.support.pointers import ANNE

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
-from indexer.server.negotiation import FhirResponse
-from indexer.wire.fhir_xml import write_resource
+from indexer.server.web.negotiation import FhirResponse
+from indexer.wire.fhir.xml_form import write_resource
 from indexer.wire.outcome import Json
 
 

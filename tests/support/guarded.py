@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+from indexer.server.access.checks import Checks
 from indexer.server.app import opened_index
-from indexer.server.checks import Checks
 from indexer.server.doors import doors
 from indexer.server.settings import IndexSettings
-from indexer.wire.soap import SECURITY
+from indexer.wire.soap.envelope import SECURITY
 from indexer.wire.xml import Element
 from tests.support.health_pki import organisations
 from tests.support.indexes import served

@@ -24,7 +24,7 @@ from indexer.client.assertion import Structure
 from indexer.contract.access import Caller, CallerKind, Software
 from indexer.contract.document import Code, Organisation, Person
 from indexer.contract.identifiers import Ins
-from indexer.wire.signatures import SigningKey
+from indexer.wire.proof.signatures import SigningKey
 from tests.support.pointers import ANNE
 
 NOW = datetime.now(UTC).replace(microsecond=0)

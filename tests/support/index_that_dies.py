@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.serving import listen, serve, url_of
 from gateway.telemetry import configure_logging
-from indexer.server.access import OpenAccess
+from indexer.server.access.policy import OpenAccess
 from indexer.server.app import opened_index
 from indexer.server.settings import IndexSettings
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from gateway.serving import listen, serve, url_of
-from indexer.server.access import AccessPolicy, OpenAccess
+from indexer.server.access.policy import AccessPolicy, OpenAccess
 from indexer.server.app import opened_index
 from indexer.server.settings import IndexSettings
 

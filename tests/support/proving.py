@@ -6,9 +6,9 @@ import pytest
 
 from indexer.client.assertion import Structure, build_assertion
 from indexer.contract.access import Caller
-from indexer.server.access import Unproved
-from indexer.server.assertions import Proved, Rules, prove
-from indexer.server.trust import Trust
+from indexer.server.access.assertions import Proved, Rules, prove
+from indexer.server.access.policy import Unproved
+from indexer.server.access.trust import Trust
 from tests.support.health_pki import NOW, a_structure, organisations
 from tests.support.vihf import DOCTOR
 

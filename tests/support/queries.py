@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import Relation
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.stored_query import ENTRY, SET, QueryKind, StoredQuery
-from indexer.wire.xds_values import write_patient
+from indexer.wire.hl7_values import write_patient
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import ENTRY, SET, QueryKind, StoredQuery
 from tests.support.pointers import ANNE
 
 

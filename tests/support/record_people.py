@@ -9,14 +9,14 @@ from indexer.contract.access import Authentication, Caller, CallerKind, Purpose
 from indexer.contract.document import DocumentEntry, Organisation, Person
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.server.acts import Exchange
+from indexer.server.custody.stored_queries import Found
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import HOUR_MS
-from indexer.server.stored_queries import Found
-from indexer.wire.elements import concept
+from indexer.wire.fhir.elements import concept
+from indexer.wire.fhir.patch import Operation, read_json_patch, withdrawal_patch
+from indexer.wire.fhir.search import read_search
 from indexer.wire.outcome import Refusal
-from indexer.wire.patch import Operation, read_json_patch, withdrawal_patch
-from indexer.wire.search import read_search
-from indexer.wire.stored_query import StoredQuery
+from indexer.wire.xds.stored_query import StoredQuery
 from tests.support.custody import Custody
 from tests.support.pointers import ANNE, an_entry, submitting
 from tests.support.rights import a_caller, masked

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.contract.document import DocumentEntry
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import add_entry, add_reference
-from indexer.wire.mtom import PackageReader, write_package
 from indexer.wire.outcome import XdsError
-from indexer.wire.registry_messages import RegistryError, query_response, registry_response
-from indexer.wire.soap import Call, read_call, reply
+from indexer.wire.soap.envelope import Call, read_call, reply
+from indexer.wire.soap.mtom import PackageReader, write_package
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.registry_messages import RegistryError, query_response, registry_response
+from indexer.wire.xds.writer import add_entry, add_reference
 from indexer.wire.xml import Element
 from tests.support.pointers import an_entry
 from tests.support.scripted_index import ScriptedIndex

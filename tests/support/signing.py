@@ -3,7 +3,7 @@
 from indexer.client.signature_document import sign_set
 from indexer.contract.document_set import DocumentSet
 from indexer.contract.identifiers import Uid
-from indexer.wire.signatures import SigningKey
+from indexer.wire.proof.signatures import SigningKey
 from tests.support.health_pki import NOW, a_structure
 from tests.support.xds import a_set
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.mtom import XOP_INCLUDE
+from indexer.wire.soap.mtom import XOP_INCLUDE
+from indexer.wire.xds import vocabulary as names
 from indexer.wire.xml import Element
 from tests.support.xds import SPACES
 

@@ -5,7 +5,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
-from indexer.wire.bundles import provide_bundle
+from indexer.wire.fhir.bundles import provide_bundle
 from indexer.wire.outcome import Json
 from tests.support.pointers import a_submission
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from indexer.contract.access import Authentication, CallerKind, Purpose
 from indexer.contract.document import Code, Person
-from indexer.wire import vihf_vocabulary as names
+from indexer.wire.proof import vocabulary as names
 from tests.support.health_pki import a_doctor
 
 DOCTOR = a_doctor()

@@ -13,10 +13,10 @@ from lxml import etree
 
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Document, DocumentSet, document_set_of
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.mtom import XOP_INCLUDE, write_package
-from indexer.wire.soap import ADDRESSING, ENVELOPE
+from indexer.wire.soap.envelope import ADDRESSING, ENVELOPE
+from indexer.wire.soap.mtom import XOP_INCLUDE, write_package
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import Element
 from tests.support.pointers import KOS, a_submission
 

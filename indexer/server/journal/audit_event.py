@@ -17,7 +17,7 @@ from indexer.contract.identifiers import Ins
 from indexer.server.acts import Act, Exchange
 from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import DONE
-from indexer.wire.elements import compact, identifier
+from indexer.wire.fhir.elements import compact, identifier
 from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import DCM, OID_PREFIX, ORGANISATIONS, PROFESSIONALS
 

@@ -11,8 +11,8 @@ from indexer.contract.identifiers import Ins
 from indexer.server.clock import epoch_ms
 from indexer.server.journal.chain import Line, next_line
 from indexer.server.journal.deed import Deed, written
-from indexer.server.judging import patient_key
-from indexer.wire.journal_search import JournalSearch
+from indexer.server.registry.judging import patient_key
+from indexer.wire.fhir.journal_search import JournalSearch
 
 PAGE_LINES: Final = 1000
 """Lines that are read at once where all of them are."""

@@ -11,7 +11,7 @@ from gateway.storage.queries import load_queries
 from indexer.contract.access import Caller, Purpose
 from indexer.contract.identifiers import Ins
 from indexer.contract.record import RecordState
-from indexer.server.judging import patient_key
+from indexer.server.registry.judging import patient_key
 from indexer.server.rights.record import STRANGER, Record, Standing
 from indexer.wire.outcome import IssueCode, Refusal
 

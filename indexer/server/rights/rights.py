@@ -10,14 +10,14 @@ from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Ins
 from indexer.contract.record import RecordState
 from indexer.server.acts import Act
-from indexer.server.judging import not_held, targets_held
-from indexer.server.registry import Registry
+from indexer.server.registry.judging import not_held, targets_held
+from indexer.server.registry.registry import Registry
+from indexer.server.registry.rows import held_entry
 from indexer.server.rights.decision import OF_HELD, decide
 from indexer.server.rights.habilitations import Matrix
 from indexer.server.rights.reasons import TOLD, Decision, Reason
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import Records
-from indexer.server.rows import held_entry
 from indexer.wire.outcome import Refusal, forbidden_refusal, no_record_refusal
 
 _NO_RECORD = {

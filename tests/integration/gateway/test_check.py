@@ -25,7 +25,7 @@ from gateway.health import Finding, State, examine
 from gateway.settings import Settings
 from gateway.storage.lock import FolderLock
 from gateway.storage.postgresql import PostgresqlDatabase
-from indexer.server.access import RefuseAll
+from indexer.server.access.policy import RefuseAll
 from simulators.imaging_centre.commitment import CommitmentAsker
 from tests.integration.dimse.pacs import ECHO, STUDY_ROOT, Pacs
 from tests.support.centre_settings import settings, with_tls

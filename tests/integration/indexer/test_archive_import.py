@@ -17,11 +17,11 @@ from gateway.media.tree import open_medium
 from gateway.storage.engines import open_at
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Document, DocumentSet, Relation
-from indexer.server.archive_import import ArchiveImport, Fate, Taken
-from indexer.server.custodian import Custodian
-from indexer.wire.archived_set import write_archived_set
-from indexer.wire.search import read_search
+from indexer.server.custody.archive_import import ArchiveImport, Fate, Taken
+from indexer.server.custody.custodian import Custodian
+from indexer.wire.fhir.search import read_search
 from indexer.wire.vocabulary import UUID_PREFIX
+from indexer.wire.xds.archived_set import write_archived_set
 from tests.support.custody import Custody, custody_of
 from tests.support.indexes import a_served_index
 from tests.support.pointers import ANNE, KOS, PAUL

@@ -13,9 +13,9 @@ from indexer.client.assertion import bearer, build_assertion
 from indexer.client.mhd import MhdIndex
 from indexer.contract.access import Authentication, Caller, Purpose
 from indexer.contract.document import Person
+from indexer.wire.hl7_values import write_patient
 from indexer.wire.outcome import Json
-from indexer.wire.stored_query import QueryKind
-from indexer.wire.xds_values import write_patient
+from indexer.wire.xds.stored_query import QueryKind
 from indexer.wire.xml import Element
 from tests.support.dmp_messages import (
     DECLARE,

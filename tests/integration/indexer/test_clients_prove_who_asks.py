@@ -12,7 +12,7 @@ from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import DocumentQuery, EntryStatus
 from indexer.contract.errors import IndexUnavailable
 from indexer.contract.index import Index
-from indexer.wire.signature_document import TYPE_CODE
+from indexer.wire.proof.signature_document import TYPE_CODE
 from tests.support.guarded import a_guarded_index
 from tests.support.health_pki import a_doctor, a_structure
 from tests.support.index_clients import PROTOCOLS, a_client

@@ -22,10 +22,10 @@ from indexer.contract.document import Code, DocumentEntry
 from indexer.contract.document_set import Association, DocumentSet, Relation
 from indexer.contract.identifiers import Ins
 from indexer.server.acts import Exchange
-from indexer.server.archive_import import ArchiveImport, Fate
-from indexer.server.extraction import written_archive
+from indexer.server.custody.archive_import import ArchiveImport, Fate
+from indexer.server.custody.extraction import written_archive
+from indexer.wire.fhir.patch import read_json_patch, withdrawal_patch
 from indexer.wire.outcome import IssueCode, Refusal
-from indexer.wire.patch import read_json_patch, withdrawal_patch
 from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.fhir_answers import expect_fhir
 from tests.support.pointers import ANNE, KOS, PAUL

@@ -11,8 +11,8 @@ import aiohttp
 import orjson
 import pytest
 
-from indexer.server.access import RefuseAll
-from indexer.wire.bundles import provide_bundle
+from indexer.server.access.policy import RefuseAll
+from indexer.wire.fhir.bundles import provide_bundle
 from tests.support.indexes import a_served_index
 from tests.support.pointers import ANNE, KOS, STUDY, a_submission, an_entry
 
@@ -198,7 +198,7 @@ async def test_a_body_that_is_no_submission_is_refused_with_its_reason(
 async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
     index_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.http.BODY_WAIT_S_MAX", 0.05)
+    monkeypatch.setattr("indexer.server.web.http.BODY_WAIT_S_MAX", 0.05)
 
     assert (await half_a_submission(index_url)).startswith(b"HTTP/1.1 408 ")
 
@@ -310,7 +310,7 @@ async def found(session: aiohttp.ClientSession, url: str, *told: tuple[str, str]
 async def test_a_search_by_what_has_no_column_goes_through_all_pages(
     index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.finder.SCANNED_ROWS", 2)
+    monkeypatch.setattr("indexer.server.registry.finder.SCANNED_ROWS", 2)
     for number in range(1, 8):
         await submit(session, index_url, number)
     unique_ids = [f"urn:oid:{an_entry(number).unique_id}" for number in range(7, 0, -1)]
@@ -330,8 +330,8 @@ async def test_a_search_by_what_has_no_column_goes_through_all_pages(
 async def test_a_search_that_would_look_at_too_much_is_refused(
     index_url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.finder.SCANNED_ROWS", 2)
-    monkeypatch.setattr("indexer.server.finder.SCANNED_MAX", 4)
+    monkeypatch.setattr("indexer.server.registry.finder.SCANNED_ROWS", 2)
+    monkeypatch.setattr("indexer.server.registry.finder.SCANNED_MAX", 4)
     for number in range(1, 6):
         await submit(session, index_url, number)
     place = f"{index_url}/fhir/DocumentReference/_search"

@@ -10,7 +10,7 @@ import pytest
 
 from indexer.contract.document import Code, Person, Submission
 from indexer.contract.identifiers import Oid
-from indexer.wire.bundles import provide_bundle
+from indexer.wire.fhir.bundles import provide_bundle
 from indexer.wire.outcome import Json
 from tests.support.pointers import ANNE, PAUL, a_submission
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from indexer.server.xds import REPOSITORY_UID
+from indexer.server.web.xds_routes import REPOSITORY_UID
 from tests.support.indexes import a_served_index
 from tests.support.pointers import an_entry
 from tests.support.programs import an_index
@@ -67,7 +67,7 @@ async def test_a_small_message_of_many_large_documents_costs_no_more_than_it_has
 async def test_bodies_that_are_too_much_together_are_asked_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, content_type: str
 ) -> None:
-    monkeypatch.setattr("indexer.server.body_room.BODIES_BYTES_MAX", MIB)
+    monkeypatch.setattr("indexer.server.web.body_room.BODIES_BYTES_MAX", MIB)
     held, answered = asyncio.Event(), asyncio.Event()
 
     async def halting() -> AsyncIterator[bytes]:

@@ -6,9 +6,9 @@ import aiohttp
 import orjson
 import pytest
 
-from indexer.wire.fhir_xml import read_resource, write_resource
+from indexer.wire.fhir.xml_form import read_resource, write_resource
 from indexer.wire.outcome import Json
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, an_entry
 from tests.support.transactions import a_transaction, of_kind
 from tests.support.xds import query

@@ -13,8 +13,8 @@ from gateway.storage.migrations import migrate
 from gateway.storage.postgresql_connection import PLANS
 from gateway.storage.postgresql_statement import spoken
 from indexer.contract.document_set import DocumentSet, document_set_of
-from indexer.server.judging import allot
-from indexer.server.registry import Registry
+from indexer.server.registry.judging import allot
+from indexer.server.registry.registry import Registry
 from tests.integration.storage.test_shared_sql import queries
 from tests.support.pointers import a_submission
 from tests.support.postgresql import PostgresqlServer

@@ -4,7 +4,7 @@ import aiohttp
 import orjson
 import pytest
 
-from indexer.wire.fhir_xml import read_resource, write_resource
+from indexer.wire.fhir.xml_form import read_resource, write_resource
 from indexer.wire.outcome import Json
 from tests.support.pointers import ANNE, KOS, an_entry
 from tests.support.transactions import a_transaction, related, uncontained

@@ -6,12 +6,12 @@ import aiohttp
 import orjson
 import pytest
 
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.bundles import provide_bundle
-from indexer.wire.fhir_xml import write_resource
+from indexer.wire.fhir.bundles import provide_bundle
+from indexer.wire.fhir.patch import withdrawal_patch
+from indexer.wire.fhir.xml_form import write_resource
 from indexer.wire.outcome import Json
-from indexer.wire.patch import withdrawal_patch
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, a_submission, an_entry
 from tests.support.xds import query
 

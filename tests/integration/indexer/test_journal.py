@@ -18,12 +18,12 @@ from indexer.server.acts import Act, Exchange
 from indexer.server.batches import BATCH_MAX
 from indexer.server.journal.chain import Walk
 from indexer.server.journal.deed import Deed
-from indexer.server.judging import patient_key
-from indexer.server.registry import Withdrawn
-from indexer.wire.document_set_reader import StatusChange
+from indexer.server.registry.judging import patient_key
+from indexer.server.registry.registry import Withdrawn
+from indexer.wire.fhir.patch import read_json_patch, withdrawal_patch
+from indexer.wire.fhir.search import EntrySearch, read_search
 from indexer.wire.outcome import Refusal
-from indexer.wire.patch import read_json_patch, withdrawal_patch
-from indexer.wire.search import EntrySearch, read_search
+from indexer.wire.xds.document_set_reader import StatusChange
 from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission
 

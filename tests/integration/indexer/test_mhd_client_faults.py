@@ -11,9 +11,9 @@ from indexer.client import mhd
 from indexer.client.mhd import PAGES_MAX, MhdIndex
 from indexer.contract.document import DocumentQuery
 from indexer.contract.errors import DocumentNotFound, IndexUnavailable, SubmissionRejected
-from indexer.wire.document_reference import document_reference
+from indexer.wire.fhir.document_reference import document_reference
+from indexer.wire.fhir.searchset import searchset
 from indexer.wire.outcome import IssueCode, Json, operation_outcome
-from indexer.wire.searchset import searchset
 from tests.support.pointers import ANNE, KOS, a_submission, an_entry
 from tests.support.scripted_index import ScriptedIndex, json
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import EntryStatus
 from indexer.contract.errors import IndexUnavailable, SubmissionRejected
-from indexer.wire.document_reference import document_reference
+from indexer.wire.fhir.document_reference import document_reference
 from indexer.wire.outcome import IssueCode, operation_outcome
 from tests.support.pointers import an_entry
 from tests.support.scripted_index import ScriptedIndex, json

@@ -11,9 +11,9 @@ from indexer.client.mhd import MhdIndex
 from indexer.client.xds import XdsIndex
 from indexer.contract.errors import IndexUnavailable, NoRecord, SubmissionRejected
 from indexer.contract.record import RecordState
-from indexer.wire.existence import QUERY_ACTION
+from indexer.wire.dmp.existence import QUERY_ACTION
 from indexer.wire.outcome import Json, no_record_refusal, operation_outcome
-from indexer.wire.soap import SOAP_MEDIA_TYPE, SoapFault, fault
+from indexer.wire.soap.envelope import SOAP_MEDIA_TYPE, SoapFault, fault
 from indexer.wire.xml import Element
 from tests.support.guarded import a_guarded_index
 from tests.support.index_clients import SOURCE

@@ -15,8 +15,8 @@ from gateway.storage.migrations import told
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import DocumentQuery, EntryStatus
 from indexer.contract.document_set import Association, Relation
-from indexer.wire.document_reference import document_reference
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.fhir.document_reference import document_reference
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.indexes import a_served_index
 from tests.support.pointers import ANNE, KOS, a_submission, an_entry
 from tests.support.xds import APPROVED, a_set, provide, query

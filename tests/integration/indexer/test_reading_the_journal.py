@@ -15,9 +15,9 @@ from indexer.server.acts import Act, Exchange
 from indexer.server.journal.audit_event import audit_event
 from indexer.server.journal.chain import next_line
 from indexer.server.journal.deed import Deed, written
-from indexer.server.judging import patient_key
-from indexer.wire.journal_search import read_journal_search
-from indexer.wire.stored_query import QueryKind
+from indexer.server.registry.judging import patient_key
+from indexer.wire.fhir.journal_search import read_journal_search
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import custody_of
 from tests.support.fhir_answers import expect_fhir
 from tests.support.pointers import ANNE, PAUL

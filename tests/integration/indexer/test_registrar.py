@@ -9,19 +9,19 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
-import indexer.server.probes
+import indexer.server.web.probes
 from gateway.errors import StorageUnavailable, Unavailable
 from gateway.storage.database import Database, Dialect, T, Work
 from gateway.storage.migrations import migrate
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.server.batches import WAITING_MAX
+from indexer.server.custody.registrar import Registrar
 from indexer.server.journal.journal import Journal
-from indexer.server.probes import probes
-from indexer.server.registrar import Registrar
-from indexer.server.registry import Registry
+from indexer.server.registry.registry import Registry
 from indexer.server.rights.records import Records
 from indexer.server.telemetry import IndexMetrics
+from indexer.server.web.probes import probes
 from indexer.wire.outcome import IssueCode, Refusal
 from tests.support.custody import rights_of
 from tests.support.indexes import served
@@ -215,7 +215,7 @@ async def test_an_index_whose_database_is_silent_is_not_ready(
         return await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(database, "read", silent)
-    monkeypatch.setattr(indexer.server.probes, "CHECK_S_MAX", 0.05)
+    monkeypatch.setattr(indexer.server.web.probes, "CHECK_S_MAX", 0.05)
     app = FastAPI()
     app.include_router(probes(database, IndexMetrics()))
 

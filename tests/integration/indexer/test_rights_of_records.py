@@ -15,10 +15,10 @@ from indexer.contract.document_set import Relation, document_set_of
 from indexer.contract.record import RecordState
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import HOUR_MS, Permission
-from indexer.wire.journal_search import JournalSearch
+from indexer.wire.fhir.journal_search import JournalSearch
+from indexer.wire.fhir.set_search import read_set_search
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
-from indexer.wire.set_search import read_set_search
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import Custody, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
 from tests.support.queries import a_query

@@ -14,10 +14,10 @@ from indexer.contract.access import Authentication, Caller
 from indexer.contract.document import Person
 from indexer.contract.document_set import document_set_of
 from indexer.server.acts import Exchange
+from indexer.wire.fhir.patch import read_json_patch
+from indexer.wire.fhir.search import read_search
+from indexer.wire.fhir.set_search import read_set_search
 from indexer.wire.outcome import IssueCode, Refusal
-from indexer.wire.patch import read_json_patch
-from indexer.wire.search import read_search
-from indexer.wire.set_search import read_set_search
 from tests.support.custody import Custody, custody_of
 from tests.support.pointers import ANNE, an_entry, submitting
 from tests.support.rights import a_caller, masked

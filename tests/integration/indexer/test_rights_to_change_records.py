@@ -13,8 +13,8 @@ from indexer.contract.access import Authentication, Caller
 from indexer.contract.document import EntryStatus
 from indexer.contract.record import RecordState
 from indexer.server.rights.record import Record
-from indexer.wire.document_set_reader import StatusChange
 from indexer.wire.outcome import XdsError
+from indexer.wire.xds.document_set_reader import StatusChange
 from tests.support.custody import Custody, custody_of
 from tests.support.pointers import ANNE
 from tests.support.record_people import (

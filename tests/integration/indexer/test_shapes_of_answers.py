@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from indexer.server.xds import REPOSITORY_UID
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import withdraw_objects_request
-from indexer.wire.stored_query import QueryKind
+from indexer.server.web.xds_routes import REPOSITORY_UID
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
+from indexer.wire.xds.writer import withdraw_objects_request
 from tests.support.pointers import a_submission
 from tests.support.xds import (
     APPROVED,

@@ -10,11 +10,11 @@ import pytest
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.document_set import Document, DocumentSet
 from indexer.contract.identifiers import Uid
+from indexer.server.access.checks import Checks
+from indexer.server.access.signature_documents import SignatureDocuments
 from indexer.server.acts import Exchange
-from indexer.server.checks import Checks
-from indexer.server.signature_documents import SignatureDocuments
 from indexer.wire.outcome import Refusal
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import custody_of
 from tests.support.guarded import a_guarded_index
 from tests.support.health_pki import (

@@ -15,13 +15,13 @@ from gateway.errors import Unavailable
 from gateway.telemetry import NamedRoute
 from indexer.client.assertion import bearer, build_assertion
 from indexer.contract.access import Caller
-from indexer.server import checks
-from indexer.server.access import Unproved
-from indexer.server.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
+from indexer.server.access import checks
+from indexer.server.access.policy import Unproved
+from indexer.server.web.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
 from indexer.wire.outcome import XdsError
-from indexer.wire.registry_messages import registry_response
-from indexer.wire.soap_head import PROOF_BYTES_MAX
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.soap.head import PROOF_BYTES_MAX
+from indexer.wire.xds.registry_messages import registry_response
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.guarded import a_guarded_index, ask_as, security
 from tests.support.health_pki import a_doctor, a_structure, organisations
 from tests.support.indexes import served

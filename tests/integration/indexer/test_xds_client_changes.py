@@ -12,7 +12,7 @@ from indexer.contract.errors import (
     SubmissionRejected,
 )
 from indexer.wire.outcome import XdsError
-from indexer.wire.registry_messages import (
+from indexer.wire.xds.registry_messages import (
     QUERY,
     RETRIEVE,
     UPDATE,

@@ -18,22 +18,22 @@ from indexer.contract.errors import (
 )
 from indexer.contract.identifiers import Uid
 from indexer.contract.record import RecordState
-from indexer.wire import ebrim_vocabulary as names
 from indexer.wire.outcome import XdsError, no_record_refusal
-from indexer.wire.registry_messages import (
-    PROVIDE,
-    QUERY,
-    RegistryError,
-    query_response,
-    registry_response,
-)
-from indexer.wire.soap import (
+from indexer.wire.soap.envelope import (
     SOAP_MEDIA_TYPE,
     Call,
     FaultCode,
     SoapFault,
     fault,
     reply,
+)
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.registry_messages import (
+    PROVIDE,
+    QUERY,
+    RegistryError,
+    query_response,
+    registry_response,
 )
 from indexer.wire.xml import Element
 from tests.support.index_clients import SOURCE

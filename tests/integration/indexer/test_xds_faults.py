@@ -9,16 +9,16 @@ from fastapi import FastAPI
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
-from indexer.server.access import OpenAccess
-from indexer.server.custodian import Custodian
+from indexer.server.access.policy import OpenAccess
+from indexer.server.custody.custodian import Custodian
+from indexer.server.custody.registrar import Registrar
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
-from indexer.server.registrar import Registrar
-from indexer.server.registry import Registry
+from indexer.server.registry.registry import Registry
 from indexer.server.rights.records import Records
 from indexer.server.telemetry import IndexMetrics
-from indexer.server.xds import REPOSITORY_UID, XdsRoutes
-from indexer.wire.stored_query import QueryKind
+from indexer.server.web.xds_routes import REPOSITORY_UID, XdsRoutes
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import rights_of
 from tests.support.indexes import served
 from tests.support.xds import a_set, provide, query, retrieve

@@ -9,8 +9,8 @@ from lxml import etree
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import Author, DocumentQuery, Identifier, Organisation, Person
 from indexer.contract.document_set import DocumentSet
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
 from indexer.wire.xml import Element
 from tests.support.pointers import ANNE, an_entry
 from tests.support.spoiling import Change, classify, repeat, say

@@ -7,8 +7,8 @@ import pytest
 
 from indexer.contract.document import Code, EntryStatus, Person, ReferenceId, ReferenceKind
 from indexer.contract.document_set import Association, Document, Relation
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, PAUL, STUDY, a_submission, an_entry
 from tests.support.xds import APPROVED, Reply, a_set, provide, query, uuid_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.wire.stored_query import QueryKind
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.pointers import ANNE
 from tests.support.xds import APPROVED, a_set, provide, query
 
@@ -52,12 +52,12 @@ async def test_a_query_that_cannot_be_answered_says_why(
 async def test_more_than_can_be_told_is_told_so(
     index_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.server.stored_queries.OBJECTS_MAX", 2)
-    monkeypatch.setattr("indexer.server.stored_queries.PAGE_ENTRIES", 2)
+    monkeypatch.setattr("indexer.server.custody.stored_queries.OBJECTS_MAX", 2)
+    monkeypatch.setattr("indexer.server.custody.stored_queries.PAGE_ENTRIES", 2)
     await provide(index_url, a_set(1, 2))
     within = await query(index_url, QueryKind.FIND_DOCUMENTS, PATIENT, STATUS)
 
-    monkeypatch.setattr("indexer.server.stored_queries.REFERENCES_MAX", 3)
+    monkeypatch.setattr("indexer.server.custody.stored_queries.REFERENCES_MAX", 3)
     await provide(index_url, a_set(3))
     beyond = await query(index_url, QueryKind.FIND_DOCUMENTS, PATIENT, STATUS)
     by_id = await query(index_url, QueryKind.FIND_DOCUMENTS, PATIENT, STATUS, returns="ObjectRef")

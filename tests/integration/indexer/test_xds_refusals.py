@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from indexer.contract.document_set import Relation
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.mtom import XOP_INCLUDE
+from indexer.wire.soap.mtom import XOP_INCLUDE
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import Element
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
 from tests.support.spoiling import Change, classify, drop, put, repeat, say, share_part

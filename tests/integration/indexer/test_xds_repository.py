@@ -10,9 +10,9 @@ from lxml import etree
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import SIZE_NOT_TOLD, Code, DocumentQuery, EntryStatus
 from indexer.contract.document_set import Association, Relation
-from indexer.server.xds import REPOSITORY_UID
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.stored_query import QueryKind
+from indexer.server.web.xds_routes import REPOSITORY_UID
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry
 from tests.support.spoiling import classify
 from tests.support.xds import (

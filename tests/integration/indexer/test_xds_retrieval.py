@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.server.xds import REPOSITORY_UID
-from indexer.wire import ebrim_vocabulary as names
+from indexer.server.web.xds_routes import REPOSITORY_UID
+from indexer.wire.xds import vocabulary as names
 from tests.support.indexes import a_served_index
 from tests.support.pointers import KOS, an_entry
 from tests.support.xds import a_document, a_set, provide, retrieve

@@ -9,10 +9,10 @@ from lxml import etree
 from indexer.client.mhd import MhdIndex
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import Association, DocumentSet, Relation
-from indexer.server.xds import REPOSITORY_UID
-from indexer.wire import ebrim_vocabulary as names
-from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.stored_query import QueryKind
+from indexer.server.web.xds_routes import REPOSITORY_UID
+from indexer.wire.xds import vocabulary as names
+from indexer.wire.xds.stored_query import QueryKind
+from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import Element
 from tests.support.pointers import PAUL, a_submission, an_entry
 from tests.support.xds import UPDATE, Reply, a_set, ask, provide, query, retrieve

@@ -10,8 +10,8 @@ from hypothesis import given
 
 from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import Association, Relation
-from indexer.wire.document_reference import document_reference, read_document_reference
-from indexer.wire.elements import Element
+from indexer.wire.fhir.document_reference import document_reference, read_document_reference
+from indexer.wire.fhir.elements import Element
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from tests.support.pointers import ANNE, STUDY, an_entry, entries
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.server.access import OpenAccess, RefuseAll
-from indexer.server.assertions import Assertions
-from indexer.server.checks import Checks
+from indexer.server.access.assertions import Assertions
+from indexer.server.access.checks import Checks
+from indexer.server.access.policy import OpenAccess, RefuseAll
 from indexer.server.doors import doors
 from indexer.server.settings import IndexSettings
 from tests.support.health_pki import organisations

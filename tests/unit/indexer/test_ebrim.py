@@ -16,8 +16,8 @@ from indexer.contract.document import (
 )
 from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
-from indexer.wire.document_set_reader import read_document_set
-from indexer.wire.ebrim import submit_objects_request
+from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.writer import submit_objects_request
 from tests.support.pointers import ANNE, PAUL, a_submission
 
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from indexer.contract.document import Code, Person, ReferenceId, ReferenceKind
-from indexer.wire.entry_filter import PATTERN_LENGTH_MAX, PATTERNS_MAX, read_filter
 from indexer.wire.outcome import Refusal, XdsError
-from indexer.wire.stored_query import QueryKind, StoredQuery
+from indexer.wire.xds.entry_filter import PATTERN_LENGTH_MAX, PATTERNS_MAX, read_filter
+from indexer.wire.xds.stored_query import QueryKind, StoredQuery
 from tests.support.pointers import STUDY, an_entry
 
 AUTHOR = "$XDSDocumentEntryAuthorPerson"

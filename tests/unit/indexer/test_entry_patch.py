@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.wire.document_reference import document_reference
-from indexer.wire.elements import Element
-from indexer.wire.fhir_xml import read_resource, write_resource
-from indexer.wire.fhirpath_patch import read_fhirpath_patch
+from indexer.wire.fhir.document_reference import document_reference
+from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.fhirpath_patch import read_fhirpath_patch
+from indexer.wire.fhir.patch import NotChangeable, patched, read_json_patch, withdrawal_patch
+from indexer.wire.fhir.xml_form import read_resource, write_resource
+from indexer.wire.fhir.xml_patch import read_xml_patch
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.patch import NotChangeable, patched, read_json_patch, withdrawal_patch
-from indexer.wire.xml_patch import read_xml_patch
 from tests.support.pointers import an_entry
 
 STATUS = {"op": "replace", "path": "/status", "value": "entered-in-error"}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.contract.document import Submission
-from indexer.wire.bundles import provide_bundle
-from indexer.wire.fhir_types import RESOURCE_TYPES, TYPES
-from indexer.wire.fhir_xml import DEPTH_MAX, read_resource, write_resource
+from indexer.wire.fhir.bundles import provide_bundle
+from indexer.wire.fhir.types import RESOURCE_TYPES, TYPES
+from indexer.wire.fhir.xml_form import DEPTH_MAX, read_resource, write_resource
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from indexer.wire.xml import clean
 from tests.support.pointers import a_submission, submissions

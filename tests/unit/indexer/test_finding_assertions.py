@@ -3,9 +3,9 @@
 import pytest
 from lxml import etree
 
-from indexer.wire.soap import ENVELOPE, SECURITY
-from indexer.wire.soap_head import find_assertion, head_of
-from indexer.wire.vihf_vocabulary import SAML
+from indexer.wire.proof.vocabulary import SAML
+from indexer.wire.soap.envelope import ENVELOPE, SECURITY
+from indexer.wire.soap.head import find_assertion, head_of
 
 ASSERTION = f'<s:Assertion xmlns:s="{SAML}" ID="_1"><s:Issuer>x</s:Issuer></s:Assertion>'
 

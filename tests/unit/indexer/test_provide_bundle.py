@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from indexer.contract.document import Submission
 from indexer.contract.document_set import Relation
-from indexer.wire.bundles import provide_bundle, read_transaction_response
+from indexer.wire.fhir.bundles import provide_bundle, read_transaction_response
+from indexer.wire.fhir.transaction import read_transaction, transaction_response
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.transaction import read_transaction, transaction_response
 from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry, submissions, submitting
 
 OLD = "11111111-2222-4333-8444-555555555555"

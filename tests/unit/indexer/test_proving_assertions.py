@@ -13,13 +13,13 @@ from lxml import etree
 
 from indexer.client.assertion import Structure
 from indexer.contract.access import Authentication
-from indexer.server.access import Unproved
-from indexer.server.assertions import ASSERTION_BYTES_MAX
-from indexer.server.trust import Trust
-from indexer.wire import vihf_vocabulary as names
-from indexer.wire.signatures import DS, sign_enveloped
-from indexer.wire.soap import SecurityFault
-from indexer.wire.vihf import Vihf, write_vihf
+from indexer.server.access.assertions import ASSERTION_BYTES_MAX
+from indexer.server.access.policy import Unproved
+from indexer.server.access.trust import Trust
+from indexer.wire.proof import vocabulary as names
+from indexer.wire.proof.signatures import DS, sign_enveloped
+from indexer.wire.proof.vihf import Vihf, write_vihf
+from indexer.wire.soap.envelope import SecurityFault
 from indexer.wire.xml import Element
 from tests.support.health_pki import (
     NOW,

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.errors import Unavailable
-from indexer.server import replays
-from indexer.server.replays import Replays
+from indexer.server.access import replays
+from indexer.server.access.replays import Replays
 
 
 def test_an_assertion_is_first_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from indexer.server.revocations import LIST_BYTES_MAX, RevocationLists, Untrusted
+from indexer.server.access.revocations import LIST_BYTES_MAX, RevocationLists, Untrusted
 from tests.support.health_pki import NOW, ORGANISATIONS, a_subject, an_authority, organisations
 
 AUTHORITY = organisations()

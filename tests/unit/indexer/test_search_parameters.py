@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from indexer.contract.document import Code, DocumentQuery, EntryStatus, ReferenceKind
 from indexer.contract.identifiers import Uid
-from indexer.wire.outcome import IssueCode, Refusal
-from indexer.wire.search import (
+from indexer.wire.fhir.search import (
     read_condition,
     read_search,
     search_parameters,
     unique_id_parameters,
 )
-from indexer.wire.search_controls import PAGE_ENTRIES, PAGE_ENTRIES_MAX, next_page
-from indexer.wire.searchset import read_searchset, searchset
+from indexer.wire.fhir.search_controls import PAGE_ENTRIES, PAGE_ENTRIES_MAX, next_page
+from indexer.wire.fhir.searchset import read_searchset, searchset
+from indexer.wire.outcome import IssueCode, Refusal
 from tests.support.pointers import ANNE, STUDY, patients
 
 OF_ANNE = ("patient.identifier", f"urn:oid:{ANNE.oid}|{ANNE.value}")

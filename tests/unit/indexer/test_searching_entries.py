@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from indexer.contract.document import Author, Code, Person
-from indexer.wire.search import read_search
-from indexer.wire.search_values import read_date_range
+from indexer.wire.fhir.search import read_search
+from indexer.wire.fhir.search_values import read_date_range
 from tests.support.pointers import ANNE, STUDY, an_entry
 
 BASE = [("patient.identifier", f"urn:oid:{ANNE.oid}|{ANNE.value}"), ("status", "current")]

@@ -13,11 +13,11 @@ from lxml import etree
 from indexer.client.signature_document import sign_set
 from indexer.contract.document_set import Relation
 from indexer.contract.errors import InvalidValue
-from indexer.wire.document_set_reader import read_document_set
-from indexer.wire.ebrim import submit_objects_request
-from indexer.wire.names import names_subject
-from indexer.wire.signature_document import SignedSet, check_signature
-from indexer.wire.signatures import DS, UnsupportedAlgorithm, certificates_in
+from indexer.wire.proof.names import names_subject
+from indexer.wire.proof.signature_document import SignedSet, check_signature
+from indexer.wire.proof.signatures import DS, UnsupportedAlgorithm, certificates_in
+from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import Element, open_xml
 from tests.support.health_pki import NOW, a_subject, organisations
 from tests.support.peers import shared_data

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from indexer.contract.document_set import Relation
+from indexer.wire.fhir.transaction import read_transaction, transaction_response
 from indexer.wire.outcome import IssueCode, Json, Refusal
-from indexer.wire.transaction import read_transaction, transaction_response
 from tests.support.pointers import ANNE, an_entry
 from tests.support.transactions import a_transaction, of_kind, related, uncontained, url_of
 

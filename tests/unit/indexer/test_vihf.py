@@ -11,9 +11,9 @@ from indexer.client.assertion import build_assertion
 from indexer.contract.access import Authentication, Caller, CallerKind
 from indexer.contract.document import Code, Person
 from indexer.contract.errors import InvalidValue
-from indexer.wire import vihf_vocabulary as names
-from indexer.wire.signatures import DS, UnsupportedAlgorithm, certificates_in, check_enveloped
-from indexer.wire.vihf_reader import read_vihf
+from indexer.wire.proof import vocabulary as names
+from indexer.wire.proof.reader import read_vihf
+from indexer.wire.proof.signatures import DS, UnsupportedAlgorithm, certificates_in, check_enveloped
 from indexer.wire.xml import Element
 from tests.support.health_pki import NOW, SOFTWARE, STRUCTURE, a_structure
 from tests.support.peers import shared_data

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from lxml import etree
 
-from indexer.wire import vihf_vocabulary as names
-from indexer.wire.signatures import DS
-from indexer.wire.soap import SECURITY
-from indexer.wire.soap_head import find_assertion, head_of
+from indexer.wire.proof import vocabulary as names
+from indexer.wire.proof.signatures import DS
+from indexer.wire.soap.envelope import SECURITY
+from indexer.wire.soap.head import find_assertion, head_of
 from indexer.wire.xml import Element
 from tests.support.proving import built, proved, refused
 from tests.support.vihf import DOCTOR

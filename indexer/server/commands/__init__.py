@@ -1,0 +1,1 @@
+"""What `drim-index` does beside serving."""

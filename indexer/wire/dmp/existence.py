@@ -1,0 +1,188 @@
+"""Whether a patient has a record, and who asks may open it: the DMP's TD0.2.
+
+HL7 V3's query PRPA_IN201307UV02 and its answer PRPA_IN201308UV02, as the example messages of GIE
+SESAM-Vitale have them (DMP_LPS, v02.05.00).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import uuid4
+
+from lxml import etree
+
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Ins, Oid
+from indexer.contract.record import RecordState
+from indexer.wire.hl7_values import write_moment
+from indexer.wire.xml import Element
+
+HL7: Final = "urn:hl7-org:v3"
+QUERY_ACTION: Final = f"{HL7}:PRPA_IN201307UV02"
+ANSWER_ACTION: Final = f"{HL7}:PRPA_IN201308UV02"
+ID_LENGTH_MAX: Final = 128
+
+_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+INTERACTIONS: Final = "2.16.840.1.113883.1.6"
+DMP_DEVICE: Final = "1.2.250.1.213.4.1.1.1"
+REASONS: Final = "1.2.250.1.213.1.1.4.11"
+TEST_OF_EXISTENCE: Final = "TEST_EXST"
+_KEYWORDS: Final = "1.2.250.1.213.4.1.2.6.1"
+_AUTHORISATIONS: Final = "1.2.250.1.213.4.1.2.6.2"
+_TREATING_DOCTOR: Final = "1.2.250.1.213.4.1.2.6.3"
+
+
+class Authorisation(StrEnum):
+    """How a record stands to who asks (1.2.250.1.213.4.1.2.6.2)."""
+
+    VALID = "VALIDE"
+    FORBIDDEN = "INTERDIT"
+    """They are shut out, opposed or refused; to declare oneself does not help."""
+    NONE = "INEXISTANTE"
+    """They may declare themselves (TD0.3). This word is ours: the DMP's was not found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldId:
+    """An id of HL7 V3."""
+
+    root: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistenceQuery:
+    """What is asked, and by what names the answer refers to it."""
+
+    patient: Ins
+    message: HeldId
+    query: HeldId
+    sender: HeldId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Existence:
+    """What is answered: absent, closed or open."""
+
+    state: RecordState
+    authorisation: Authorisation
+    treating_doctor: bool = False
+
+
+def read_existence_query(body: Element) -> ExistenceQuery:
+    """The query that a message asks.
+
+    Raises:
+        InvalidValue: it is none, or is not a test of existence.
+    """
+    if body.tag != _hl7("PRPA_IN201307UV02"):
+        raise InvalidValue("the body is no PRPA_IN201307UV02")
+    if _find(body, "controlActProcess/reasonCode").get("code") != TEST_OF_EXISTENCE:
+        raise InvalidValue(f"the reasonCode is not {TEST_OF_EXISTENCE}")
+    asked = "controlActProcess/queryByParameter"
+    named = _id(body, f"{asked}/parameterList/patientIdentifier/value")
+    return ExistenceQuery(
+        patient=Ins(value=named.extension, oid=Oid(named.root)),
+        message=_id(body, "id"),
+        query=_id(body, f"{asked}/queryId"),
+        sender=_id(body, "sender/device/id"),
+    )
+
+
+def existence_answer(query: ExistenceQuery, found: Existence, *, now: datetime) -> Element:
+    """The answer, which tells nothing of the patient but that there is a record."""
+    answer = _message(now, query.sender.root)
+    if found.state is not RecordState.ABSENT:
+        _attention(answer, "AUTORISATION", _KEYWORDS, "CV", {
+            "code": found.authorisation, "codeSystem": _AUTHORISATIONS,
+        })  # fmt: skip
+        _attention(answer, "STATUT_MT", _TREATING_DOCTOR, "BL", {
+            "value": "true" if found.treating_doctor else "false",
+        })  # fmt: skip
+    _acknowledge(answer, "AA", query.message)
+    act = _add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
+    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
+    if found.state is not RecordState.ABSENT:
+        _subject(act, query.patient, closed=found.state is RecordState.CLOSED)
+    acknowledged = _add(act, "queryAck")
+    _add(acknowledged, "queryId", extension=query.query.extension, root=query.query.root)
+    code = "NF" if found.state is RecordState.ABSENT else "OK"
+    _add(acknowledged, "queryResponseCode", code=code)
+    return answer
+
+
+def existence_failure(code: str, text: str, query: ExistenceQuery | None = None) -> Element:
+    """The answer to what cannot be answered; `text` names nobody."""
+    answer = _message(datetime.now(UTC), query.sender.root if query else "")
+    acknowledgement = _acknowledge(answer, "AE", query.message if query else None)
+    detail = _add(acknowledgement, "acknowledgementDetail", typeCode="E")
+    _add(detail, "code", code=code)
+    _add(detail, "text").text = text
+    return answer
+
+
+def _message(now: datetime, receiver: str) -> Element:
+    answer = etree.Element(_hl7("PRPA_IN201308UV02"), nsmap={"hl7": HL7, "xsi": _XSI})
+    answer.set("ITSVersion", "XML_1.0")
+    _add(answer, "id", root=str(uuid4()))
+    _add(answer, "creationTime", value=write_moment(now))
+    _add(answer, "interactionId", extension="PRPA_IN201308UV02", root=INTERACTIONS)
+    _add(answer, "processingCode", code="P")
+    _add(answer, "processingModeCode", code="T")
+    _add(answer, "acceptAckCode", code="NE")
+    for tag, kind, root in (("receiver", "RCV", receiver), ("sender", "SND", DMP_DEVICE)):
+        party = _add(answer, tag, typeCode=kind)
+        device = _add(party, "device", classCode="DEV", determinerCode="INSTANCE")
+        _add(device, "id", **({"root": root} if root else {"nullFlavor": "UNK"}))
+    return answer
+
+
+def _attention(
+    answer: Element, keyword: str, system: str, kind: str, value: dict[str, str]
+) -> None:
+    line = _add(answer, "attentionLine")
+    _add(line, "keyWordText", code=keyword, codeSystem=system)
+    _add(line, "value", **value).set(f"{{{_XSI}}}type", kind)
+
+
+def _acknowledge(answer: Element, kind: str, message: HeldId | None) -> Element:
+    acknowledgement = _add(answer, "acknowledgement", typeCode=kind)
+    if message is not None:
+        target = _add(acknowledgement, "targetMessage")
+        _add(target, "id", extension=message.extension, root=message.root)
+    return acknowledgement
+
+
+def _subject(act: Element, patient: Ins, *, closed: bool) -> None:
+    subject = _add(act, "subject", contextConductionInd="false", typeCode="SUBJ")
+    event = _add(subject, "registrationEvent", classCode="REG", moodCode="EVN")
+    _add(event, "statusCode", code="completed")
+    held = _add(_add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
+    _add(held, "id", extension=patient.value, root=patient.oid)
+    _add(held, "statusCode", code="terminated" if closed else "active")
+    custodian = _add(event, "custodian", typeCode="CST")
+    _add(_add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=DMP_DEVICE)
+
+
+def _find(body: Element, path: str) -> Element:
+    found = body.find("/".join(map(_hl7, path.split("/"))))
+    if found is None:
+        raise InvalidValue(f"{path} is missing")
+    return found
+
+
+def _id(body: Element, path: str) -> HeldId:
+    found = _find(body, path)
+    root, extension = found.get("root", ""), found.get("extension", "")
+    if not 0 < len(root) <= ID_LENGTH_MAX or len(extension) > ID_LENGTH_MAX:
+        raise InvalidValue(f"{path} has no root, or is too long")
+    return HeldId(root=root, extension=extension)
+
+
+def _add(parent: Element, tag: str, **attributes: str) -> Element:
+    return etree.SubElement(parent, _hl7(tag), attributes)
+
+
+def _hl7(tag: str) -> str:
+    return f"{{{HL7}}}{tag}"

@@ -1,0 +1,1 @@
+"""FHIR: MHD, PDSm and MADO, as JSON and as XML."""

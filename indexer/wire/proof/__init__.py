@@ -1,0 +1,1 @@
+"""What proves who asks and who submits: the VIHF and the signature of a submission."""

@@ -1,0 +1,1 @@
+"""SOAP 1.2 messages, and MTOM packages around them."""

@@ -1,0 +1,1 @@
+"""ebRIM and the messages of XDS.b that carry it."""
