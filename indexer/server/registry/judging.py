@@ -116,6 +116,12 @@ class _Court:
                 return _duplicate(document.entry, twin)
         told = submitted.submission_set
         unique_ids = {told.unique_id, *(one.entry.unique_id for one in submitted.documents)}
+        if len(unique_ids) <= len(submitted.documents):
+            return Refusal(
+                "a unique id is told twice",
+                code=IssueCode.DUPLICATE,
+                error=XdsError.DUPLICATE_IN_MESSAGE,
+            )
         if told.unique_id in self._by_unique_id or unique_ids & self._set_unique_ids:
             return Refusal(
                 "another object with this unique id is held already",

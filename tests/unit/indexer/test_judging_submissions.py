@@ -55,6 +55,24 @@ def test_a_unique_id_is_held_once() -> None:
     assert refusals([held(1)], a_submission(1)) == {0: IssueCode.DUPLICATE}
 
 
+def test_no_two_objects_of_a_submission_share_a_unique_id() -> None:
+    told = a_submission(1)
+    alone = document_set_of(told)
+    twins = replace(
+        alone,
+        documents=tuple(
+            replace(one, entry=replace(one.entry, entry_id=symbol))
+            for one in alone.documents
+            for symbol in ("first", "second")
+        ),
+    )
+    its_own = document_set_of(replace(told, submission_id=told.entry.unique_id))
+
+    for submitted in (twins, its_own):
+        [refusal] = judge([submitted], Known()).refused.values()
+        assert refusal.error is XdsError.DUPLICATE_IN_MESSAGE
+
+
 def test_of_two_in_a_batch_the_earlier_has_its_way() -> None:
     assert refusals([], a_submission(1), a_submission(1)) == {1: IssueCode.DUPLICATE}
 
