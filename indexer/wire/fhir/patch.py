@@ -19,6 +19,8 @@ from indexer.wire.outcome import IssueCode, Json, Refusal
 
 OPERATIONS_MAX: Final = 16
 LABELS_MAX: Final = 16
+GROWTH_BYTES_MAX: Final = 64 * 1024
+"""By which a patch may make what it changes longer on the way: each copy may double it."""
 
 _CHANGEABLE: Final = frozenset({"status", "securityLabel"})
 _WITH_VALUE: Final = frozenset({"add", "replace", "test"})
@@ -107,9 +109,12 @@ def of_version(number: str) -> Operation:
 
 
 def withdraws(operations: Sequence[Operation]) -> bool:
-    """Whether a patch would withdraw an entry."""
+    """Whether a patch would withdraw an entry, or might: what is moved is known when it is done."""
     withdrawn = _json(EntryStatus.WITHDRAWN)
-    return any(one.way == ("status",) and one.value == withdrawn for one in operations)
+    return any(
+        one.way == ("status",) and (one.value == withdrawn or bool(one.source))
+        for one in operations
+    )
 
 
 def patched(operations: Sequence[Operation], resource: Json) -> Json:
@@ -121,11 +126,14 @@ def patched(operations: Sequence[Operation], resource: Json) -> Json:
     before = EntryStatus(resource["status"])
     labels = resource.get("securityLabel", [])
     part = orjson.loads(orjson.dumps({"status": resource["status"], "securityLabel": labels}))
+    bytes_max = len(_json(part)) + GROWTH_BYTES_MAX
     for operation in operations:
         if operation.name == "version":
             _expect_version(operation, resource)
         else:
             _apply(operation, part)
+            if len(_json(part)) > bytes_max:
+                raise Refusal("the patch makes too much of the entry", code=IssueCode.TOO_LONG)
     rest = {name: value for name, value in resource.items() if name not in _CHANGEABLE}
     changed = Element(rest | part, "DocumentReference")
     after = changed.parsed("status", _status)

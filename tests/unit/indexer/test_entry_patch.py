@@ -257,3 +257,14 @@ def test_whatever_is_sent_makes_an_entry_or_is_refused(patch: list[object]) -> N
     rest = {"status": "current", "securityLabel": [NORMAL]}
     assert resource | rest == an_entry_resource()
     assert len(labels(resource)) == len(resource["securityLabel"]) >= 1
+
+
+def test_a_patch_makes_no_more_of_an_entry_than_it_brings() -> None:
+    """Each copy of the labels into themselves doubles them."""
+    doubling = {"op": "copy", "from": "/securityLabel", "path": "/securityLabel/-"}
+    brought = {"op": "add", "path": "/securityLabel/-", "value": {"text": "x" * 14_000}}
+
+    with pytest.raises(Refusal) as refusal:
+        after([brought, *[doubling] * 15])
+
+    assert refusal.value.code is IssueCode.TOO_LONG
