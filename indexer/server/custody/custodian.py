@@ -8,7 +8,6 @@ given out only once its line is durable.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -289,13 +288,14 @@ class Custodian:
         operations: Sequence[Operation],
     ) -> HeldEntry:
         act = Act.WITHDRAW if withdraws(operations) else Act.CHANGE
-        deeds: list[Deed] = []
+        # Until it is known whose the entry is, what is refused was tried with a proof for a record.
+        told = partial(Deed, act=act, caller=caller)
+        deeds = [told(patient_key=patient_key(caller.patient))] if caller else []
 
         async def work(tx: Transaction) -> HeldEntry:
             sight = await self._rights.sight(tx, caller, act)
             held = await seen(sight, await find(tx))
-            entries = (held.entry_id,)
-            deeds[:] = [Deed(patient_key=held.patient_key, act=act, caller=caller, entries=entries)]
+            deeds[:] = [told(patient_key=held.patient_key, entries=(held.entry_id,))]
             changed = await self._registry.update(tx, held, operations)
             await sight.permit_change(entry_of(held), entry_of(changed))
             await self._journal.add(tx, deeds)
@@ -303,8 +303,8 @@ class Custodian:
 
         try:
             return await self._database.write(work)
-        except Refusal as error:
-            await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
+        except (Refusal, NotFound) as error:
+            await self._scribe.tell_refused(deeds, error)
             raise
 
     async def change_statuses(self, caller: Caller | None, changes: Sequence[StatusChange]) -> None:
@@ -337,7 +337,7 @@ class Custodian:
         try:
             await self._database.write(work)
         except Refusal as error:
-            await self._scribe.record(*(replace(one, outcome=error.code) for one in deeds))
+            await self._scribe.tell_refused(deeds, error)
             raise
 
     async def extract(self, caller: Caller | None, patient: Ins) -> list[DocumentSet]:

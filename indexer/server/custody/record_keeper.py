@@ -121,7 +121,7 @@ class RecordKeeper:
         try:
             return await self._database.write(work)
         except Refusal as error:
-            await self._scribe.record(replace(deed, outcome=error.code))
+            await self._scribe.tell_refused([deed], error)
             raise
 
     async def _declare(

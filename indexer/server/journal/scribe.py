@@ -1,11 +1,14 @@
 """Writes down what was read: nothing that is read is given out before its line is durable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from gateway.errors import NotFound
 from gateway.storage.database import Database
 from indexer.server.batches import Batches
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
+from indexer.wire.outcome import IssueCode, Refusal
 
 
 class Scribe:
@@ -28,6 +31,11 @@ class Scribe:
         """
         if deeds:
             await self._batches.put(deeds)
+
+    async def tell_refused(self, deeds: Iterable[Deed], error: Refusal | NotFound) -> None:
+        """The same of what was tried in vain."""
+        code = error.code if isinstance(error, Refusal) else IssueCode.NOT_FOUND
+        await self.record(*(replace(one, outcome=code) for one in deeds))
 
     async def run(self) -> None:
         """Write batches until cancelled; it is cancelled once nobody waits any more."""

@@ -7,7 +7,7 @@ codes hide. A decision record says what was chosen where these are silent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -17,7 +17,7 @@ from indexer.contract.record import RecordState
 from indexer.server.acts import Act
 from indexer.server.rights.habilitations import Matrix
 from indexer.server.rights.reasons import Decision, Reason
-from indexer.server.rights.record import CONFIDENTIALITY, Mask, Record
+from indexer.server.rights.record import Mask, Record
 
 FINESS_LENGTH: Final = 9
 _FINESS: Final = "1"  # first digit of a structure's number that is a FINESS (TRE_G07)
@@ -183,7 +183,8 @@ class _Question:
         if self.record.state is RecordState.CLOSED:
             return Decision(Reason.CLOSED, hidden=True)
         seen = self._consulting(document)
-        return Decision(Reason.NOT_THEIRS) if seen.permitted else seen
+        # To who sees nothing of the record, a refusal would tell that the document is there.
+        return Decision(Reason.NOT_THEIRS) if seen.permitted else replace(seen, hidden=True)
 
     def _changing(self, document: DocumentEntry | None) -> Decision:
         """PDT-INF-526, TD3.3: whoever sees a document may mask it, or tell the patient of it."""
@@ -271,10 +272,14 @@ def is_of_structure(caller: Caller) -> bool:
 
 
 def masks_of(document: DocumentEntry) -> frozenset[Mask]:
-    """From whom a document is hidden."""
+    """From whom a document is hidden.
+
+    By the codes alone: their system goes by its OID, by FHIR's URI, or by none, and a name that is
+    not known must not show what was to be hidden.
+    """
     known = {mask.value: mask for mask in Mask}
-    told = (one for one in document.confidentiality if one.scheme == CONFIDENTIALITY)
-    return frozenset(known[one.code] for one in told if one.code in known)
+    told = (one.code.strip() for one in document.confidentiality)
+    return frozenset(known[code] for code in told if code in known)
 
 
 def _changes(before: DocumentEntry, after: DocumentEntry | None) -> frozenset[_Change]:

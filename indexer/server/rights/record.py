@@ -7,12 +7,9 @@ from indexer.contract.access import Purpose
 from indexer.contract.identifiers import Ins
 from indexer.contract.record import RecordState
 
-CONFIDENTIALITY = "1.2.250.1.213.1.1.4.13"
-"""Code system of what hides a document (TRE_A07, value set JDV_J08)."""
-
 
 class Mask(StrEnum):
-    """From whom a document is hidden (confidentialityCode)."""
+    """From whom a document is hidden (confidentialityCode, of TRE_A07 in value set JDV_J08)."""
 
     FROM_PROFESSIONALS = "MASQUE_PS"
     """But its author and the treating doctor whom the patient named."""

@@ -77,13 +77,17 @@ class Sight:
         return shown
 
     async def permit_change(self, before: DocumentEntry, after: DocumentEntry) -> None:
-        """Make sure that an entry which is seen may become another; a withdrawal alone is none.
+        """Make sure that an entry which is seen may become another.
+
+        That it may be withdrawn is decided where it is seen, if that is what was asked for.
 
         Raises:
             Refusal: who asks may not change it so.
         """
-        withdrawn = replace(before, status=EntryStatus.WITHDRAWN)
-        if self.caller is None or after in (before, withdrawn):
+        decided = [before]
+        if self.act is Act.WITHDRAW:
+            decided.append(replace(before, status=EntryStatus.WITHDRAWN))
+        if self.caller is None or after in decided:
             return
         record = await self._record(before.patient)
         decision = decide(
