@@ -19,6 +19,7 @@ from indexer.contract.document_set import DocumentSet
 from indexer.contract.identifiers import Ins, Uid
 from indexer.server.access.signature_documents import SignatureDocuments
 from indexer.server.acts import Act, Exchange
+from indexer.server.columns import patient_key
 from indexer.server.custody.extraction import sets_of
 from indexer.server.custody.pages import as_seen, seen_entries, seen_entry, seen_sets
 from indexer.server.custody.registrar import Brought, Registrar, deed_of
@@ -28,7 +29,6 @@ from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
-from indexer.server.registry.judging import patient_key
 from indexer.server.registry.registry import (
     NOT_HELD,
     NOTHING_HELD,

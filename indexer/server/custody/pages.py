@@ -4,9 +4,9 @@ what a document is to others tells of what is hidden."""
 from dataclasses import replace
 
 from gateway.errors import NotFound
+from indexer.server.columns import patient_of
 from indexer.server.custody.stored_queries import StoredQueries
 from indexer.server.custody.usher import all_seen, seen
-from indexer.server.registry.judging import patient_of
 from indexer.server.registry.registry import NOTHING_HELD, HeldEntry, HeldSet, Registry
 from indexer.server.rights.rights import Sight
 from indexer.wire.fhir.search import EntrySearch

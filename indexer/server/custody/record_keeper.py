@@ -11,10 +11,10 @@ from indexer.contract.access import Caller, CallerKind
 from indexer.contract.identifiers import Ins
 from indexer.contract.record import RecordState
 from indexer.server.acts import Act
+from indexer.server.columns import patient_key
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
-from indexer.server.registry.judging import patient_key
 from indexer.server.rights.decision import is_of_structure
 from indexer.server.rights.habilitations import PROFESSIONS
 from indexer.server.rights.reasons import Decision, Reason

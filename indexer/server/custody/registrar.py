@@ -14,9 +14,10 @@ from indexer.contract.access import Caller
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.server.acts import Act, Exchange
 from indexer.server.batches import Batches
+from indexer.server.columns import patient_key
 from indexer.server.journal.deed import DONE, Deed
 from indexer.server.journal.journal import Journal
-from indexer.server.registry.judging import allot, patient_key
+from indexer.server.registry.judging import allot
 from indexer.server.registry.registry import Registry
 from indexer.server.rights.rights import Rights
 from indexer.server.telemetry import IndexMetrics

@@ -14,8 +14,8 @@ from gateway.storage.database import Dialect, Param, Row
 from gateway.storage.queries import load_queries
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Relation, SubmissionSet
+from indexer.server.columns import json_text, patient_key
 from indexer.server.registry.directory import Directory, IdKind, Place
-from indexer.server.registry.judging import patient_key
 from indexer.server.registry.rows import held_entry, held_resource
 from indexer.server.rights.rights import Sight
 from indexer.wire.entry_tests import EntryFilter
@@ -138,7 +138,7 @@ class _Seen:
 
     async def associations(self, key: str, ids: Sequence[str]) -> list[_Told]:
         """All that goes out from objects of a patient, or leads to them."""
-        told = _json(ids)
+        told = json_text(ids)
         members = await self.rows("find_memberships", patient_key=key, object_ids=told)
         others = await self.rows("find_associations", patient_key=key, object_ids=told)
         return [(_membership(row), True) for row in members] + [
@@ -260,7 +260,7 @@ class _Reader:
         wanted = read_filter(self._query)
         found = Found(sets=await self._seen.sets(set_ids, unique_ids))
         for key in _patients(found.sets, single=self._query.whole):
-            told = _json([one.set_id for one in found.sets])
+            told = json_text([one.set_id for one in found.sets])
             if self._query.with_associations:
                 members = await self._seen.rows("find_members", patient_key=key, set_ids=told)
                 found.entries += _wanted(await self._seen.among(members), wanted)
@@ -292,7 +292,7 @@ class _Reader:
             rows = await self._seen.rows(
                 "find_patient_entries",
                 patient_key=key,
-                statuses=_json(sorted(statuses)),
+                statuses=json_text(sorted(statuses)),
                 after_ms=after_ms,
                 after_id=after_id,
                 limit=PAGE_ENTRIES,
@@ -358,7 +358,3 @@ def _membership(row: Row) -> Association:
         target=target,
         association_id=str(uuid5(NAMESPACE_OID, f"{source}/{target}")),
     )
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

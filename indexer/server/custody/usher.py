@@ -7,9 +7,9 @@ from gateway.errors import NotFound
 from gateway.storage.database import Database, Transaction
 from indexer.contract.access import Caller
 from indexer.contract.document import DocumentEntry
+from indexer.server.columns import patient_key, patient_of
 from indexer.server.journal.deed import Deed
 from indexer.server.journal.scribe import Scribe
-from indexer.server.registry.judging import patient_key, patient_of
 from indexer.server.registry.registry import NOTHING_HELD, HeldEntry
 from indexer.server.registry.rows import held_entry
 from indexer.server.rights.rights import Rights, Sight, alerts

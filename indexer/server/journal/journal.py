@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, cast
 
-import orjson
-
 from gateway.storage.database import Dialect, Param, Readable, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Ins
 from indexer.server.clock import epoch_ms
+from indexer.server.columns import json_text, patient_key
 from indexer.server.journal.chain import Line, next_line
 from indexer.server.journal.deed import Deed, written
-from indexer.server.registry.judging import patient_key
 from indexer.wire.fhir.journal_search import JournalSearch
 
 PAGE_LINES: Final = 1000
@@ -32,7 +30,7 @@ class Journal:
     async def add(self, tx: Transaction, deeds: Sequence[Deed]) -> None:
         """Add a line for each deed, in their order: two statements, however many they are."""
         keys = [one.patient_key for one in deeds]
-        rows = await tx.fetch(self._sql["find_heads"], patient_keys=_json(sorted(set(keys))))
+        rows = await tx.fetch(self._sql["find_heads"], patient_keys=json_text(sorted(set(keys))))
         heads = {line.patient_key: line for line in map(_line, rows)}
         now_ms = self._now_ms()
         told, contents, starts_at = [], [], 1  # SQL counts bytes from 1
@@ -49,7 +47,7 @@ class Journal:
             )
             contents += [line.hash, line.event]
             starts_at += len(line.hash) + len(line.event)
-        await tx.fetch(self._sql["add_lines"], lines=_json(told), contents=b"".join(contents))
+        await tx.fetch(self._sql["add_lines"], lines=json_text(told), contents=b"".join(contents))
 
     async def find(self, tx: Transaction, search: JournalSearch) -> tuple[list[Line], bool]:
         """One page of a record's lines, the latest first, and whether there are more."""
@@ -88,7 +86,3 @@ def _line(row: Row) -> Line:
         event=cast(bytes, row["event"]),
         hash=cast(bytes, row["hash"]),
     )
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

@@ -4,16 +4,14 @@ The tables are keyed by patient first, and may lie apart by patient. Ids that cl
 patient, on purpose. A table keyed by id leads from the one to the other.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-
-import orjson
 
 from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.document_set import DocumentSet
-from indexer.server.registry.judging import patient_key
+from indexer.server.columns import json_text, patient_key
 
 
 class IdKind(StrEnum):
@@ -43,14 +41,14 @@ class Directory:
     async def add(self, tx: Transaction, taken: Iterable[DocumentSet]) -> None:
         """Add the ids of what is newly held."""
         names = [name for one in taken for name in directory_rows(one)]
-        await tx.fetch(self._sql["add"], names=_json(names))
+        await tx.fetch(self._sql["add"], names=json_text(names))
 
     async def find(self, tx: Transaction, kind: IdKind, ids: Iterable[str]) -> dict[str, Place]:
         """Where the objects are, by those of the ids that are known."""
         told = sorted(set(ids))
         if not told:
             return {}
-        rows = await tx.fetch(self._sql["find"], kind=kind, ids=_json(told))
+        rows = await tx.fetch(self._sql["find"], kind=kind, ids=json_text(told))
         return {
             str(row["id"]): Place(
                 patient_key=str(row["patient_key"]), object_id=str(row["object_id"])
@@ -67,8 +65,8 @@ class Directory:
         return await self._at(tx, "sets", places)
 
     async def _at(self, tx: Transaction, query: str, places: Iterable[Place]) -> list[Row]:
-        told = [asdict(one) for one in places]
-        return await tx.fetch(self._sql[query], places=_json(told)) if told else []
+        told = [*places]
+        return await tx.fetch(self._sql[query], places=json_text(told)) if told else []
 
 
 def directory_rows(submitted: DocumentSet) -> Iterator[dict[str, str]]:
@@ -87,7 +85,3 @@ def directory_rows(submitted: DocumentSet) -> Iterator[dict[str, str]]:
                 "patient_key": patient,
                 "object_id": object_id,
             }
-
-
-def _json(value: Sequence[object]) -> str:
-    return orjson.dumps(value).decode()

@@ -13,8 +13,8 @@ from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Ins
+from indexer.server.columns import json_text, patient_key
 from indexer.server.registry.directory import Directory, IdKind
-from indexer.server.registry.judging import patient_key
 from indexer.server.registry.rows import held_entry, held_resource, updated_at
 from indexer.wire.fhir.elements import Element
 from indexer.wire.fhir.search import EntrySearch
@@ -47,7 +47,7 @@ class Finder:
         """Entries, by when their documents were made."""
         kind, value = search.reference or (None, None)
         columns: dict[str, Param] = {
-            "statuses": orjson.dumps(sorted(search.statuses)).decode(),
+            "statuses": json_text(sorted(search.statuses)),
             "type_code": search.type_code,
             "type_scheme": search.type_scheme,
             "reference_kind": kind,

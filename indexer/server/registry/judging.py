@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import FOLLOWING, REPLACING, Association, DocumentSet, Relation
-from indexer.contract.identifiers import Ins, Oid
+from indexer.server.columns import patient_key
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 
 
@@ -39,17 +39,6 @@ class Verdict:
     """By set_id."""
     superseded: Mapping[str, str]
     """Entries that are no longer current, where they were, each with its patient's key."""
-
-
-def patient_key(patient: Ins) -> str:
-    """The patient as a key: the authority, then the number within it."""
-    return f"{patient.oid}|{patient.value}"
-
-
-def patient_of(key: str) -> Ins:
-    """The patient of a key."""
-    oid, _, value = key.partition("|")
-    return Ins(value=value, oid=Oid(oid))
 
 
 def allot(submitted: DocumentSet, new_id: Callable[[], str]) -> DocumentSet:

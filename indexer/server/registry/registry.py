@@ -18,9 +18,10 @@ from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.document_set import REPLACING, DocumentSet
 from indexer.contract.identifiers import Uid
 from indexer.server.clock import epoch_ms
+from indexer.server.columns import json_text, patient_key
 from indexer.server.registry.directory import Directory, IdKind, Place
 from indexer.server.registry.finder import Finder
-from indexer.server.registry.judging import Known, KnownEntry, judge, patient_key, targets_held
+from indexer.server.registry.judging import Known, KnownEntry, judge, targets_held
 from indexer.server.registry.rows import association_rows, entry_rows, held_resource, set_row
 from indexer.wire.fhir.patch import Operation, patched
 from indexer.wire.fhir.search import EntrySearch
@@ -113,7 +114,7 @@ class Registry:
                 Place(patient_key=key, object_id=entry_id)
                 for entry_id, key in verdict.superseded.items()
             ]
-            await tx.fetch(self._sql["supersede"], places=_json(places), now_ms=self._now_ms())
+            await tx.fetch(self._sql["supersede"], places=json_text(places), now_ms=self._now_ms())
         return verdict.refused
 
     async def held_ids(self, tx: Transaction, entries: Sequence[DocumentEntry]) -> list[str]:
@@ -143,7 +144,7 @@ class Registry:
             if target.relation in REPLACING
         ]
         if roots:
-            for row in await tx.fetch(self._sql["find_followers"], roots=_json(roots)):
+            for row in await tx.fetch(self._sql["find_followers"], roots=json_text(roots)):
                 followers.setdefault(str(row["target_id"]), []).append(str(row["entry_id"]))
         return Known(
             entries=entries,
@@ -154,14 +155,14 @@ class Registry:
     async def _known_at(self, tx: Transaction, places: Collection[Place]) -> list[KnownEntry]:
         if not places:
             return []
-        rows = await tx.fetch(self._sql["find_known"], places=_json([*places]))
+        rows = await tx.fetch(self._sql["find_known"], places=json_text([*places]))
         return [_known(row) for row in rows]
 
     async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
         await self._directory.add(tx, taken)
-        await tx.fetch(self._sql["add_sets"], sets=_json([set_row(one) for one in taken]))
+        await tx.fetch(self._sql["add_sets"], sets=json_text([set_row(one) for one in taken]))
         entries = [row for one in taken for row in entry_rows(one)]
-        await tx.fetch(self._sql["add_entries"], entries=_json(entries), now_ms=self._now_ms())
+        await tx.fetch(self._sql["add_entries"], entries=json_text(entries), now_ms=self._now_ms())
         rows, starts_at = [], 1  # SQL counts bytes from 1
         documents = [document for one in taken for document in one.documents]
         for document in documents:
@@ -177,10 +178,10 @@ class Registry:
             starts_at += len(document.content)
         # Of no bytes at all SQLite's substr makes NULL; of the one too many nothing is taken.
         contents = b"".join(document.content for document in documents) or b"\0"
-        await tx.fetch(self._sql["add_documents"], entries=_json(rows), contents=contents)
+        await tx.fetch(self._sql["add_documents"], entries=json_text(rows), contents=contents)
         associations = [row for one in taken for row in association_rows(one)]
         if associations:
-            await tx.fetch(self._sql["add_associations"], associations=_json(associations))
+            await tx.fetch(self._sql["add_associations"], associations=json_text(associations))
 
     async def update(
         self, tx: Transaction, held: HeldEntry, operations: Sequence[Operation]
@@ -198,7 +199,7 @@ class Registry:
             patient_key=held.patient_key,
             entry_id=held.entry_id,
             status=resource["status"],
-            resource=_json(resource),
+            resource=json_text(resource),
             now_ms=self._now_ms(),
         )
         return _held(_only(rows))
@@ -305,7 +306,7 @@ class Registry:
         much.
         """
         places = await self._directory.find(tx, IdKind.UNIQUE, unique_ids)
-        told = _json([*places.values()])
+        told = json_text([*places.values()])
         rows = await tx.fetch(self._sql["find_document_sizes"], places=told)
         found: dict[str, HeldDocument | None] = {}
         for row in rows:
@@ -326,10 +327,6 @@ def _only(rows: Sequence[Row]) -> Row:
     if not rows:
         raise NotFound(NOTHING_HELD)
     return rows[0]
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
 
 
 def _known(row: Row) -> KnownEntry:

@@ -12,7 +12,7 @@ import orjson
 from gateway.storage.database import Row
 from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet, Relation
-from indexer.server.registry.judging import patient_key
+from indexer.server.columns import json_text, patient_key
 from indexer.wire.fhir.document_reference import document_reference, read_document_reference
 from indexer.wire.fhir.elements import Element, version_of
 from indexer.wire.fhir.submission_set import submission_set_list
@@ -32,7 +32,7 @@ def set_row(submitted: DocumentSet) -> Json:
         "set_id": told.set_id,
         "unique_id": told.unique_id,
         "submitted_at_ms": int(told.submitted_at.timestamp() * 1000),
-        "resource": _json(listed),
+        "resource": json_text(listed),
     }
 
 
@@ -55,10 +55,10 @@ def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
             "type_scheme": entry.type_code.scheme,
             "type_code": entry.type_code.code,
             "created_at_ms": int(entry.created_at.timestamp() * 1000),
-            "reference_ids": _json(
+            "reference_ids": json_text(
                 [{"kind": r.kind, "value": r.value} for r in entry.reference_ids]
             ),
-            "resource": _json(resource),
+            "resource": json_text(resource),
             "set_id": told.set_id,
         }
 
@@ -92,7 +92,3 @@ def association_rows(submitted: DocumentSet) -> Iterator[Json]:
             "source_id": one.source,
             "target_id": one.target,
         }
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

@@ -11,7 +11,7 @@ from gateway.storage.queries import load_queries
 from indexer.contract.access import Caller, Purpose
 from indexer.contract.identifiers import Ins
 from indexer.contract.record import RecordState
-from indexer.server.registry.judging import patient_key
+from indexer.server.columns import json_text, patient_key
 from indexer.server.rights.record import STRANGER, Record, Standing
 from indexer.wire.outcome import IssueCode, Refusal
 
@@ -76,7 +76,7 @@ class Records:
         asked = list(asked)
         rows = await tx.fetch(
             self._sql["find_records"],
-            patient_keys=_json(sorted({patient_key(patient) for patient, _ in asked})),
+            patient_keys=json_text(sorted({patient_key(patient) for patient, _ in asked})),
         )
         by_key = {str(row["patient_key"]): row for row in rows}
         pairs = [
@@ -86,7 +86,7 @@ class Records:
         ]
         standings = {}
         if pairs:
-            for row in await tx.fetch(self._sql["find_standings"], pairs=_json(pairs)):
+            for row in await tx.fetch(self._sql["find_standings"], pairs=json_text(pairs)):
                 found = _permission(row)
                 standings[str(row["patient_key"]), found.professional] = found.standing
         return {
@@ -125,7 +125,7 @@ class Records:
             since_ms=now_ms,
             refuses_documents=int(record.refuses_documents),
             opposed=int(record.opposed),
-            excluded=_json(sorted(record.excluded)),
+            excluded=json_text(sorted(record.excluded)),
             masked_in_emergency=int(record.masked_in_emergency),
             treating_doctor=record.treating_doctor,
         )
@@ -173,7 +173,7 @@ class Records:
             purpose=caller.purpose,
             hour=now_ms // HOUR_MS,
             now_ms=now_ms,
-            who=_json(who),
+            who=json_text(who),
         )
 
     async def alerts(self, tx: Transaction, patient: Ins) -> list[Alert]:
@@ -201,7 +201,3 @@ def _alert(row: Row) -> Alert:
         times=cast(int, row["times"]),
         **orjson.loads(str(row["who"])),
     )
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

@@ -16,9 +16,9 @@ from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.contract.identifiers import Ins
 from indexer.server.acts import Act, Exchange
 from indexer.server.batches import BATCH_MAX
+from indexer.server.columns import patient_key
 from indexer.server.journal.chain import Walk
 from indexer.server.journal.deed import Deed
-from indexer.server.registry.judging import patient_key
 from indexer.server.registry.registry import Withdrawn
 from indexer.wire.fhir.patch import read_json_patch, withdrawal_patch
 from indexer.wire.fhir.search import EntrySearch, read_search

@@ -12,10 +12,10 @@ from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.access import Caller, CallerKind, Purpose
 from indexer.contract.document import Code, Organisation, Person
 from indexer.server.acts import Act, Exchange
+from indexer.server.columns import patient_key
 from indexer.server.journal.audit_event import audit_event
 from indexer.server.journal.chain import next_line
 from indexer.server.journal.deed import Deed, written
-from indexer.server.registry.judging import patient_key
 from indexer.wire.fhir.journal_search import read_journal_search
 from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import custody_of

@@ -10,7 +10,8 @@ import pytest
 from indexer.contract.document import EntryStatus, Submission
 from indexer.contract.document_set import Association, DocumentSet, Relation, document_set_of
 from indexer.contract.identifiers import Ins
-from indexer.server.registry.judging import Known, KnownEntry, allot, judge, patient_key
+from indexer.server.columns import patient_key
+from indexer.server.registry.judging import Known, KnownEntry, allot, judge
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from tests.support.pointers import ANNE, PAUL, a_submission
 from tests.support.xds import a_set
