@@ -64,7 +64,7 @@ class _Attributes:
     def __init__(self, statement: Element) -> None:
         self._values: dict[str, list[Element]] = {}
         for one in statement.iterfind("saml2:Attribute", _SAML):
-            name = one.get("Name", "")
+            name = names.SPELLINGS.get(one.get("Name", ""), one.get("Name", ""))
             if name in self._values:
                 raise InvalidValue("an attribute is told twice")
             self._values[name] = one.findall("saml2:AttributeValue", _SAML)

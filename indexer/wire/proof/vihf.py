@@ -19,6 +19,9 @@ from indexer.wire.proof.signatures import placeholder
 from indexer.wire.xml import Element, clean
 
 _SAML: Final = {"saml2": names.SAML}
+# The type of a code has no prefix: a strict reader looks for it in the default namespace, of which
+# lxml's stubs know nothing.
+_HL7: Final[dict[str, str]] = {None: names.HL7, "xsi": names.XSI}  # type: ignore[dict-item]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ def _write_purpose(caller: Caller) -> Element:
 
 
 def _write_code(tag: str, code: Code, *, system_name: str = "") -> Element:
-    element = etree.Element(_hl7(tag), nsmap={"xsi": names.XSI})
+    element = etree.Element(_hl7(tag), nsmap=_HL7)
     element.set("code", clean(code.code))
     element.set("codeSystem", clean(code.scheme))
     element.set("codeSystemName", system_name)

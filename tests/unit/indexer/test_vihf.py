@@ -18,6 +18,7 @@ from indexer.wire.xml import Element
 from tests.support.health_pki import NOW, SOFTWARE, STRUCTURE, a_structure
 from tests.support.peers import shared_data
 from tests.support.vihf import CALLERS, DOCTOR
+from tests.support.xml_types import types_told
 
 SPACES = {"s": names.SAML, "d": DS, "h": names.HL7}
 
@@ -71,6 +72,18 @@ def test_it_has_the_shape_of_the_agencys_own() -> None:
     ]
 
 
+def test_its_codes_are_of_a_type_of_hl7() -> None:
+    assert types_told(built()) == {f"{{{names.HL7}}}CE"}
+
+
+@pytest.mark.parametrize("spelling", ["Authentification_Mode", "Authentification_mode"])
+def test_the_mode_of_authentication_is_read_in_both_spellings(spelling: str) -> None:
+    assertion = built(replace(DOCTOR, authentication=Authentication.INDIRECT))
+    renamed(spelling)(assertion)
+
+    assert read_vihf(assertion).caller.authentication is Authentication.INDIRECT
+
+
 def test_the_agencys_own_is_read() -> None:
     told = read_vihf(the_agencys())
 
@@ -121,6 +134,17 @@ def value(name: str, text: str) -> Callable[[Element], None]:
     return change
 
 
+def renamed(spelling: str) -> Callable[[Element], None]:
+    """Spell the mode of authentication so."""
+
+    def change(assertion: Element) -> None:
+        told = assertion.find(attribute(names.AUTHENTICATION), SPACES)
+        assert told is not None
+        told.set("Name", spelling)
+
+    return change
+
+
 def twice(path: str) -> Callable[[Element], None]:
     def change(assertion: Element) -> None:
         [found] = assertion.iterfind(path, SPACES)
@@ -158,6 +182,10 @@ WRONG = {
     "two names": twice("s:Subject/s:NameID"),
     "two lists of attributes": twice("s:AttributeStatement"),
     "an attribute twice": twice(attribute(names.RESOURCE_ID)),
+    "a mode in both spellings": lambda one: [
+        twice(attribute(names.AUTHENTICATION))(one),
+        renamed("Authentification_mode")(one),
+    ],
     "two patients": twice(f"{attribute(names.RESOURCE_ID)}/s:AttributeValue"),
     "an unknown version": value(names.VIHF_VERSION, "2.0"),
     "another resource": value(names.RESOURCE_URN, "urn:mes"),
