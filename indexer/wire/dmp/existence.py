@@ -24,6 +24,9 @@ ANSWER_ACTION: Final = f"{HL7}:PRPA_IN201308UV02"
 ID_LENGTH_MAX: Final = 128
 
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+# The type of a value has no prefix: a strict reader looks for it in the default namespace, of which
+# lxml's stubs know nothing.
+_NAMESPACES: Final[dict[str, str]] = {None: HL7, "xsi": _XSI}  # type: ignore[dict-item]
 INTERACTIONS: Final = "2.16.840.1.113883.1.6"
 DMP_DEVICE: Final = "1.2.250.1.213.4.1.1.1"
 REASONS: Final = "1.2.250.1.213.1.1.4.11"
@@ -92,7 +95,7 @@ def read_existence_query(body: Element) -> ExistenceQuery:
 
 def existence_answer(query: ExistenceQuery, found: Existence, *, now: datetime) -> Element:
     """The answer, which tells nothing of the patient but that there is a record."""
-    answer = _message(now, query.sender.root)
+    answer = _message(now, query)
     if found.state is not RecordState.ABSENT:
         _attention(answer, "AUTORISATION", _KEYWORDS, "CV", {
             "code": found.authorisation, "codeSystem": _AUTHORISATIONS,
@@ -100,30 +103,27 @@ def existence_answer(query: ExistenceQuery, found: Existence, *, now: datetime) 
         _attention(answer, "STATUT_MT", _TREATING_DOCTOR, "BL", {
             "value": "true" if found.treating_doctor else "false",
         })  # fmt: skip
-    _acknowledge(answer, "AA", query.message)
-    act = _add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
-    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
+    _acknowledge(answer, "AA", query)
+    act = _act(answer)
     if found.state is not RecordState.ABSENT:
         _subject(act, query.patient, closed=found.state is RecordState.CLOSED)
-    acknowledged = _add(act, "queryAck")
-    _add(acknowledged, "queryId", extension=query.query.extension, root=query.query.root)
-    code = "NF" if found.state is RecordState.ABSENT else "OK"
-    _add(acknowledged, "queryResponseCode", code=code)
+    _answer_query(act, "NF" if found.state is RecordState.ABSENT else "OK", query)
     return answer
 
 
 def existence_failure(code: str, text: str, query: ExistenceQuery | None = None) -> Element:
     """The answer to what cannot be answered; `text` names nobody."""
-    answer = _message(datetime.now(UTC), query.sender.root if query else "")
-    acknowledgement = _acknowledge(answer, "AE", query.message if query else None)
+    answer = _message(datetime.now(UTC), query)
+    acknowledgement = _acknowledge(answer, "AE", query)
     detail = _add(acknowledgement, "acknowledgementDetail", typeCode="E")
     _add(detail, "code", code=code)
     _add(detail, "text").text = text
+    _answer_query(_act(answer), "AE", query)
     return answer
 
 
-def _message(now: datetime, receiver: str) -> Element:
-    answer = etree.Element(_hl7("PRPA_IN201308UV02"), nsmap={"hl7": HL7, "xsi": _XSI})
+def _message(now: datetime, query: ExistenceQuery | None) -> Element:
+    answer = etree.Element(_hl7("PRPA_IN201308UV02"), nsmap=_NAMESPACES)
     answer.set("ITSVersion", "XML_1.0")
     _add(answer, "id", root=str(uuid4()))
     _add(answer, "creationTime", value=write_moment(now))
@@ -131,7 +131,8 @@ def _message(now: datetime, receiver: str) -> Element:
     _add(answer, "processingCode", code="P")
     _add(answer, "processingModeCode", code="T")
     _add(answer, "acceptAckCode", code="NE")
-    for tag, kind, root in (("receiver", "RCV", receiver), ("sender", "SND", DMP_DEVICE)):
+    asker = query.sender.root if query else ""
+    for tag, kind, root in (("receiver", "RCV", asker), ("sender", "SND", DMP_DEVICE)):
         party = _add(answer, tag, typeCode=kind)
         device = _add(party, "device", classCode="DEV", determinerCode="INSTANCE")
         _add(device, "id", **({"root": root} if root else {"nullFlavor": "UNK"}))
@@ -146,12 +147,30 @@ def _attention(
     _add(line, "value", **value).set(f"{{{_XSI}}}type", kind)
 
 
-def _acknowledge(answer: Element, kind: str, message: HeldId | None) -> Element:
+def _acknowledge(answer: Element, kind: str, query: ExistenceQuery | None) -> Element:
     acknowledgement = _add(answer, "acknowledgement", typeCode=kind)
-    if message is not None:
-        target = _add(acknowledgement, "targetMessage")
-        _add(target, "id", extension=message.extension, root=message.root)
+    _refer(_add(acknowledgement, "targetMessage"), "id", query.message if query else None)
     return acknowledgement
+
+
+def _act(answer: Element) -> Element:
+    act = _add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
+    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
+    return act
+
+
+def _answer_query(act: Element, code: str, query: ExistenceQuery | None) -> None:
+    acknowledged = _add(act, "queryAck")
+    _refer(acknowledged, "queryId", query.query if query else None)
+    _add(acknowledged, "queryResponseCode", code=code)
+
+
+def _refer(parent: Element, tag: str, held: HeldId | None) -> None:
+    """By what name something was asked; unknown where the question was not understood."""
+    named = {"nullFlavor": "UNK"}
+    if held is not None:
+        named = {"extension": held.extension, "root": held.root}
+    _add(parent, tag, **named)
 
 
 def _subject(act: Element, patient: Ins, *, closed: bool) -> None:
@@ -161,6 +180,9 @@ def _subject(act: Element, patient: Ins, *, closed: bool) -> None:
     held = _add(_add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
     _add(held, "id", extension=patient.value, root=patient.oid)
     _add(held, "statusCode", code="terminated" if closed else "active")
+    # The schema has a patient be a person with a name, which is nobody's to learn here.
+    person = _add(held, "patientPerson", classCode="PSN", determinerCode="INSTANCE")
+    _add(person, "name", nullFlavor="MSK")
     custodian = _add(event, "custodian", typeCode="CST")
     _add(_add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=DMP_DEVICE)
 
