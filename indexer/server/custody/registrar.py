@@ -19,6 +19,7 @@ from indexer.server.journal.deed import DONE, Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.registry.judging import allot
 from indexer.server.registry.registry import Registry
+from indexer.server.rights.decision import structure_of
 from indexer.server.rights.rights import Rights
 from indexer.server.telemetry import IndexMetrics
 from indexer.wire.outcome import Refusal
@@ -79,7 +80,13 @@ class Registrar:
             brought = [(one.caller, one.submitted) for one in batch]
             denied = await self._rights.refusals(tx, brought)
             taken = [one for _, one in brought if one.submission_set.set_id not in denied]
-            refused = {**await self._registry.register(tx, taken), **denied}
+            submitters = {
+                told.submission_set.set_id: structure_of(caller.organisation)
+                for caller, told in brought
+                if caller is not None
+            }
+            held = await self._registry.register(tx, taken, submitters=submitters)
+            refused = {**held, **denied}
             deeds = [
                 deed_of(one, refused.get(one.submitted.submission_set.set_id)) for one in batch
             ]

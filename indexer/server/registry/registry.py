@@ -102,13 +102,17 @@ class Registry:
         self._now_ms = now_ms
 
     async def register(
-        self, tx: Transaction, batch: Sequence[DocumentSet]
+        self, tx: Transaction, batch: Sequence[DocumentSet], *, submitters: Mapping[str, str]
     ) -> Mapping[str, Refusal]:
-        """Hold what of a batch can be held; gives the refusals of the rest, by set_id."""
+        """Hold what of a batch can be held; gives the refusals of the rest, by set_id.
+
+        Args:
+            submitters: the structure that submits a set, by set_id, where somebody proved it.
+        """
         verdict = judge(batch, await self._known(tx, batch))
         taken = [one for one in batch if one.submission_set.set_id not in verdict.refused]
         if taken:
-            await self._add(tx, taken)
+            await self._add(tx, taken, submitters)
         if verdict.superseded:
             places = [
                 Place(patient_key=key, object_id=entry_id)
@@ -158,9 +162,24 @@ class Registry:
         rows = await tx.fetch(self._sql["find_known"], places=json_text([*places]))
         return [_known(row) for row in rows]
 
-    async def _add(self, tx: Transaction, taken: Sequence[DocumentSet]) -> None:
+    async def submitters(
+        self, tx: Transaction, entries: Sequence[DocumentEntry]
+    ) -> Mapping[str, str]:
+        """The structure that submitted each entry, by entry_id; empty where nobody proved it."""
+        places = [
+            Place(patient_key=patient_key(one.patient), object_id=one.entry_id) for one in entries
+        ]
+        rows = await tx.fetch(self._sql["find_submitters"], places=json_text(places))
+        return {str(row["entry_id"]): str(row["submitter"]) for row in rows}
+
+    async def _add(
+        self, tx: Transaction, taken: Sequence[DocumentSet], submitters: Mapping[str, str]
+    ) -> None:
         await self._directory.add(tx, taken)
-        await tx.fetch(self._sql["add_sets"], sets=json_text([set_row(one) for one in taken]))
+        sets = [
+            set_row(one, submitter=submitters.get(one.submission_set.set_id, "")) for one in taken
+        ]
+        await tx.fetch(self._sql["add_sets"], sets=json_text(sets))
         entries = [row for one in taken for row in entry_rows(one)]
         await tx.fetch(self._sql["add_entries"], entries=json_text(entries), now_ms=self._now_ms())
         rows, starts_at = [], 1  # SQL counts bytes from 1

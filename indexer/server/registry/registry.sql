@@ -24,12 +24,20 @@ WITH RECURSIVE follower (patient_key, entry_id, target_id) AS (
 )
 SELECT entry_id, target_id FROM follower;
 
+-- query: find_submitters
+SELECT entry.entry_id, submission_set.submitter
+FROM json_each(:places) AS place
+JOIN entry ON entry.patient_key = json_extract(place.value, '$.patient_key')
+          AND entry.entry_id = json_extract(place.value, '$.object_id')
+JOIN submission_set ON submission_set.patient_key = entry.patient_key
+                   AND submission_set.set_id = entry.set_id;
+
 -- query: add_sets
-INSERT INTO submission_set (patient_key, set_id, unique_id, submitted_at_ms, resource)
+INSERT INTO submission_set (patient_key, set_id, unique_id, submitted_at_ms, resource, submitter)
 SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.set_id'),
        json_extract(value, '$.unique_id'),
        CAST(json_extract(value, '$.submitted_at_ms') AS BIGINT),
-       json_extract(value, '$.resource')
+       json_extract(value, '$.resource'), json_extract(value, '$.submitter')
 FROM json_each(:sets);
 
 -- query: add_entries

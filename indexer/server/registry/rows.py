@@ -20,8 +20,8 @@ from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import UUID_PREFIX
 
 
-def set_row(submitted: DocumentSet) -> Json:
-    """The submission set."""
+def set_row(submitted: DocumentSet, *, submitter: str = "") -> Json:
+    """The submission set, and the structure that submitted it, empty where nobody proved it."""
     told = submitted.submission_set
     brought = [one.entry.entry_id for one in submitted.documents]
     named = [one.target for one in submitted.associations if one.relation is Relation.MEMBER]
@@ -33,6 +33,7 @@ def set_row(submitted: DocumentSet) -> Json:
         "unique_id": told.unique_id,
         "submitted_at_ms": int(told.submitted_at.timestamp() * 1000),
         "resource": json_text(listed),
+        "submitter": submitter,
     }
 
 

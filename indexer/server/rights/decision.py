@@ -76,6 +76,7 @@ def decide(
     document: DocumentEntry | None = None,
     *,
     becomes: DocumentEntry | None = None,
+    submitter: str = "",
     matrix: Matrix,
     now_ms: int,
 ) -> Decision:
@@ -85,9 +86,16 @@ def decide(
         document: what it is done to, or what would be published; None asks about the record alone,
             before any document is looked at.
         becomes: what a change would make of it; None asks whether it may be looked at to change.
+        submitter: the structure that submitted the document; empty where nobody proved it.
     """
     question = _Question(
-        caller=caller, act=act, record=record, becomes=becomes, matrix=matrix, now_ms=now_ms
+        caller=caller,
+        act=act,
+        record=record,
+        becomes=becomes,
+        submitter=submitter,
+        matrix=matrix,
+        now_ms=now_ms,
     )
     return question.answer(document)
 
@@ -98,6 +106,7 @@ class _Question:
     act: Act
     record: Record
     becomes: DocumentEntry | None
+    submitter: str
     matrix: Matrix
     now_ms: int
 
@@ -260,8 +269,12 @@ class _Question:
         return bool(number) and number in {one.number for one in people}
 
     def _is_of_structure(self, document: DocumentEntry) -> bool:
-        number = _structure(self.caller.organisation)
-        return bool(number) and number == _structure(document.author_organisation)
+        """Of its author's structure, or of the one that submitted it for an author elsewhere."""
+        number = structure_of(self.caller.organisation)
+        return bool(number) and number in {
+            structure_of(document.author_organisation),
+            self.submitter,
+        }
 
 
 def is_of_structure(caller: Caller) -> bool:
@@ -292,7 +305,7 @@ def _changes(before: DocumentEntry, after: DocumentEntry | None) -> frozenset[_C
     )
 
 
-def _structure(organisation: Organisation) -> str:
+def structure_of(organisation: Organisation) -> str:
     """A structure's number; a bare FINESS gets the digit by which others know it."""
     number = organisation.number
     return _FINESS + number if len(number) == FINESS_LENGTH else number

@@ -13,7 +13,7 @@ from indexer.server.acts import Act
 from indexer.server.registry.judging import not_held, targets_held
 from indexer.server.registry.registry import Registry
 from indexer.server.registry.rows import held_entry
-from indexer.server.rights.decision import OF_HELD, decide
+from indexer.server.rights.decision import OF_HELD, decide, is_of_structure
 from indexer.server.rights.habilitations import Matrix
 from indexer.server.rights.reasons import TOLD, Decision, Reason
 from indexer.server.rights.record import Record
@@ -25,6 +25,8 @@ _NO_RECORD = {
     Reason.CLOSED: RecordState.CLOSED,
     Reason.HOLDER_REFUSES: RecordState.REFUSED,
 }
+_Target = tuple[DocumentEntry, str]
+"""What a submission refers to, and the structure that submitted it."""
 _WITHIN_AN_EMERGENCY = frozenset({Act.FIND, Act.READ})
 
 
@@ -34,6 +36,7 @@ class Sight:
 
     tx: Transaction
     records: Records
+    registry: Registry
     matrix: Matrix
     now_ms: int
     caller: Caller | None
@@ -68,8 +71,10 @@ class Sight:
             Refusal: one is seen, and yet not given.
         """
         shown = []
+        submitters = await self._submitters(entries)
         for entry in entries:
-            decision = self._decide(await self._record(entry.patient), entry)
+            submitter = submitters.get(entry.entry_id, "")
+            decision = self._decide(await self._record(entry.patient), entry, submitter)
             if decision.permitted:
                 shown.append(entry)
             elif not decision.hidden:
@@ -108,10 +113,26 @@ class Sight:
             self.known[patient] = await self.records.one(self.tx, patient, number)
         return self.known[patient]
 
-    def _decide(self, record: Record, entry: DocumentEntry | None = None) -> Decision:
+    async def _submitters(self, entries: Sequence[DocumentEntry]) -> Mapping[str, str]:
+        """By entry_id; asked for those alone who see a document for the sake of who brought it."""
+        if self.caller is None or not entries or not is_of_structure(self.caller):
+            return {}
+        return await self.registry.submitters(self.tx, entries)
+
+    def _decide(
+        self, record: Record, entry: DocumentEntry | None = None, submitter: str = ""
+    ) -> Decision:
         if self.caller is None:
             return of_anybody(self.act, record)
-        return decide(self.caller, self.act, record, entry, matrix=self.matrix, now_ms=self.now_ms)
+        return decide(
+            self.caller,
+            self.act,
+            record,
+            entry,
+            submitter=submitter,
+            matrix=self.matrix,
+            now_ms=self.now_ms,
+        )
 
 
 class Rights:
@@ -137,7 +158,7 @@ class Rights:
         Raises:
             Refusal: who asks may not, whatever their patient's record holds.
         """
-        sight = Sight(tx, self._records, self._matrix, self._now_ms(), caller, act)
+        sight = Sight(tx, self._records, self._registry, self._matrix, self._now_ms(), caller, act)
         if caller is not None and await sight.open(caller.patient) and alerts(caller, act):
             await self._records.alert(tx, caller, now_ms=sight.now_ms)
         return sight
@@ -162,22 +183,26 @@ class Rights:
 
     async def _targets(
         self, tx: Transaction, batch: Sequence[tuple[Caller | None, DocumentSet]]
-    ) -> Mapping[str, DocumentEntry]:
+    ) -> Mapping[str, _Target]:
         ids = {
             target.target
             for caller, submitted in batch
             if caller is not None
             for target in targets_held(submitted)
         }
-        held = await self._registry.entries_by_id(tx, sorted(ids)) if ids else []
-        return {one.entry_id: held_entry(one.resource) for one in held}
+        if not ids:
+            return {}
+        held = await self._registry.entries_by_id(tx, sorted(ids))
+        entries = [held_entry(one.resource) for one in held]
+        submitters = await self._registry.submitters(tx, entries)
+        return {one.entry_id: (one, submitters.get(one.entry_id, "")) for one in entries}
 
     def _judged(
         self,
         caller: Caller | None,
         submitted: DocumentSet,
         record: Record,
-        targets: Mapping[str, DocumentEntry],
+        targets: Mapping[str, _Target],
     ) -> Refusal | None:
         if caller is None:
             decision = self.of_record(caller, Act.PUBLISH, record)
@@ -186,19 +211,33 @@ class Rights:
             if not (decision := self._decided(caller, Act.PUBLISH, record, entry)).permitted:
                 return refusal_of(decision)
         for one in targets_held(submitted):
-            if (target := targets.get(one.target)) is None:
+            if one.target not in targets:
                 continue  # that it is not held is told later, in the words of what is hidden
+            target, submitter = targets[one.target]
             act = Act.REPLACE if one.relation in REPLACING else Act.FIND
-            decision = self._decided(caller, act, record, target)
+            decision = self._decided(caller, act, record, target, submitter)
             if not decision.permitted:
                 hidden = decision.hidden or target.patient != record.patient
                 return not_held(one) if hidden else refusal_of(decision)
         return None
 
     def _decided(
-        self, caller: Caller, act: Act, record: Record, entry: DocumentEntry | None = None
+        self,
+        caller: Caller,
+        act: Act,
+        record: Record,
+        entry: DocumentEntry | None = None,
+        submitter: str = "",
     ) -> Decision:
-        return decide(caller, act, record, entry, matrix=self._matrix, now_ms=self._now_ms())
+        return decide(
+            caller,
+            act,
+            record,
+            entry,
+            submitter=submitter,
+            matrix=self._matrix,
+            now_ms=self._now_ms(),
+        )
 
 
 def of_anybody(act: Act, record: Record) -> Decision:

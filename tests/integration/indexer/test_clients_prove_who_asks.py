@@ -9,7 +9,7 @@ import pytest
 
 from indexer.client.proof import Proof
 from indexer.contract.access import Authentication, Caller, CallerKind
-from indexer.contract.document import DocumentQuery, EntryStatus
+from indexer.contract.document import DocumentQuery, EntryStatus, Organisation
 from indexer.contract.errors import IndexUnavailable
 from indexer.contract.index import Index
 from indexer.wire.proof.signature_document import TYPE_CODE
@@ -66,6 +66,40 @@ async def test_what_is_done_in_a_known_name_is_done(
     assert again == old
     assert held is not None
     assert (held.entry_id, held.status) == (new.entry_id, EntryStatus.WITHDRAWN)
+
+
+async def test_a_structure_finds_replaces_and_takes_back_what_it_submitted_for_another(
+    protocol: str, url: str, session: aiohttp.ClientSession
+) -> None:
+    """Tele-radiology: the author of the report is of a structure elsewhere."""
+    index, third = (
+        acting(
+            protocol,
+            url,
+            session,
+            proof=Proof(structure=a_structure(number)),
+            caller=replace(GATEWAY, organisation=Organisation(number=number)),
+        )
+        for number in ("1440000000", "1330000000")
+    )
+
+    old = await index.submit(a_submission(1))
+    again = await index.submit(a_submission(1))
+    found = await index.find(DocumentQuery(patient=ANNE))
+    found_by_third = await third.find(DocumentQuery(patient=ANNE))
+    new = await index.submit(a_submission(2, replaces=old.entry_id))
+    await third.withdraw(new.entry_id)
+    shown = await index.find_by_unique_id(an_entry(2).unique_id)
+    await index.withdraw(new.entry_id)
+    withdrawn = await index.find_by_unique_id(an_entry(2).unique_id)
+
+    assert again == old
+    assert old.entry_id in [one.entry_id for one in found]
+    assert found_by_third == []
+    assert shown is not None
+    assert shown.status is EntryStatus.APPROVED
+    assert withdrawn is not None
+    assert withdrawn.status is EntryStatus.WITHDRAWN
 
 
 async def test_whom_nobody_vouches_for_changes_nothing_and_may_try_again(

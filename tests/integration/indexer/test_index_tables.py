@@ -42,7 +42,7 @@ FILLED = [
     """INSERT INTO association SELECT 'p' || number % 20000, 'a' || number, 'appends',
               'e' || number, 'e' || (number + 20000) FROM generate_series(1, 100000) AS number""",
     """INSERT INTO submission_set SELECT 'p' || number % 20000, 's' || number, '1.3.' || number,
-              number, '{}' FROM generate_series(1, 100000) AS number""",
+              number, '{}', '' FROM generate_series(1, 100000) AS number""",
     """INSERT INTO document SELECT 'p' || number % 20000, 'e' || number, '', ''
        FROM generate_series(1, 100000) AS number""",
     """INSERT INTO journal SELECT 'p' || number % 20000, number, number, '', ''
@@ -156,7 +156,7 @@ async def test_a_batch_costs_a_handful_of_statements_however_many_it_holds(
 
         async def work(tx: Transaction, batch: list[DocumentSet] = batch) -> None:
             counting = Counting(tx)
-            assert await registry.register(counting, batch) == {}
+            assert await registry.register(counting, batch, submitters={}) == {}
             counts.append(counting.statements)
 
         await database.write(work)

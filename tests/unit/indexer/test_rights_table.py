@@ -21,6 +21,7 @@ from tests.support.rights import a_caller, masked
 
 NOW_MS = 1_000_000
 MATRIX = load_matrix(None)
+SUBMITTER, ELSEWHERE = "1750803447", "1440000000"
 
 ACTS = {
     "find": Act.FIND,
@@ -59,6 +60,7 @@ RELATIONS = {
     "treating": Standing(),
     "author": Standing(declared=True),
     "colleague": Standing(declared=True),
+    "submitter": Standing(declared=True),
     "blocked": Standing(declared=True, blocked=True),
     "blocked-author": Standing(declared=True, blocked=True),
 }
@@ -133,7 +135,16 @@ def judged(cell: Sequence[str]) -> str:
     document = None if act in ON_THE_RECORD else authored(caller, relation, masked(SEES[sees]))
     becomes = changed(document, act) if document is not None else None
     return said(
-        decide(caller, ACTS[act], held, document, becomes=becomes, matrix=MATRIX, now_ms=NOW_MS)
+        decide(
+            caller,
+            ACTS[act],
+            held,
+            document,
+            becomes=becomes,
+            submitter=SUBMITTER if relation == "submitter" else ELSEWHERE,
+            matrix=MATRIX,
+            now_ms=NOW_MS,
+        )
     )
 
 
@@ -147,7 +158,7 @@ def changed(document: DocumentEntry, act: str) -> DocumentEntry:
 
 def authored(caller: Caller, relation: str, codes: tuple[Code, ...]) -> DocumentEntry:
     own = relation in {"author", "blocked-author"}
-    somebody, elsewhere = Person(number="801111111111"), Organisation(number="1440000000")
+    somebody, elsewhere = Person(number="801111111111"), Organisation(number=ELSEWHERE)
     return replace(
         an_entry(),
         confidentiality=codes,
