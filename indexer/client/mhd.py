@@ -102,7 +102,10 @@ class MhdIndex:
         return None
 
     async def submit(self, submission: Submission) -> Receipt:
-        """Provide Document Bundle (ITI-65); see `Index.submit`."""
+        """Provide Document Bundle (ITI-65); see `Index.submit`.
+
+        A 403 is a refusal if the index says so in FHIR's words: a proxy's may pass.
+        """
         body = orjson.dumps(provide_bundle(submission))
         answer = await self._post(self._fhir, body, content_type=JSON_MEDIA_TYPE)
         if answer.status == 200:
@@ -110,11 +113,11 @@ class MhdIndex:
                 return Receipt(entry_id=read_transaction_response(_json(answer)))
             except Refusal as error:
                 raise IndexUnavailable(f"the index's answer is not understood: {error}") from error
-        answer.expect(_REFUSALS)
         told = _json(answer)
+        code = read_outcome_code(told)
+        answer.expect(_REFUSALS | ({403} if code else set()))
         if (state := read_no_record(told)) is not None:
             raise NoRecord(state)
-        code = read_outcome_code(told)
         if code == IssueCode.DUPLICATE:
             return await already_held(self, submission, code=code)
         raise SubmissionRejected(

@@ -46,7 +46,7 @@ from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.record import RecordState
 from indexer.wire.dmp.existence import QUERY_ACTION
 from indexer.wire.dmp.record_test import read_record_test_answer, record_test
-from indexer.wire.outcome import XdsError
+from indexer.wire.outcome import IssueCode, XdsError
 from indexer.wire.vocabulary import OID_PREFIX
 from indexer.wire.xds.registry_answers import (
     Outcome,
@@ -69,6 +69,11 @@ from indexer.wire.xds.writer import withdraw_objects_request
 from indexer.wire.xml import Element
 
 T = TypeVar("T")
+
+
+class _Forbidden(IndexUnavailable):
+    """Who asks may not; more is not known of what was asked for."""
+
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +191,10 @@ class XdsIndex:
         """
         told: set[EntryStatus] = set()
         while True:
-            entry = await self._entry(entry_id)
+            try:
+                entry = await self._entry(entry_id)
+            except _Forbidden as error:
+                raise SubmissionRejected(str(error), code=IssueCode.FORBIDDEN) from error
             if entry is None or entry.status is EntryStatus.WITHDRAWN:
                 return
             answer = await self._soap.change(self._registry, UPDATE, self._withdrawal_of(entry))
@@ -272,6 +280,8 @@ class XdsIndex:
         """The answer to a stored query, and the list of objects that it found."""
         answer = await self._soap.ask(self._registry, QUERY, body)
         outcome, objects = _understood(answer, read_query_response)
+        if outcome.forbidden:
+            raise _Forbidden("the index refuses who asks")
         if not outcome.success:
             raise _not_answered(answer, outcome)
         return answer, objects
@@ -288,6 +298,8 @@ def _refusal(answer: SoapAnswer, outcome: Outcome) -> IndexFault:
     """What the errors of a change mean: no record, a refusal for good, or a failure that passes."""
     if outcome.record is not None:
         return NoRecord(outcome.record)
+    if outcome.forbidden:
+        return SubmissionRejected("the index refuses who asks", code=IssueCode.FORBIDDEN)
     final = [code for code in outcome.codes if code not in _PASSING]
     if not final:
         return _not_answered(answer, outcome)

@@ -103,9 +103,20 @@ def xds_refusal(reason: str, error: XdsError) -> Refusal:
     return Refusal(reason, code=IssueCode.INVALID, error=error)
 
 
+_FORBIDDEN: Final = "forbidden"
+
+
 def forbidden_refusal(reason: str) -> Refusal:
-    """The refusal of what who asks may not do; XDS.b has no code of its own for it."""
-    return Refusal(f"forbidden: {reason}", code=IssueCode.FORBIDDEN)
+    """The refusal of what who asks may not do.
+
+    XDS.b has no code of its own for it: there it is told by the first word of codeContext.
+    """
+    return Refusal(f"{_FORBIDDEN}: {reason}", code=IssueCode.FORBIDDEN)
+
+
+def is_forbidden(context: str) -> bool:
+    """Whether the codeContext of an error of XDS.b says that who asks may not."""
+    return _first_word(context) == _FORBIDDEN
 
 
 NO_RECORD: Final = {
@@ -191,4 +202,8 @@ def read_no_record(resource: object) -> RecordState | None:
 
 def read_no_record_word(context: str) -> RecordState | None:
     """Why there is no record, if the codeContext of an error of XDS.b begins by saying so."""
-    return _STATES.get(context.partition(":")[0].strip())
+    return _STATES.get(_first_word(context))
+
+
+def _first_word(context: str) -> str:
+    return context.partition(":")[0].strip()

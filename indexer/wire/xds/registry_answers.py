@@ -1,6 +1,7 @@
 """Reads the answers of XDS.b: what became of a request, what was found, what was retrieved.
 
-Of an error its code alone is kept: its context may name a patient.
+Of an error its code alone is kept, and the word with which an index of ours begins its context:
+the rest may name a patient.
 """
 
 import re
@@ -12,7 +13,7 @@ from indexer.contract.document import DocumentEntry
 from indexer.contract.errors import InvalidValue
 from indexer.contract.record import RecordState
 from indexer.wire.fhir.elements import read_uuid
-from indexer.wire.outcome import XdsError, read_no_record_word
+from indexer.wire.outcome import XdsError, is_forbidden, read_no_record_word
 from indexer.wire.soap.mtom import Package
 from indexer.wire.vocabulary import OID_PREFIX
 from indexer.wire.xds import vocabulary as names
@@ -37,6 +38,8 @@ class Outcome:
     """Of errors, in their order; warnings are left out."""
     record: RecordState | None = None
     """Why there is no record to do it in, if that is what an error says."""
+    forbidden: bool = False
+    """An error says that who asks may not."""
 
 
 def read_registry_response(body: Element) -> Outcome:
@@ -123,6 +126,7 @@ def _outcome(response: Element) -> Outcome:
         success=response.get("status") == SUCCESS and not told,
         codes=tuple(code if _CODE.fullmatch(code) else UNNAMED for code in codes),
         record=next((state for one in told if (state := _record(one)) is not None), None),
+        forbidden=any(is_forbidden(one.get("codeContext", "")) for one in told),
     )
 
 

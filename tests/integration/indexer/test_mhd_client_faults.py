@@ -73,6 +73,26 @@ async def test_a_refusal_is_told_by_the_indexs_own_word(
     assert rejection.value.code == code
 
 
+async def test_what_the_sender_may_not_do_is_refused_for_good(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    scripted.answer = json(operation_outcome(IssueCode.FORBIDDEN, "forbidden: no"), 403)
+
+    with pytest.raises(SubmissionRejected) as rejection:
+        await index.submit(a_submission())
+
+    assert rejection.value.code == "forbidden"
+
+
+async def test_a_403_of_what_lies_between_is_tried_again(
+    scripted: ScriptedIndex, index: MhdIndex
+) -> None:
+    scripted.answer = json("not from here", 403)
+
+    with pytest.raises(IndexUnavailable):
+        await index.submit(a_submission())
+
+
 @pytest.mark.parametrize("content, status", [
     ("no bundle", 200),
     ({"resourceType": "Bundle", "type": "transaction-response"}, 200),

@@ -11,7 +11,7 @@ from indexer.contract.errors import (
     NoRecord,
     SubmissionRejected,
 )
-from indexer.wire.outcome import XdsError
+from indexer.wire.outcome import XdsError, forbidden_refusal
 from indexer.wire.xds.registry_messages import (
     QUERY,
     RETRIEVE,
@@ -19,6 +19,7 @@ from indexer.wire.xds.registry_messages import (
     DocumentRequest,
     RegistryError,
     RetrievedDocument,
+    query_response,
     registry_response,
     retrieve_response,
 )
@@ -66,6 +67,21 @@ async def test_a_document_is_retrieved_as_it_is(
     registry.parts = [("1", "application/dicom", KOS)]
 
     assert await index.retrieve(OURS) == KOS
+
+
+@pytest.mark.parametrize("step", [QUERY, UPDATE])
+async def test_a_withdrawal_that_the_sender_may_not_ask_for_is_refused_for_good(
+    registry: ScriptedRegistry, index: XdsIndex, step: str
+) -> None:
+    context = forbidden_refusal("the document is not theirs").reason
+    not_found, _ = query_response([RegistryError(error=XdsError.REGISTRY_ERROR, context=context)])
+    denied = {QUERY: not_found, UPDATE: refused("XDSRegistryError", context=context)}
+    registry.answers = {QUERY: found(held()), step: denied[step]}
+
+    with pytest.raises(SubmissionRejected) as told:
+        await index.withdraw(ID)
+
+    assert told.value.code == "forbidden"
 
 
 @pytest.mark.parametrize("content", [KOS[:-1], KOS[::-1], KOS * 1000, KOS * 100_000])

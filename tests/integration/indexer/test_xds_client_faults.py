@@ -18,7 +18,7 @@ from indexer.contract.errors import (
 )
 from indexer.contract.identifiers import Uid
 from indexer.contract.record import RecordState
-from indexer.wire.outcome import XdsError, no_record_refusal
+from indexer.wire.outcome import XdsError, forbidden_refusal, no_record_refusal
 from indexer.wire.soap.envelope import (
     SOAP_MEDIA_TYPE,
     Call,
@@ -102,6 +102,20 @@ async def test_a_refusal_is_told_by_the_indexs_own_code(
 
     assert told.value.code == code
     assert "DESMAUX" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", ["XDSRepositoryError", "XDSRegistryError"])
+async def test_what_the_sender_may_not_do_is_refused_for_good(
+    registry: ScriptedRegistry, index: XdsIndex, code: str
+) -> None:
+    """XDS.b has the code of a fault for it; codeContext tells the two apart."""
+    context = forbidden_refusal("not by this way of authentication").reason
+    registry.answers[PROVIDE] = refused(code, context=context)
+
+    with pytest.raises(SubmissionRejected) as told:
+        await index.submit(a_submission())
+
+    assert told.value.code == "forbidden"
 
 
 async def test_a_warning_is_no_refusal(registry: ScriptedRegistry, index: XdsIndex) -> None:
