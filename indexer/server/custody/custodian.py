@@ -24,6 +24,7 @@ from indexer.server.custody.extraction import sets_of
 from indexer.server.custody.pages import as_seen, seen_entries, seen_entry, seen_sets
 from indexer.server.custody.registrar import Brought, Registrar, deed_of
 from indexer.server.custody.stored_queries import Found, StoredQueries
+from indexer.server.custody.told_lines import ToldLines
 from indexer.server.custody.usher import Usher, entry_of, seen
 from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import Deed
@@ -73,6 +74,7 @@ class Custodian:
         self._scribe = scribe
         self._signatures = signatures
         self._queries = StoredQueries(database.dialect)
+        self._told_lines = ToldLines(journal, registry, self._queries)
 
     async def provide(
         self, caller: Caller | None, submitted: DocumentSet, *, exchange: Exchange
@@ -376,18 +378,16 @@ class Custodian:
     async def journal(
         self, caller: Caller | None, search: JournalSearch
     ) -> tuple[list[Line], bool]:
-        """One page of a record's journal, the latest line first, and whether there are more.
+        """One page of a record's journal as it is told to who asks, and whether there are more.
 
         Raises:
             Refusal: who asks may not read it.
         """
 
-        async def work(sight: Sight) -> tuple[list[Line], bool]:
-            await sight.open(search.patient)
-            return await self._journal.find(sight.tx, search)
-
         told = partial(Deed, act=Act.READ_JOURNAL, caller=caller, query="AuditEvent")
-        found = await self._usher.show(caller, told, work)
+        found = await self._usher.show(
+            caller, told, lambda sight: self._told_lines.find(sight, search)
+        )
         await self._scribe.record(told(patient_key=patient_key(search.patient)))
         return found
 
