@@ -243,8 +243,11 @@ class Settings(ProgramSettings):
     def _whole_signature(self) -> Self:
         if bool(self.signature_certificate) != bool(self.signature_key):
             raise ValueError("signature_certificate and signature_key: set both, or neither")
-        if self.signature_certificate and not (self.organisation_id and self.facility_code):
-            raise ValueError("who signs tells who asks: set organisation_id and facility_code")
+        told = (self.organisation_id, self.facility_code, self.software_approval)
+        if self.signature_certificate and not all(told):
+            raise ValueError(
+                "who signs tells who asks: set organisation_id, facility_code and software_approval"
+            )
         return self
 
     @model_validator(mode="after")

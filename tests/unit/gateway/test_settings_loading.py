@@ -143,7 +143,9 @@ def test_the_location_is_the_same_at_every_start(given):
 
 @pytest.mark.parametrize("told, fault", [
     ({"SIGNATURE_KEY": "key.pem"}, "set both"),
-    ({"SIGNATURE_CERTIFICATE": "own.pem", "SIGNATURE_KEY": "key.pem"}, "organisation_id and"),
+    ({"SIGNATURE_CERTIFICATE": "own.pem", "SIGNATURE_KEY": "key.pem"}, "set organisation_id"),
+    ({"SIGNATURE_CERTIFICATE": "own.pem", "SIGNATURE_KEY": "key.pem", "FACILITY_CODE": "SA07",
+      "ORGANISATION_ID": "1750000000"}, "software_approval"),
 ])  # fmt: skip
 def test_who_signs_says_for_whom(given, told: dict[str, str], fault: str):
     given(**told)
