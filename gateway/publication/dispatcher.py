@@ -114,7 +114,8 @@ class Dispatcher:
                 tx, claim, due_at_ms=due_at_ms, never_sent=error.never_sent
             )
         )
-        log.warning("submission_postponed", extra=_fields(claim) | {"wait_s": round(wait_s, 1)})
+        told = {"wait_s": round(wait_s, 1), "reason": str(error)}
+        log.warning("submission_postponed", extra=_fields(claim) | told)
 
     async def _lack_record(self, claim: Claim, state: RecordState) -> None:
         """Wait for a record that takes it: no person can mend that, and no hurry helps."""

@@ -8,7 +8,7 @@ from indexer.client.proof import Proof
 from indexer.contract.access import Caller
 from indexer.contract.errors import IndexUnavailable, InvalidValue, SubmissionRejected
 from indexer.wire.soap.client import new_message_id, read_reply, write_request
-from indexer.wire.soap.envelope import SOAP_MEDIA_TYPE, FaultCode, SoapFault
+from indexer.wire.soap.envelope import SOAP_MEDIA_TYPE, FaultCode, SecurityFault, SoapFault
 from indexer.wire.soap.mtom import Package, PackageReader, write_package
 from indexer.wire.xml import Element
 
@@ -108,7 +108,10 @@ class SoapAsker:
                 raise _rejected(answer, "soap-sender") from fault
             if fault.subcode == _NO_SUCH_ACTION:
                 raise NotSpoken("the index does not know the action") from fault
-            raise answer.unavailable(f"the index answered with a fault: {fault.code}") from fault
+            # Only a subcode that is known is repeated: what a peer wrote may end in a log.
+            known = [fault.subcode] if fault.subcode in set(SecurityFault) else []
+            named = ", ".join([fault.code, *known])
+            raise answer.unavailable(f"the index answered with a fault: {named}") from fault
         except InvalidValue as error:
             raise answer.unavailable(f"the index's answer is not understood: {error}") from error
         answer.expect(frozenset({200}))

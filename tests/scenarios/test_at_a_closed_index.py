@@ -18,6 +18,8 @@ STRUCTURE = "1990000127"
 """That the reports of the world are of, and so its pointers."""
 SIGNS = "1.2.840.10065.1.12.1.14"
 """The event of a document that signs a submission."""
+REFUSAL = '"reason": "the index answered with status 401"'
+"""What the log of a gateway says of an index that does not know who asks."""
 
 
 @pytest.fixture(params=["mhd", "xds"])
@@ -98,6 +100,7 @@ async def test_a_gateway_that_proves_nothing_is_refused_and_tries_again(
         await world.report(study)
 
         await seen(lambda: says(world.gateway, "submission_postponed"))
+        assert says(world.gateway, REFUSAL)
 
         row = await world.standing(study)
         assert (row["state"], await held(world, study)) == ("queued", [[]])

@@ -219,6 +219,18 @@ async def test_a_fault_of_the_index_or_of_how_it_is_reached_passes(
             await asking
 
 
+@pytest.mark.parametrize("subcode, told", [
+    ("MessageExpired", "Sender, MessageExpired"), ("DESMAUX.Anne", "Sender"),
+])  # fmt: skip
+async def test_why_who_asks_is_not_let_in_is_told_where_it_is_a_code_of_the_standard(
+    scripted: ScriptedIndex, index: XdsIndex, subcode: str, told: str
+) -> None:
+    answer_fault(scripted, SoapFault("no", subcode=subcode), 500)
+
+    with pytest.raises(IndexUnavailable, match=f"a fault: {told}$"):
+        await index.submit(a_submission())
+
+
 @pytest.mark.parametrize("status, code", [
     (400, "soap-sender"), (500, "soap-sender"), (413, "http-413"), (415, "http-415"),
 ])  # fmt: skip
