@@ -92,7 +92,7 @@ async def read_json(request: Request, *, bytes_max: int) -> Json:
         HTTPException: 415 if it claims to be something else.
         Refusal: it is too large, too slow, or no JSON object.
     """
-    _expect_type(request, *JSON_MEDIA_TYPES)
+    _expect_type(request, "application/json", *JSON_MEDIA_TYPES)
     return _parse_object(await read_body(request, bytes_max=bytes_max))
 
 

@@ -24,7 +24,7 @@ from indexer.server.rights.record import Record
 from indexer.server.rights.records import Alert, Permission
 from indexer.server.web.http import patient_in, read_json
 from indexer.wire.fhir.elements import Element, read_moment
-from indexer.wire.outcome import IssueCode, Json, forbidden_refusal
+from indexer.wire.outcome import IssueCode, Json, Refusal, forbidden_refusal
 
 REQUEST_BYTES_MAX: Final = 4096
 
@@ -44,19 +44,20 @@ class RecordRoutes:
     def add_to(self, app: FastAPI) -> None:
         """Put the acts at their addresses."""
         router = APIRouter(prefix="/api/records", default_response_class=Response)
-        acts: dict[str, _Answer] = {
-            "show": self.show,
-            "alerts": self.alerts,
-            "open": self.open,
-            "close": self.close,
-            "choose": self.choose,
-            "grant": self.grant,
-            "revoke": partial(self._permit, _revoked),
-            "block": partial(self._permit, _blocked),
-            "unblock": partial(self._permit, _unblocked),
+        acts: dict[str, tuple[_Answer, tuple[str, ...]]] = {
+            "show": (self.show, ()),
+            "alerts": (self.alerts, ()),
+            "open": (self.open, ()),
+            "close": (self.close, ()),
+            "choose": (self.choose, (*_CHOICES, "excluded", "treating_doctor")),
+            "grant": (self.grant, ("professional", "until")),
+            "revoke": (partial(self._permit, _revoked), ("professional",)),
+            "block": (partial(self._permit, _blocked), ("professional",)),
+            "unblock": (partial(self._permit, _unblocked), ("professional",)),
         }
-        for name, answer in acts.items():
-            router.add_api_route(f"/{name}", _route(answer), methods=["POST"], name=name)
+        for name, (answer, members) in acts.items():
+            act = _route(answer, ("ins", "oid", *members))
+            router.add_api_route(f"/{name}", act, methods=["POST"], name=name)
         app.include_router(router)
 
     async def show(self, told: Element, patient: Ins) -> Json:
@@ -93,11 +94,14 @@ class RecordRoutes:
         return _shown(await self._keeper.permit(patient, number, change))
 
 
-def _route(answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+def _route(answer: _Answer, members: tuple[str, ...]) -> Callable[[Request], Awaitable[Response]]:
     async def act(request: Request) -> Response:
         if caller_of(request) is not None:
             raise forbidden_refusal("it is for the patient to do")
         told = await read_json(request, bytes_max=REQUEST_BYTES_MAX)
+        if not told.keys() <= set(members):  # a choice that is misspelt must not seem to be made
+            known = ", ".join(members)
+            raise Refusal(f"the act has no other members than {known}", code=IssueCode.STRUCTURE)
         answered = await answer(Element(told, "record"), patient_in(told))
         return Response(orjson.dumps(answered), media_type="application/json")
 

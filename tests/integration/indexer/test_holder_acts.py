@@ -105,6 +105,32 @@ async def test_what_cannot_be_read_is_refused(
     assert ANNE.value not in str(refused)
 
 
+async def test_an_act_that_says_more_than_it_may_does_nothing(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with a_served_index(tmp_path, database_url=database_url) as url:
+        status, refused = await act(url, "choose", PERSON | {"oposed": True, "opposed": True})
+        _, shown = await act(url, "show", PERSON)
+
+    assert (status, shown["opposed"]) == (400, False)
+    told = refused["issue"][0]["diagnostics"]
+    assert ("oposed" in told, "treating_doctor" in told) == (False, True)
+
+
+async def test_an_act_is_told_in_json(tmp_path: Path) -> None:
+    async with (
+        a_served_index(tmp_path) as url,
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/api/records/show", data=PERSON) as answer,
+    ):
+        refused = await answer.json(content_type=None)
+
+    assert (answer.status, refused["issue"][0]["diagnostics"]) == (
+        415,
+        "the body must be application/json",
+    )
+
+
 async def test_nobody_else_does_it_for_them(tmp_path: Path, database_url: str) -> None:
     async with a_guarded_index(tmp_path) as url:
         nobody, _ = await act(url, "close", PERSON)
