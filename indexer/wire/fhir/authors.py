@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from indexer.contract.document import Author, Organisation, Person
+from indexer.contract.document import Author, Organisation
 from indexer.wire.fhir.contained import (
     AUTHOR,
     ORGANISATION,
@@ -18,6 +18,7 @@ from indexer.wire.fhir.contained import (
     practitioner,
     read_organisation,
     read_person,
+    read_role,
 )
 from indexer.wire.fhir.elements import Element, compact
 from indexer.wire.outcome import IssueCode, Json
@@ -92,12 +93,9 @@ def read_authors(element: Element) -> list[Author]:
 
 def _read_role(contained: Contained, reference: str, role: Element) -> tuple[str, Author]:
     """By what the author is known among others, and what the role says of them."""
-    person, structures = Person(number=""), []
+    person, structures = read_role(contained, role)
     if role.has("practitioner"):
-        person = read_person(contained.referred(role, "practitioner"))
         reference = role.child("practitioner").text("reference")
-    if role.has("organization"):
-        structures = [read_organisation(contained.referred(role, "organization"))]
     return reference, Author(
         person=person,
         organisations=tuple(structures),

@@ -101,6 +101,27 @@ def read_person(element: Element) -> Person:
     )
 
 
+def read_role(contained: Contained, role: Element) -> tuple[Person, list[Organisation]]:
+    """Whom a PractitionerRole ties to which structure; either may be left out."""
+    person, structures = Person(number=""), []
+    if role.has("practitioner"):
+        person = read_person(contained.referred(role, "practitioner"))
+    if role.has("organization"):
+        structures = [read_organisation(contained.referred(role, "organization"))]
+    return person, structures
+
+
+def read_professional(
+    contained: Contained, element: Element, name: str
+) -> tuple[Person, list[Organisation]]:
+    """A person whom an element refers to, by themselves or by a role, with its structure."""
+    told = contained.referred(element, name)
+    if told.text("resourceType") == "PractitionerRole":
+        told.child("practitioner")  # of an author alone a structure may be all that is known
+        return read_role(contained, told)
+    return read_person(told), []
+
+
 def read_organisation(element: Element) -> Organisation:
     """The inverse of `organisation`."""
     return Organisation(number=first_identifier(element).value, name=element.text_or_empty("name"))

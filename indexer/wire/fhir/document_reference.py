@@ -31,7 +31,7 @@ from indexer.wire.fhir.contained import (
     local,
     practitioner,
     read_name,
-    read_person,
+    read_professional,
 )
 from indexer.wire.fhir.elements import (
     Element,
@@ -238,7 +238,7 @@ def read_document_reference(element: Element) -> DocumentEntry:
         author_organisation=who[0].organisation,
         authors=authors_in_full(who),
         legal_authenticator=(
-            read_person(contained.referred(element, "authenticator"))
+            read_professional(contained, element, "authenticator")[0]
             if element.has("authenticator")
             else None
         ),

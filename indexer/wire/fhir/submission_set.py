@@ -13,7 +13,7 @@ from indexer.wire.fhir.contained import (
     organisation,
     practitioner,
     read_organisation,
-    read_person,
+    read_professional,
 )
 from indexer.wire.fhir.document_reference import read_subject, subject
 from indexer.wire.fhir.elements import (
@@ -52,19 +52,20 @@ def submission_set_list(
         document_urls: what the List's entries refer to.
     """
     source = {"system": URI_SYSTEM, "value": OID_PREFIX + told.source_id}
+    contained = [practitioner(AUTHOR, told.author)]
+    extension: list[Json] = [
+        {"url": DESIGNATION_TYPE, "valueCodeableConcept": concept(told.content_type)},
+        {"url": SOURCE_ID, "valueIdentifier": source},
+    ]
+    if told.author_organisation != Organisation(number=""):  # an empty one breaks org-1 of FHIR R4
+        contained.append(organisation(ORGANISATION, told.author_organisation))
+        extension.append({"url": AUTHOR_ORGANISATION, "valueReference": local(ORGANISATION)})
     return compact(
         resourceType="List",
         id=told.set_id,
         meta={"profile": [SUBMISSION_SET_PROFILE]},
-        contained=[
-            practitioner(AUTHOR, told.author),
-            organisation(ORGANISATION, told.author_organisation),
-        ],
-        extension=[
-            {"url": DESIGNATION_TYPE, "valueCodeableConcept": concept(told.content_type)},
-            {"url": SOURCE_ID, "valueIdentifier": source},
-            {"url": AUTHOR_ORGANISATION, "valueReference": local(ORGANISATION)},
-        ],
+        contained=contained,
+        extension=extension,
         identifier=[
             uri_identifier(OID_PREFIX + told.unique_id, use="usual"),
             uri_identifier(list_url, use="official"),
@@ -125,7 +126,8 @@ def _read_author(listed: Element) -> tuple[Person, Organisation]:
     contained = Contained(listed)
     person, structure = Person(number=""), Organisation(number="")
     if listed.has("source"):
-        person = read_person(contained.referred(listed, "source"))
+        person, structures = read_professional(contained, listed, "source")
+        structure = next(iter(structures), structure)
     for one in listed.children("extension"):
         if one.text("url") == AUTHOR_ORGANISATION:
             structure = read_organisation(contained.referred(one, "valueReference"))

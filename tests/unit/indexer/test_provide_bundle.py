@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.contract.document import Submission
+from indexer.contract.document import Organisation, Submission
 from indexer.contract.document_set import Relation
 from indexer.wire.fhir.bundles import provide_bundle, read_transaction_response
+from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.submission_set import read_submission_set, submission_set_list
 from indexer.wire.fhir.transaction import read_transaction, transaction_response
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from tests.support.pointers import ANNE, KOS, PAUL, a_submission, an_entry, submissions, submitting
@@ -69,6 +71,50 @@ def test_the_submission_set_says_who_submits_what() -> None:
     assert designation == [{"system": "urn:oid:1.2.250.1.213.2.2", "code": "04"}]
     assert len(listed["identifier"]) == 2
     assert listed["entry"] == [{"item": {"reference": bundle["entry"][1]["fullUrl"]}}]
+
+
+def test_an_organisation_of_which_nothing_is_known_is_not_told() -> None:
+    """An Organization has an identifier or a name (FHIR R4, org-1)."""
+    submitted = read_transaction(bundle_of(a_submission())).submitted.submission_set
+    nobody = replace(submitted, author_organisation=Organisation(number=""))
+
+    listed = submission_set_list(nobody, list_url=f"urn:uuid:{SET}", document_urls=[])
+
+    assert [one["resourceType"] for one in listed["contained"]] == ["Practitioner"]
+    assert "ihe-authorOrg" not in str(listed["extension"])
+    assert read_submission_set(Element(listed, "List")) == replace(nobody, set_id=SET)
+
+
+@pytest.mark.parametrize("kind, name", [
+    ("List", "source"), ("DocumentReference", "authenticator"),
+])  # fmt: skip
+def test_a_person_may_be_told_by_their_role(kind: str, name: str) -> None:
+    bundle = bundle_of(a_submission())
+    told = resources(bundle)[kind]
+    person = {"reference": told[name]["reference"]}
+    told["contained"].append(
+        {"resourceType": "PractitionerRole", "id": "as", "practitioner": person}
+    )
+    told[name] = {"reference": "#as"}
+
+    by_role = read_transaction(bundle).submitted
+
+    by_name = read_transaction(bundle_of(a_submission())).submitted
+    assert by_role.submission_set == by_name.submission_set
+    assert [one.entry for one in by_role.documents] == [one.entry for one in by_name.documents]
+
+
+def test_the_structure_of_the_role_that_submits_is_that_of_the_set() -> None:
+    bundle = bundle_of(a_submission())
+    told = resources(bundle)["List"]
+    structure = told["extension"].pop()["valueReference"]
+    role = {"resourceType": "PractitionerRole", "id": "as", "organization": structure}
+    told["contained"].append(role | {"practitioner": told["source"]})
+    told["source"] = {"reference": "#as"}
+
+    by_role = read_transaction(bundle).submitted.submission_set
+
+    assert by_role == read_transaction(bundle_of(a_submission())).submitted.submission_set
 
 
 def test_a_replacement_supersedes_what_it_replaces_in_the_same_transaction() -> None:
