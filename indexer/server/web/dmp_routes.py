@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from gateway.telemetry import NamedRoute
 from indexer.server.access.policy import AccessPolicy
 from indexer.server.custody.record_keeper import RecordKeeper
 from indexer.server.web.xds_endpoint import Answer, Asked, Operation, XdsEndpoint
@@ -34,7 +33,7 @@ class DmpRoutes:
         self._policy = policy
 
     def add_to(self, app: FastAPI) -> None:
-        """Put the endpoints at their addresses; what SOAP carries is described by hand."""
+        """Put the endpoints at their addresses."""
         test = Operation(
             run=self.test,
             failed=lambda errors: existence_failure(errors[0].error, errors[0].context),
@@ -55,9 +54,7 @@ class DmpRoutes:
             ("/xds/habilitations", {DECLARE_ACTION: declare}, "TD0.3"),
         ):
             endpoint = XdsEndpoint(operations, self._policy, body_bytes_max=BODY_BYTES_MAX)
-            app.router.routes.append(NamedRoute(path, endpoint.answer, methods=["POST"]))
-            described = {"summary": summary, "responses": {"200": {"description": "SOAP 1.2"}}}
-            app.openapi()["paths"][path] = {"post": described}
+            endpoint.add_to(app, path, summary)
 
     async def test(self, asked: Asked) -> Answer:
         """Whether there is a record, and whether who asks may open it (TD0.2)."""

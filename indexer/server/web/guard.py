@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import Unavailable
 from indexer.server.access.policy import AccessPolicy, Unproved, is_loopback
+from indexer.server.web.http_errors import come_again
 from indexer.server.web.negotiation import FhirResponse
 from indexer.wire.outcome import IssueCode, operation_outcome
 from indexer.wire.soap.envelope import SecurityFault
@@ -38,8 +39,8 @@ class Guard:
             except Unproved as error:
                 await _refused(error)(scope, receive, send)
                 return
-            except Unavailable:
-                await _busy()(scope, receive, send)
+            except Unavailable as error:
+                await come_again(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -73,11 +74,6 @@ def _refused(error: Unproved) -> Response:
     challenge = 'Bearer error="invalid_token"' if shown else "Bearer"
     outcome = operation_outcome(IssueCode.LOGIN, error.reason)
     return FhirResponse(outcome, status_code=401, headers={"WWW-Authenticate": challenge})
-
-
-def _busy() -> Response:
-    outcome = operation_outcome(IssueCode.TRANSIENT, "the index cannot take this now")
-    return FhirResponse(outcome, status_code=503, headers={"Retry-After": "1"})
 
 
 def _is_public(scope: Scope) -> bool:

@@ -14,6 +14,7 @@ from indexer.server.web.negotiation import FhirResponse
 from indexer.wire.fhir.patch import NotChangeable
 from indexer.wire.outcome import IssueCode, Json, Refusal, operation_outcome
 
+BUSY = "the index cannot take this now"
 RETRY_AFTER_S = 1.0
 """What a caller is asked to wait when the engine names no time of its own."""
 
@@ -71,8 +72,13 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unavailable)
+    return come_again(error)
+
+
+def come_again(error: Unavailable) -> Response:
+    """The answer to what cannot be done now."""
     wait_s = math.ceil(error.retry_after_s or RETRY_AFTER_S)
-    outcome = operation_outcome(IssueCode.TRANSIENT, "the index cannot take this now")
+    outcome = operation_outcome(IssueCode.TRANSIENT, BUSY)
     return _answer(503, outcome, headers={"Retry-After": str(wait_s)})
 
 

@@ -5,6 +5,7 @@ import logging
 from gateway.errors import Unavailable
 from indexer.contract.access import Caller
 from indexer.server.access.policy import AccessPolicy, Unproved
+from indexer.server.web.http_errors import BUSY
 from indexer.wire.soap.envelope import FaultCode, SoapFault
 from indexer.wire.soap.head import PROOF_BYTES_MAX, find_assertion, head_of
 from indexer.wire.soap.mtom import Package, PackageReader
@@ -79,5 +80,4 @@ class Reception:
             log.info("caller_refused", extra={"code": error.fault.value, "reason": error.reason})
             raise SoapFault(error.reason, subcode=error.fault) from None
         except Unavailable:
-            busy = "the index cannot take this now"
-            raise SoapFault(busy, code=FaultCode.RECEIVER) from None
+            raise SoapFault(BUSY, code=FaultCode.RECEIVER) from None

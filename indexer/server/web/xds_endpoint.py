@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.errors import Unavailable
+from gateway.telemetry import NamedRoute
 from indexer.contract.access import Caller
 from indexer.contract.errors import InvalidValue
 from indexer.server.access.policy import AccessPolicy
 from indexer.server.web.http import take_body
-from indexer.server.web.http_errors import REFUSAL_STATUS
+from indexer.server.web.http_errors import BUSY, REFUSAL_STATUS
 from indexer.server.web.reception import Reception
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.soap.envelope import (
@@ -89,6 +91,12 @@ class XdsEndpoint:
         self._policy = policy
         self._body_bytes_max = body_bytes_max
 
+    def add_to(self, app: FastAPI, path: str, summary: str) -> None:
+        """Put it at its address; what SOAP carries is described by hand."""
+        app.router.routes.append(NamedRoute(path, self.answer, methods=["POST"]))
+        described = {"summary": summary, "responses": {"200": {"description": "SOAP 1.2"}}}
+        app.openapi()["paths"][path] = {"post": described}
+
     async def answer(self, request: Request) -> Response:
         """Answer one message."""
         reception = Reception(self._policy)
@@ -126,7 +134,7 @@ class XdsEndpoint:
         except ClientDisconnect:
             trouble: SoapFault | Refusal = SoapFault("the body broke off")
         except Unavailable:
-            trouble = SoapFault("the index cannot take this now", code=FaultCode.RECEIVER)
+            trouble = SoapFault(BUSY, code=FaultCode.RECEIVER)
         except (SoapFault, Refusal) as error:
             trouble = error
         await reception.ask()
@@ -139,7 +147,7 @@ async def _run(operation: Operation, action: str, asked: Asked) -> Answer:
     except InvalidValue as error:
         told = RegistryError(error=_code(operation, error), context=str(error))
     except Unavailable:
-        told = RegistryError(error=operation.busy, context="the index cannot take this now")
+        told = RegistryError(error=operation.busy, context=BUSY)
     except Exception:  # a bug of ours is told as the standard has it, and never as a success
         log.exception("xds_failed", extra={"action": action})
         told = RegistryError(error=operation.broken, context="the index failed")

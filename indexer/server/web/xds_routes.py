@@ -6,7 +6,6 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from gateway.telemetry import NamedRoute
 from indexer.contract.errors import InvalidValue
 from indexer.server.access.policy import AccessPolicy
 from indexer.server.acts import Exchange
@@ -56,15 +55,13 @@ class XdsRoutes:
         self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
-        """Put the endpoints at their addresses; what SOAP carries is described by hand."""
+        """Put the endpoints at their addresses."""
         for path, operations, summary in (
             ("/xds/repository", self._repository(), "ITI-41 and ITI-43"),
             ("/xds/registry", self._of_registry(), "ITI-18 and ITI-57"),
         ):
             endpoint = XdsEndpoint(operations, self._policy, body_bytes_max=self._body_bytes_max)
-            app.router.routes.append(NamedRoute(path, endpoint.answer, methods=["POST"]))
-            described = {"summary": summary, "responses": {"200": {"description": "SOAP 1.2"}}}
-            app.openapi()["paths"][path] = {"post": described}
+            endpoint.add_to(app, path, summary)
 
     def _repository(self) -> dict[str, Operation]:
         return {
