@@ -7,8 +7,14 @@ from indexer.client.http import ANSWER_BYTES_MAX, HttpAnswer, HttpAsker
 from indexer.client.proof import Proof
 from indexer.contract.access import Caller
 from indexer.contract.errors import IndexUnavailable, InvalidValue, SubmissionRejected
-from indexer.wire.soap.client import new_message_id, read_reply, write_request
-from indexer.wire.soap.envelope import SOAP_MEDIA_TYPE, FaultCode, SecurityFault, SoapFault
+from indexer.wire.soap.client import read_reply, write_request
+from indexer.wire.soap.envelope import (
+    SOAP_MEDIA_TYPE,
+    FaultCode,
+    SecurityFault,
+    SoapFault,
+    new_message_id,
+)
 from indexer.wire.soap.mtom import Package, PackageReader, write_package
 from indexer.wire.xml import Element
 

@@ -16,7 +16,6 @@ from indexer.server.journal.deed import Deed
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.rights.decision import is_of_structure
-from indexer.server.rights.habilitations import PROFESSIONS
 from indexer.server.rights.reasons import Decision, Reason
 from indexer.server.rights.record import Record
 from indexer.server.rights.records import Alert, Permission, Records
@@ -24,6 +23,7 @@ from indexer.server.rights.rights import Rights, refusal_of
 from indexer.wire.dmp.declaration import Action, Declaration
 from indexer.wire.dmp.existence import Authorisation, Existence
 from indexer.wire.outcome import IssueCode, Refusal, forbidden_refusal, no_record_refusal
+from indexer.wire.proof.vocabulary import PROFESSIONS
 
 DOCTOR = "10"
 """Doctor, of TRE_G15."""

@@ -19,6 +19,7 @@ from indexer.server.journal.chain import Line
 from indexer.server.journal.deed import DONE
 from indexer.wire.fhir.elements import compact, identifier
 from indexer.wire.outcome import Json
+from indexer.wire.proof.vocabulary import PURPOSES
 from indexer.wire.vocabulary import DCM, OID_PREFIX, ORGANISATIONS, PROFESSIONALS
 
 _EVENT_TYPES: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -27,7 +28,6 @@ _ROLES: Final = "http://terminology.hl7.org/CodeSystem/object-role"
 _PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _INTERACTIONS: Final = "http://hl7.org/fhir/restful-interaction"
 _TRANSACTIONS: Final = "urn:ihe:event-type-code"
-_PURPOSES: Final = "1.2.250.1.213.1.1.4.248"  # mode of access in a VIHF
 
 _SOURCE: Final = {"system": DCM, "code": "110153", "display": "Source Role ID"}
 _DESTINATION: Final = {"system": DCM, "code": "110152", "display": "Destination Role ID"}
@@ -111,7 +111,7 @@ def _subtypes(kind: _Kind, exchange: Exchange | None, act: str) -> Iterator[Json
 def _purpose(told: Json) -> Json:
     who = told["who"]
     purpose = {
-        "system": OID_PREFIX + _PURPOSES,
+        "system": OID_PREFIX + PURPOSES,
         "code": who.get("purpose", Purpose.NORMAL.value),
     }
     return compact(coding=[purpose], text=who.get("reason", ""))

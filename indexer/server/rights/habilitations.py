@@ -12,8 +12,8 @@ from typing import Final
 
 from indexer.contract.access import Caller, CallerKind
 from indexer.contract.document import Code, DocumentEntry
+from indexer.wire.proof.vocabulary import PROFESSIONS
 
-PROFESSIONS: Final = "1.2.250.1.71.1.2.7"  # TRE_G15
 PROGRAM: Final = "AUTOMATE"
 HOLDER: Final = "patient"
 ANY: Final = "*"

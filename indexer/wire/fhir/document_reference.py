@@ -5,7 +5,6 @@ into a contained Patient, as sourcePatientInfo does in XDS.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -39,6 +38,7 @@ from indexer.wire.fhir.elements import (
     compact,
     concept,
     identifier,
+    read_base64,
     read_coding,
     read_concept,
     read_system,
@@ -245,7 +245,7 @@ def read_document_reference(element: Element) -> DocumentEntry:
         sha1=attachment.parsed("hash", _read_hash),
         size_bytes=attachment.unsigned("size"),
         entry_id=_read_entry_id(element),
-        status=element.parsed("status", _read_status),
+        status=element.parsed("status", read_status),
         document_url=attachment.text("url"),
     )
 
@@ -297,7 +297,12 @@ def _read_entry_id(element: Element) -> str:
     return ""
 
 
-def _read_status(text: str) -> EntryStatus:
+def read_status(text: str) -> EntryStatus:
+    """The status of an entry.
+
+    Raises:
+        InvalidValue: it is none.
+    """
     try:
         return EntryStatus(text)
     except ValueError as error:
@@ -333,10 +338,7 @@ def _read_date(text: str) -> str:
 
 
 def _read_hash(text: str) -> str:
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidValue("not base64") from error
+    raw = read_base64(text)
     if len(raw) != SHA1_BYTES:
         raise InvalidValue("not a SHA-1")
     return raw.hex()

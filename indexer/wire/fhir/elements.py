@@ -4,6 +4,8 @@ FHIR forbids empty elements (R4 §2.6.2), while the contract uses empty texts fo
 `compact` leaves them out, and the readers put them back.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -223,6 +225,18 @@ def uris_with(prefix: str, identifiers: list[Element]) -> Iterator[Element]:
     for one in identifiers:
         if one.text_or_empty("system") == URI_SYSTEM and one.text("value").startswith(prefix):
             yield one
+
+
+def read_base64(text: str) -> bytes:
+    """The bytes of a base64Binary.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidValue("not base64") from error
 
 
 def write_moment(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from indexer.contract.document import EntryStatus
-from indexer.contract.errors import InvalidValue
+from indexer.wire.fhir.document_reference import read_status
 from indexer.wire.fhir.elements import Element, concept, read_concept
 from indexer.wire.outcome import IssueCode, Json, Refusal
 
@@ -136,7 +136,7 @@ def patched(operations: Sequence[Operation], resource: Json) -> Json:
                 raise Refusal("the patch makes too much of the entry", code=IssueCode.TOO_LONG)
     rest = {name: value for name, value in resource.items() if name not in _CHANGEABLE}
     changed = Element(rest | part, "DocumentReference")
-    after = changed.parsed("status", _status)
+    after = changed.parsed("status", read_status)
     if after not in _NEXT[before]:
         raise _unprocessable(f"the status cannot become {after} any more", "status")
     labels = changed.children("securityLabel")
@@ -202,13 +202,6 @@ def _put(part: Json, way: tuple[str, ...], value: Any, *, replacing: bool = Fals
         within[int(last)] = value
     else:
         within.insert(int(last), value)
-
-
-def _status(text: str) -> EntryStatus:
-    try:
-        return EntryStatus(text)
-    except ValueError as error:
-        raise InvalidValue("no status of an entry") from error
 
 
 def _unprocessable(reason: str, name: str) -> Refusal:

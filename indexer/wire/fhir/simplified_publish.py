@@ -14,10 +14,9 @@ from indexer.contract.document_set import (
     SubmissionSet,
 )
 from indexer.contract.identifiers import Oid, Uid
-from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.elements import Element, read_base64
 from indexer.wire.fhir.submitted_document import (
     measured,
-    read_base64,
     read_relations,
     read_submitted_entry,
 )

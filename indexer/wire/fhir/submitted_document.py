@@ -1,7 +1,6 @@
 """What ITI-65 and ITI-105 tell of one document, checked against its bytes."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -75,18 +74,6 @@ def measured(resource: Json, content: bytes) -> Json:
             return resource | {"content": [{**others, "attachment": told}]}
         case _:
             return resource  # its reader says what is wrong
-
-
-def read_base64(text: str) -> bytes:
-    """The bytes of a base64Binary.
-
-    Raises:
-        InvalidValue: it is none.
-    """
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidValue("not base64") from error
 
 
 def read_relations(

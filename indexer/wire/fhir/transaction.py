@@ -17,7 +17,7 @@ from indexer.contract.document_set import (
     DocumentSet,
     Relation,
 )
-from indexer.wire.fhir.elements import Element
+from indexer.wire.fhir.elements import Element, read_base64
 from indexer.wire.fhir.fhirpath_patch import read_fhirpath_patch
 from indexer.wire.fhir.patch import read_json_patch
 from indexer.wire.fhir.submission_set import read_submission_set
@@ -25,7 +25,6 @@ from indexer.wire.fhir.submitted_document import (
     PLACE,
     measured,
     not_kept,
-    read_base64,
     read_place,
     read_relations,
     read_submitted_entry,

@@ -15,6 +15,19 @@ _DOMAIN_RESOURCE: Final = (
 _ELEMENT: Final = "id extension:Extension* "
 _BACKBONE_ELEMENT: Final = f"{_ELEMENT}modifierExtension:Extension* "
 
+_VALUES: Final = (
+    "valueBase64Binary valueBoolean:boolean valueCanonical valueCode valueDate "
+    "valueDateTime valueDecimal:decimal valueId valueInstant valueInteger:integer "
+    "valueMarkdown valueOid valuePositiveInt:integer valueString valueTime "
+    "valueUnsignedInt:integer valueUri valueUrl valueUuid valueAddress:Address "
+    "valueAnnotation:Annotation valueAttachment:Attachment "
+    "valueCodeableConcept:CodeableConcept valueCoding:Coding valueContactPoint:ContactPoint "
+    "valueHumanName:HumanName valueIdentifier:Identifier valueMoney:Money "
+    "valuePeriod:Period valueQuantity:Quantity valueRange:Range valueRatio:Ratio "
+    "valueReference:Reference valueSignature:Signature"
+)
+"""Of any type (value[x])."""
+
 _RESOURCES: Final = {
     "Bundle": (
         "identifier:Identifier type timestamp total:integer link:BundleLink* entry:BundleEntry* "
@@ -157,16 +170,7 @@ _BACKBONE_ELEMENTS: Final = {
         "purpose:CodeableConcept name:HumanName telecom:ContactPoint* address:Address"
     ),
     "ParametersParameter": (
-        "name valueBase64Binary valueBoolean:boolean valueCanonical valueCode valueDate "
-        "valueDateTime valueDecimal:decimal valueId valueInstant valueInteger:integer "
-        "valueMarkdown valueOid valuePositiveInt:integer valueString valueTime "
-        "valueUnsignedInt:integer valueUri valueUrl valueUuid valueAddress:Address "
-        "valueAnnotation:Annotation valueAttachment:Attachment "
-        "valueCodeableConcept:CodeableConcept valueCoding:Coding valueContactPoint:ContactPoint "
-        "valueHumanName:HumanName valueIdentifier:Identifier valueMoney:Money "
-        "valuePeriod:Period valueQuantity:Quantity valueRange:Range valueRatio:Ratio "
-        "valueReference:Reference valueSignature:Signature valueMeta:Meta resource:Resource "
-        "part:ParametersParameter*"
+        f"name {_VALUES} valueMeta:Meta resource:Resource part:ParametersParameter*"
     ),
     "PatientCommunication": "language:CodeableConcept preferred:boolean",
     "PatientContact": (
@@ -192,17 +196,7 @@ _ELEMENTS: Final = {
     "Coding": "system version code display userSelected:boolean",
     "ContactDetail": "name telecom:ContactPoint*",
     "ContactPoint": "system value use rank:integer period:Period",
-    "Extension": (
-        "url valueBase64Binary valueBoolean:boolean valueCanonical valueCode valueDate "
-        "valueDateTime valueDecimal:decimal valueId valueInstant valueInteger:integer "
-        "valueMarkdown valueOid valuePositiveInt:integer valueString valueTime "
-        "valueUnsignedInt:integer valueUri valueUrl valueUuid valueAddress:Address "
-        "valueAnnotation:Annotation valueAttachment:Attachment "
-        "valueCodeableConcept:CodeableConcept valueCoding:Coding valueContactPoint:ContactPoint "
-        "valueHumanName:HumanName valueIdentifier:Identifier valueMoney:Money "
-        "valuePeriod:Period valueQuantity:Quantity valueRange:Range valueRatio:Ratio "
-        "valueReference:Reference valueSignature:Signature"
-    ),
+    "Extension": f"url {_VALUES}",
     "HumanName": "use text family given* prefix* suffix* period:Period",
     "Identifier": "use type:CodeableConcept system value period:Period assigner:Reference",
     "Meta": "versionId lastUpdated source profile* security:Coding* tag:Coding*",

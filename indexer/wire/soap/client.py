@@ -1,7 +1,5 @@
 """The other side of `soap`: requests, and what an index answers to them."""
 
-from uuid import uuid4
-
 from lxml import etree
 
 from indexer.contract.errors import InvalidValue
@@ -17,11 +15,6 @@ from indexer.wire.soap.envelope import (
 from indexer.wire.xml import Element, open_xml
 
 _NAMESPACES = {"env": ENVELOPE, "wsa": ADDRESSING}
-
-
-def new_message_id() -> str:
-    """A message id that nobody gave before."""
-    return f"urn:uuid:{uuid4()}"
 
 
 def write_request(

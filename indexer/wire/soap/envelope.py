@@ -11,6 +11,7 @@ from uuid import uuid4
 from lxml import etree
 
 from indexer.contract.errors import ContractError, InvalidValue
+from indexer.wire.vocabulary import UUID_PREFIX
 from indexer.wire.xml import Element, open_xml
 
 SOAP_MEDIA_TYPE: Final = "application/soap+xml"
@@ -145,11 +146,16 @@ def fault(error: SoapFault, *, relates_to: str = "") -> bytes:
     return _envelope(f"{ADDRESSING}/fault", relates_to, body)
 
 
+def new_message_id() -> str:
+    """A message id that nobody gave before."""
+    return UUID_PREFIX + str(uuid4())
+
+
 def _envelope(action: str, relates_to: str, body: Element) -> bytes:
     envelope = etree.Element(_env("Envelope"), nsmap=_NAMESPACES)
     header = etree.SubElement(envelope, _env("Header"))
     etree.SubElement(header, f"{{{ADDRESSING}}}Action").text = action
-    etree.SubElement(header, f"{{{ADDRESSING}}}MessageID").text = f"urn:uuid:{uuid4()}"
+    etree.SubElement(header, f"{{{ADDRESSING}}}MessageID").text = new_message_id()
     if relates_to:
         etree.SubElement(header, f"{{{ADDRESSING}}}RelatesTo").text = relates_to
     etree.SubElement(envelope, _env("Body")).append(body)

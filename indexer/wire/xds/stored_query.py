@@ -14,6 +14,7 @@ from indexer.contract.document import EntryStatus
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins
 from indexer.wire import hl7_values as values
+from indexer.wire.entry_tests import CODES
 from indexer.wire.fhir.elements import read_uuid
 from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.xds import vocabulary as names
@@ -46,18 +47,9 @@ class QueryKind(StrEnum):
     GET_RELATED = "d90e5407-b356-4d91-a89f-873917b4b0e6"
 
 
-_CODES: Final = (
-    "ClassCode",
-    "TypeCode",
-    "PracticeSettingCode",
-    "HealthcareFacilityTypeCode",
-    "EventCodeList",
-    "ConfidentialityCode",
-    "FormatCode",
-)
 _TIMES: Final = ("CreationTime", "ServiceStartTime", "ServiceStopTime")
 _FIND: Final = frozenset(
-    [f"{ENTRY}{one}" for one in ("PatientId", "Status", "AuthorPerson", "Type", *_CODES)]
+    [f"{ENTRY}{one}" for one in ("PatientId", "Status", "AuthorPerson", "Type", *CODES)]
     + [f"{ENTRY}{time}{end}" for time in _TIMES for end in ("From", "To")]
 )
 _ASSOCIATED: Final = frozenset({ASSOCIATION_STATUS})

@@ -4,6 +4,7 @@ from typing import Final
 
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import Relation
+from indexer.wire.vocabulary import UUID_PREFIX
 
 RIM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 LCM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
@@ -11,7 +12,7 @@ RS: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 QUERY: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
 XDS: Final = "urn:ihe:iti:xds-b:2007"
 
-UUID: Final = "urn:uuid:"
+UUID: Final = UUID_PREFIX
 
 STABLE_DOCUMENT: Final = f"{UUID}7edca82f-054d-47f2-a032-9b2a5b5186c1"
 """objectType of a DocumentEntry whose document does not change."""
