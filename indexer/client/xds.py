@@ -189,29 +189,34 @@ class XdsIndex:
         The request names the status that the entry has, so that is asked for; it may change until
         the request comes.
         """
-        told: set[EntryStatus] = set()
+        told: set[str] = set()
         while True:
             try:
-                entry = await self._entry(entry_id)
+                held = await self._held(entry_id)
             except _Forbidden as error:
                 raise SubmissionRejected(str(error), code=IssueCode.FORBIDDEN) from error
-            if entry is None or entry.status is EntryStatus.WITHDRAWN:
+            if held is None or held[0].status is EntryStatus.WITHDRAWN:
                 return
-            answer = await self._soap.change(self._registry, UPDATE, self._withdrawal_of(entry))
+            entry, status = held
+            asked = self._withdrawal_of(entry, status)
+            answer = await self._soap.change(self._registry, UPDATE, asked)
             outcome = _understood(answer, read_registry_response)
             gone = XdsError.UNRESOLVED_REFERENCE in outcome.codes
             if outcome.success or gone or outcome.record is RecordState.ABSENT:
                 return
-            if XdsError.UPDATE not in outcome.codes or entry.status in told:
+            if XdsError.UPDATE not in outcome.codes or status in told:
                 raise _refusal(answer, outcome)
-            told.add(entry.status)
+            told.add(status)
 
-    async def _entry(self, entry_id: str) -> DocumentEntry | None:
+    async def _held(self, entry_id: str) -> tuple[DocumentEntry, str] | None:
+        """An entry, and what the index calls its status, which may be a word of its own."""
         answer, objects = await self._query(get_request([entry_id]))
-        found = _understood(answer, lambda _: [*map(read_held_entry, extrinsic_objects(objects))])
-        return next((one for one in found if one.entry_id == entry_id), None)
+        elements = [*extrinsic_objects(objects)]
+        entries = _understood(answer, lambda _: [*map(read_held_entry, elements)])
+        found = zip(entries, (one.get("status", "") for one in elements), strict=True)
+        return next((one for one in found if one[0].entry_id == entry_id), None)
 
-    def _withdrawal_of(self, entry: DocumentEntry) -> Element:
+    def _withdrawal_of(self, entry: DocumentEntry, status: str) -> Element:
         told = SubmissionSet(
             unique_id=Uid(f"2.25.{uuid4().int}"),
             source_id=self._source.source_id,
@@ -222,7 +227,7 @@ class XdsIndex:
             author_organisation=entry.author_organisation,
             set_id=SET_SYMBOL,
         )
-        return withdraw_objects_request(told, entry)
+        return withdraw_objects_request(told, entry.entry_id, original=status)
 
     async def find(self, query: DocumentQuery) -> list[DocumentEntry]:
         """Registry Stored Query (ITI-18), FindDocuments; see `Index.find`.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from indexer.contract.document import DocumentEntry
+from indexer.contract.document import DocumentEntry, EntryStatus
 from indexer.contract.errors import InvalidValue
 from indexer.contract.record import RecordState
 from indexer.wire.fhir.elements import read_uuid
@@ -107,7 +107,8 @@ def read_held_entry(element: Element) -> DocumentEntry:
         InvalidValue: an attribute is missing or malformed.
     """
     told = Described(element)
-    status = read_status(element.get("status", ""))
+    named = element.get("status", "")
+    status = EntryStatus.APPROVED if named == names.ARCHIVED else read_status(named)
     if status is None:
         raise InvalidValue("the status is none that is known here")
     return replace(

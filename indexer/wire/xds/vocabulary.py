@@ -73,6 +73,8 @@ STATUSES: Final = {
     EntryStatus.WITHDRAWN: "urn:asip:ci-sis:2010:StatusType:Deleted",
 }
 """availabilityStatus; that of a deletion is the DMP's own."""
+ARCHIVED: Final = "urn:asip:ci-sis:2010:StatusType:Archived"
+"""As the DMP has what somebody put away, which is approved as before; our index has no archive."""
 
 REFERENCE_ID_LIST: Final = "urn:ihe:iti:xds:2013:referenceIdList"
 

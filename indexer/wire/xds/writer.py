@@ -54,20 +54,20 @@ def submit_objects_request(submitted: DocumentSet, *, uris: Sequence[str] = ()) 
     return request
 
 
-def withdraw_objects_request(told: SubmissionSet, entry: DocumentEntry) -> Element:
+def withdraw_objects_request(told: SubmissionSet, entry_id: str, *, original: str) -> Element:
     """The request that makes an entry Deleted, as the DMP has it (ITI TF-2 §3.57.4.1.3.3).
 
     Args:
         told: the set that changes it; its id is a symbol.
-        entry: as the index holds it now.
+        original: the status by which the index holds the entry now.
     """
     request = etree.Element(f"{{{names.LCM}}}SubmitObjectsRequest", nsmap=_NAMESPACES)
     objects = etree.SubElement(request, _rim("RegistryObjectList"))
     _Package(objects, told.set_id).write(told)
-    target = names.UUID + entry.entry_id
+    target = names.UUID + entry_id
     change = _associate(objects, names.UPDATE_STATUS, source=told.set_id, target=target, origin="")
     change.set("id", "Association01")
-    _slot(change, "OriginalStatus", [names.STATUSES[entry.status]])
+    _slot(change, "OriginalStatus", [original])
     _slot(change, "NewStatus", [names.STATUSES[EntryStatus.WITHDRAWN]])
     return request
 

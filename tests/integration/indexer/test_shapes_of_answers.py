@@ -1,7 +1,5 @@
 """What the index answers by XDS.b, success or not, has the shape that the standards give it."""
 
-from dataclasses import replace
-
 from indexer.server.web.xds_routes import REPOSITORY_UID
 from indexer.wire.xds import vocabulary as names
 from indexer.wire.xds.stored_query import QueryKind
@@ -62,7 +60,5 @@ async def test_answers_have_their_shape(index_url: str) -> None:
 
 async def change(root: str, entry_id: str) -> Reply:
     """ITI-57 that withdraws an entry."""
-    submitted = a_set(1)
-    entry = replace(submitted.documents[0].entry, entry_id=entry_id)
-    body = withdraw_objects_request(submitted.submission_set, entry)
+    body = withdraw_objects_request(a_set(1).submission_set, entry_id, original=APPROVED)
     return await ask(f"{root}/xds/registry", UPDATE, body)

@@ -12,6 +12,7 @@ from indexer.contract.errors import (
     SubmissionRejected,
 )
 from indexer.wire.outcome import XdsError, forbidden_refusal
+from indexer.wire.xds.registry_answers import extrinsic_objects
 from indexer.wire.xds.registry_messages import (
     QUERY,
     RETRIEVE,
@@ -57,6 +58,7 @@ def a_document(content: bytes, *codes: XdsError) -> Element:
     return retrieve_response([] if codes else [given], errors)
 
 
+ARCHIVED = "urn:asip:ci-sis:2010:StatusType:Archived"
 OURS = held(document_url=f"urn:oid:{REPOSITORY}")
 
 
@@ -135,6 +137,34 @@ async def test_a_withdrawal_names_the_status_that_the_entry_has(
     await index.withdraw(ID)
 
     assert registry.asked == [QUERY, UPDATE] * 2
+
+
+async def test_what_was_archived_is_withdrawn_from_its_archive(
+    scripted: ScriptedIndex, registry: ScriptedRegistry, index: XdsIndex
+) -> None:
+    registry.answers = {QUERY: archived(), UPDATE: registry_response()}
+
+    await index.withdraw(ID)
+
+    assert registry.asked == [QUERY, UPDATE]
+    assert f"<rim:Value>{ARCHIVED}</rim:Value>".encode() in scripted.body
+
+
+async def test_what_was_archived_is_found(registry: ScriptedRegistry, index: XdsIndex) -> None:
+    registry.answers = {QUERY: archived()}
+
+    entry = await index.find_by_unique_id(an_entry().unique_id)
+
+    assert entry is not None
+    assert (entry.entry_id, entry.status) == (ID, EntryStatus.APPROVED)
+
+
+def archived() -> Element:
+    """An answer that holds one entry, which is archived."""
+    answer = found(held())
+    [entry] = extrinsic_objects(answer[-1])
+    entry.set("status", ARCHIVED)
+    return answer
 
 
 @pytest.mark.parametrize("before", [found(), found(held(status=EntryStatus.WITHDRAWN))])
