@@ -41,7 +41,9 @@ def main() -> None:
 def serve_index(
     open_access: Annotated[
         bool,
-        typer.Option("--open-access", help="Let everyone in, on loopback only. Without it 401."),
+        typer.Option(
+            "--open-access", help="Let everyone in, on loopback only; else who proves it."
+        ),
     ] = False,
     config: Annotated[
         Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
