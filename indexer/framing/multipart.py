@@ -162,7 +162,7 @@ class MultipartReader:
         at = self._buffer.find(_LINE_END)
         padding = self._buffer if at < 0 else self._buffer[:at]
         if padding.strip(_BLANKS + b"\r") or len(padding) > HEAD_BYTES_MAX:
-            raise InvalidValue("the line of a delimiter holds more than the boundary")
+            raise InvalidValue("a delimiter's line is not the boundary alone, ended by CRLF")
         if at < 0:
             return False
         # The line end stays, for where a part has no headers it is the first half of the blank

@@ -80,7 +80,8 @@ def read_authors(element: Element) -> list[Author]:
                 name, role = _read_role(contained, reference, resource)
                 found[name] = _merged(found.get(name), role)
     if not found:
-        raise element.refuse("author", "refers to no contained Practitioner", IssueCode.REQUIRED)
+        what = "refers to no contained Practitioner" if element.has("author") else "is missing"
+        raise element.refuse("author", what, IssueCode.REQUIRED)
     if len(found) > AUTHORS_MAX:
         raise element.refuse("author", f"is more than {AUTHORS_MAX}", IssueCode.TOO_LONG)
     first, *others = found.values()

@@ -184,6 +184,14 @@ def test_what_is_wrong_is_refused_by_its_path(path: str, value: object, code: Is
     assert ANNE.value not in refusal.value.reason
 
 
+def test_a_missing_author_is_not_told_as_a_wrong_one() -> None:
+    resource = written(an_entry())
+    change(resource, "author", None)
+
+    with pytest.raises(Refusal, match=r"^DocumentReference\.author is missing$"):
+        read(resource)
+
+
 def change(resource: Json, path: str, value: object) -> None:
     """Set the element at a path, or take it away."""
     *way, last = path.split(".")
