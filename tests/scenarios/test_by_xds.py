@@ -1,7 +1,6 @@
 """A gateway that speaks XDS.b to its index: the life of a pointer, and what a kill leaves of it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,29 +18,17 @@ from tests.scenarios.crashes import (
     left_behind,
     lost,
 )
-from tests.scenarios.proxy import Way, open_proxy
+from tests.scenarios.proxy import Way
 from tests.scenarios.reports import a_report, flagged
 from tests.support.world import Study, World, a_world
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world_with_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     settings = {"GATEWAY_INDEX_PROTOCOL": "xds"}
     folder = tmp_path_factory.mktemp("xds")
     with a_world(folder, with_doors=True, settings=settings) as world:
         yield world
-
-
-@pytest.fixture
-async def doors(world: World) -> AsyncIterator[Doors]:
-    for program in (world.index, world.gateway):
-        if not program.is_running:
-            await asyncio.to_thread(program.start)
-    async with (
-        open_proxy(world.index_door, world.index_port) as index,
-        open_proxy(world.pacs_door, world.pacs_port) as pacs,
-    ):
-        yield Doors(world=world, index=index, pacs=pacs)
 
 
 async def withdraw_report(world: World, study: Study) -> None:

@@ -1,13 +1,10 @@
 """A journal tells who reads it of no document that is hidden from them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import orjson
 import pytest
 
-from gateway.storage.engines import open_at
 from indexer.contract.access import Caller, CallerKind
 from indexer.contract.document import EntryStatus
 from indexer.server.rights.record import Record
@@ -15,7 +12,7 @@ from indexer.wire.fhir.journal_search import read_journal_search
 from indexer.wire.outcome import Json
 from indexer.wire.xds.document_set_reader import StatusChange
 from indexer.wire.xds.stored_query import QueryKind
-from tests.support.custody import Custody, custody_of
+from tests.support.custody import Custody
 from tests.support.pointers import ANNE
 from tests.support.queries import a_query
 from tests.support.record_people import (
@@ -33,14 +30,6 @@ from tests.support.record_people import (
 
 PARENT = replace(PATIENT, kind=CallerKind.REPRESENTATIVE)
 TREATING = replace(MEMBER, person=replace(MEMBER.person, number="899900000777"))
-
-
-@pytest.fixture
-async def custody(tmp_path: Path, database_url: str) -> AsyncIterator[Custody]:
-    database = await open_at(database_url, tmp_path / "index.sqlite")
-    async with custody_of(database) as custody:
-        await custody.admit(AUTHOR, MEMBER)
-        yield custody
 
 
 async def told(custody: Custody, caller: Caller | None, *, count: int = 100) -> list[Json]:

@@ -1,20 +1,17 @@
 """Who changes what of a record: by no spelling more than their rights, and never untold."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from gateway.errors import NotFound
-from gateway.storage.engines import open_at
 from indexer.contract.access import Caller
 from indexer.contract.document import Code, EntryStatus
 from indexer.contract.document_set import document_set_of
 from indexer.wire.fhir.patch import read_json_patch
 from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.xds.document_set_reader import StatusChange
-from tests.support.custody import Custody, custody_of
+from tests.support.custody import Custody
 from tests.support.pointers import ANNE, an_entry, submitting
 from tests.support.record_people import (
     AUTHOR,
@@ -32,14 +29,6 @@ from tests.support.record_people import (
 )
 
 MISSING = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-async def custody(tmp_path: Path, database_url: str) -> AsyncIterator[Custody]:
-    database = await open_at(database_url, tmp_path / "index.sqlite")
-    async with custody_of(database) as custody:
-        await custody.admit(AUTHOR, MEMBER)
-        yield custody
 
 
 @pytest.mark.parametrize("caller", [MEMBER, PATIENT])

@@ -1,14 +1,11 @@
 """What the custodian gives to whom: what may not be seen is not there, by any way to it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import orjson
 import pytest
 
 from gateway.errors import NotFound
-from gateway.storage.engines import open_at
 from indexer.contract.access import Caller, Purpose
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import Relation, document_set_of
@@ -19,7 +16,7 @@ from indexer.wire.fhir.journal_search import JournalSearch
 from indexer.wire.fhir.set_search import read_set_search
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.xds.stored_query import QueryKind
-from tests.support.custody import Custody, custody_of
+from tests.support.custody import Custody
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
 from tests.support.queries import a_query
 from tests.support.record_people import (
@@ -38,19 +35,6 @@ from tests.support.record_people import (
     refusal,
 )
 from tests.support.rights import masked
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def custody(tmp_path: Path, database_url: str, clock: Clock) -> AsyncIterator[Custody]:
-    database = await open_at(database_url, tmp_path / "index.sqlite")
-    async with custody_of(database, now_ms=clock) as custody:
-        await custody.admit(AUTHOR, MEMBER)
-        yield custody
 
 
 async def test_a_page_is_filled_with_what_is_seen_and_tells_of_nothing_else(

@@ -1,42 +1,26 @@
 """Searching by FHIR under rights: what may not be seen is in no page, nor counted, nor named."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
 
 from gateway.errors import NotFound
-from gateway.storage.sqlite import SqliteDatabase
-from indexer.contract.access import Authentication, Caller
-from indexer.contract.document import Person
+from indexer.contract.access import Caller
 from indexer.contract.document_set import document_set_of
 from indexer.server.acts import Exchange
 from indexer.wire.fhir.patch import read_json_patch
 from indexer.wire.fhir.search import read_search
 from indexer.wire.fhir.set_search import read_set_search
 from indexer.wire.outcome import IssueCode, Refusal
-from tests.support.custody import Custody, custody_of
+from tests.support.custody import Custody
 from tests.support.pointers import ANNE, an_entry, submitting
-from tests.support.rights import a_caller, masked
+from tests.support.record_people import AUTHOR, MEMBER, STRANGER
+from tests.support.rights import masked
 
-AUTHOR = a_caller(
-    authentication=Authentication.DIRECT, person=Person(number="801234567897", family="MARTIN")
-)
-MEMBER = a_caller()
-STRANGER = replace(MEMBER, person=Person(number="899900000002"))
 SETS = [("code", "submissionset"), ("status", "current")]
 OF_ANNE = [("patient.identifier", f"urn:oid:{ANNE.oid}|{ANNE.value}"), *SETS]
-
-
-@pytest.fixture
-async def custody(tmp_path: Path) -> AsyncIterator[Custody]:
-    database = await SqliteDatabase.open(tmp_path / "index.sqlite")
-    async with custody_of(database) as custody:
-        await custody.admit(AUTHOR, MEMBER)
-        yield custody
 
 
 async def published(custody: Custody, number: int, *, hidden: bool) -> str:

@@ -1,13 +1,11 @@
 """Who may bring documents to a record, change them there and take them back."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import NotFound
-from gateway.storage.engines import open_at
 from gateway.storage.sqlite import SqliteDatabase
 from indexer.contract.access import Authentication, Caller
 from indexer.contract.document import EntryStatus
@@ -24,26 +22,12 @@ from tests.support.record_people import (
     MEMBER,
     PATIENT,
     WITHDRAWAL,
-    Clock,
     chosen,
     found,
     labelled,
     published,
     refusal,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def custody(tmp_path: Path, database_url: str, clock: Clock) -> AsyncIterator[Custody]:
-    database = await open_at(database_url, tmp_path / "index.sqlite")
-    async with custody_of(database, now_ms=clock) as custody:
-        await custody.admit(AUTHOR, MEMBER)
-        yield custody
 
 
 async def test_a_centre_takes_its_pointer_out_of_a_closed_record(custody: Custody) -> None:
