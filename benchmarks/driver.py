@@ -5,7 +5,7 @@ It does as little as can be, for it takes its time from the machine whose server
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -48,12 +48,22 @@ async def drive(
     try:
         for one in senders:
             one.send_next()
-        await asyncio.gather(*(one.done for one in senders))
+        await _expect_answers(senders)
     finally:
         for one in senders:
             one.close()
     seconds = time.perf_counter() - began
     return Driven(seconds=seconds, latencies_s=[s for one in senders for s in one.latencies_s])
+
+
+async def _expect_answers(senders: Sequence["_Sender"]) -> None:
+    together = asyncio.gather(*(one.done for one in senders))
+    while not together.done():
+        await asyncio.wait({together}, timeout=ANSWER_S_MAX)
+        if any(one.is_late() for one in senders):
+            together.cancel()
+            raise Unanswered("an answer does not come")
+    await together
 
 
 class _Sender(asyncio.Protocol):
@@ -66,7 +76,6 @@ class _Sender(asyncio.Protocol):
         self._awaited_bytes = 0
         """Of head and body of the answer; 0 until its head is there."""
         self._sent_at = 0.0
-        self._late: asyncio.TimerHandle | None = None
         self.latencies_s: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -86,6 +95,10 @@ class _Sender(asyncio.Protocol):
         assert self._transport is not None
         self._sent_at = time.perf_counter()
         self._transport.write(request)
+
+    def is_late(self) -> bool:
+        """Whether its answer takes longer than may be waited for."""
+        return not self.done.done() and time.perf_counter() - self._sent_at > ANSWER_S_MAX
 
     def data_received(self, data: bytes) -> None:
         self._received += data

@@ -1,11 +1,13 @@
 """The benchmarks run, with tiny counts: asked for the shape of what they tell, never for speed."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import driver
 from benchmarks.__main__ import app
 from benchmarks.exams import Exams
 from benchmarks.filling import RowsOfExams, rows_of
@@ -55,6 +57,19 @@ def test_memory_is_sampled_as_submissions_come(tmp_path: Path) -> None:
     assert [one["submissions"] for one in told["samples"]] == [3, 6, 9]
     assert told["samples"][-1]["mib"] > 0
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_an_answer_that_does_not_come_ends_a_benchmark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver, "ANSWER_S_MAX", 0.05)
+    loop = asyncio.get_running_loop()
+    silent = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+
+    async with silent:
+        with pytest.raises(driver.Unanswered, match="does not come"):
+            await driver.drive(port, iter([b"?"]), connections=2, is_answer=bool)
 
 
 def test_an_index_is_filled_with_the_rows_that_it_writes_itself() -> None:
