@@ -183,16 +183,21 @@ def parse_parameters(text: str) -> list[tuple[str, str]]:
     """Parameters as they stand in an address or a form.
 
     Raises:
-        Refusal: there are too many, or their escapes make no UTF-8.
+        Refusal: there are too many, their escapes make no UTF-8, or one holds a NUL.
     """
     if not text:
         return []
     try:
-        return parse_qsl(
+        told = parse_qsl(
             text, keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict"
         )
     except ValueError as error:
         raise Refusal("the parameters cannot be read", code=IssueCode.STRUCTURE) from error
+    if any(
+        "\0" in one for pair in told for one in pair
+    ):  # which no text of FHIR holds (R4 §2.24.0.1)
+        raise Refusal("a parameter holds a NUL", code=IssueCode.VALUE)
+    return told
 
 
 def _expect_type(request: Request, *allowed: str, headers: dict[str, str] | None = None) -> str:
