@@ -2,19 +2,24 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from indexer.contract.document import DocumentEntry, EntryStatus
+from indexer.contract.document import Code, DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Relation
 from indexer.contract.errors import InvalidValue
 from indexer.wire.fhir.document_reference import read_document_reference
 from indexer.wire.fhir.elements import Element, read_uuid
 from indexer.wire.outcome import IssueCode, Json, Refusal, warning
 from indexer.wire.vocabulary import OID_PREFIX, UUID_PREFIX
+from indexer.wire.xml import clean
 
 PLACE: Final = "DocumentReference/"
+TEXT_LENGTH_MAX: Final = 1024
+"""Characters of a title, a comment or a part of a code: as many as one value has by XDS.b."""
+_CODE: Final = re.compile(r"\S+( \S+)*")
 
 _KEPT: Final = frozenset(
     "resourceType id meta contained masterIdentifier identifier status type category subject date "
@@ -44,6 +49,9 @@ def read_submitted_entry(element: Element, content: bytes, *, symbol: str) -> Do
     """
     element.forbid("modifierExtension", "docStatus", "implicitRules")
     entry = read_document_reference(element)
+    codes = [entry.class_code, entry.type_code, entry.format_code, entry.facility]
+    codes += [entry.practice_setting, *entry.confidentiality, *entry.event_codes]
+    expect_tellable(element, codes, [entry.title, entry.comments, entry.language])
     if entry.status is not EntryStatus.APPROVED:
         raise element.refuse("status", "is not current", IssueCode.VALUE)
     attachment = f"{element.path}.content[0].attachment"
@@ -60,6 +68,21 @@ def read_submitted_entry(element: Element, content: bytes, *, symbol: str) -> Do
             expression=f"{attachment}.hash",
         )
     return replace(entry, entry_id=symbol, document_url="")
+
+
+def expect_tellable(element: Element, codes: Iterable[Code], texts: Iterable[str]) -> None:
+    """Refuse what XDS.b could not tell: who asks by it would be given what nobody can read.
+
+    Raises:
+        Refusal: a code has not the form of one (R4 §2.24.0.1), or something is too long.
+    """
+    for one in codes:
+        if not _CODE.fullmatch(one.code) or clean(one.code) != one.code:
+            raise Refusal(f"{element.path} has a code that is none", code=IssueCode.VALUE)
+        texts = (*texts, one.code, one.scheme, one.display)
+    if any(len(text) > TEXT_LENGTH_MAX for text in texts):
+        reason = f"{element.path} has a text longer than {TEXT_LENGTH_MAX} characters"
+        raise Refusal(reason, code=IssueCode.TOO_LONG)
 
 
 def measured(resource: Json, content: bytes) -> Json:

@@ -23,6 +23,7 @@ from indexer.wire.fhir.patch import read_json_patch
 from indexer.wire.fhir.submission_set import read_submission_set
 from indexer.wire.fhir.submitted_document import (
     PLACE,
+    expect_tellable,
     measured,
     not_kept,
     read_place,
@@ -95,6 +96,7 @@ def read_transaction(resource: object) -> Transaction:
     beside = {one.url: one.element.fields for one in parts if one.kind in PEOPLE}
     told = read_submission_set(_contained(listed, beside))
     told = replace(told, set_id=listed.url)
+    expect_tellable(listed.element, [told.content_type], [told.title, told.comments])
     read = _Documents(bundle, parts, beside, set_url=listed.url)
     for part, document in zip(read.parts, read.documents, strict=True):
         if document.entry.patient != told.patient:

@@ -147,6 +147,17 @@ def test_two_documents_do_not_share_their_bytes() -> None:
     assert refusal_of(bundle).code == IssueCode.INVALID
 
 
+@pytest.mark.parametrize("text", [" ", "a ", "\u0001", "\ufffe", "x" * 1025])
+def test_what_xds_could_not_tell_is_refused(text: str) -> None:
+    """Who asks by XDS.b would be told of the record in a form that nobody can read."""
+    entry, told = a_transaction([1, 2]), a_transaction([1, 2])
+    of_kind(entry, "DocumentReference")[1]["type"]["coding"][0]["code"] = text
+    of_kind(told, "List")[0]["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] = text
+
+    for bundle in (entry, told):
+        assert refusal_of(bundle).code in (IssueCode.VALUE, IssueCode.TOO_LONG)
+
+
 def test_bytes_that_nothing_describes_are_refused() -> None:
     bundle = a_transaction([1, 2])
     bundle["entry"].pop(3)
