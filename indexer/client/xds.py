@@ -45,7 +45,7 @@ from indexer.contract.errors import (
 from indexer.contract.identifiers import Ins, Oid, Uid
 from indexer.contract.record import RecordState
 from indexer.wire.dmp.existence import QUERY_ACTION
-from indexer.wire.dmp.record_test import read_record_test_answer, record_test
+from indexer.wire.dmp.existence_query import existence_query, read_existence_answer
 from indexer.wire.outcome import IssueCode, XdsError
 from indexer.wire.vocabulary import OID_PREFIX
 from indexer.wire.xds.registry_answers import (
@@ -152,14 +152,14 @@ class XdsIndex:
     async def record_state(self, patient: Ins) -> RecordState | None:
         """Test of existence (TD0.2 of the DMP), which is no part of XDS.b; see
         `Index.record_state`."""
-        asked = record_test(
+        asked = existence_query(
             patient, sender=self._source.source_id, software=SOFTWARE, now=datetime.now(UTC)
         )
         try:
             answer = await self._soap.ask(self._patients, QUERY_ACTION, asked)
         except NotSpoken:
             return None
-        return _understood(answer, read_record_test_answer)
+        return _understood(answer, read_existence_answer)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Provide and Register Document Set-b (ITI-41); see `Index.submit`."""

@@ -16,17 +16,16 @@ from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Ins, Oid
 from indexer.contract.record import RecordState
 from indexer.wire.hl7_values import write_moment
+from indexer.wire.proof.vocabulary import HL7, XSI
 from indexer.wire.xml import Element
 
-HL7: Final = "urn:hl7-org:v3"
 QUERY_ACTION: Final = f"{HL7}:PRPA_IN201307UV02"
 ANSWER_ACTION: Final = f"{HL7}:PRPA_IN201308UV02"
 ID_LENGTH_MAX: Final = 128
 
-_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 # The type of a value has no prefix: a strict reader looks for it in the default namespace, of which
 # lxml's stubs know nothing.
-_NAMESPACES: Final[dict[str, str]] = {None: HL7, "xsi": _XSI}  # type: ignore[dict-item]
+_NAMESPACES: Final[dict[str, str]] = {None: HL7, "xsi": XSI}  # type: ignore[dict-item]
 INTERACTIONS: Final = "2.16.840.1.113883.1.6"
 DMP_DEVICE: Final = "1.2.250.1.213.4.1.1.1"
 REASONS: Final = "1.2.250.1.213.1.1.4.11"
@@ -79,7 +78,7 @@ def read_existence_query(body: Element) -> ExistenceQuery:
     Raises:
         InvalidValue: it is none, or is not a test of existence.
     """
-    if body.tag != _hl7("PRPA_IN201307UV02"):
+    if body.tag != hl7("PRPA_IN201307UV02"):
         raise InvalidValue("the body is no PRPA_IN201307UV02")
     if _find(body, "controlActProcess/reasonCode").get("code") != TEST_OF_EXISTENCE:
         raise InvalidValue(f"the reasonCode is not {TEST_OF_EXISTENCE}")
@@ -115,54 +114,54 @@ def existence_failure(code: str, text: str, query: ExistenceQuery | None = None)
     """The answer to what cannot be answered; `text` names nobody."""
     answer = _message(datetime.now(UTC), query)
     acknowledgement = _acknowledge(answer, "AE", query)
-    detail = _add(acknowledgement, "acknowledgementDetail", typeCode="E")
-    _add(detail, "code", code=code)
-    _add(detail, "text").text = text
+    detail = add(acknowledgement, "acknowledgementDetail", typeCode="E")
+    add(detail, "code", code=code)
+    add(detail, "text").text = text
     _answer_query(_act(answer), "AE", query)
     return answer
 
 
 def _message(now: datetime, query: ExistenceQuery | None) -> Element:
-    answer = etree.Element(_hl7("PRPA_IN201308UV02"), nsmap=_NAMESPACES)
+    answer = etree.Element(hl7("PRPA_IN201308UV02"), nsmap=_NAMESPACES)
     answer.set("ITSVersion", "XML_1.0")
-    _add(answer, "id", root=str(uuid4()))
-    _add(answer, "creationTime", value=write_moment(now))
-    _add(answer, "interactionId", extension="PRPA_IN201308UV02", root=INTERACTIONS)
-    _add(answer, "processingCode", code="P")
-    _add(answer, "processingModeCode", code="T")
-    _add(answer, "acceptAckCode", code="NE")
+    add(answer, "id", root=str(uuid4()))
+    add(answer, "creationTime", value=write_moment(now))
+    add(answer, "interactionId", extension="PRPA_IN201308UV02", root=INTERACTIONS)
+    add(answer, "processingCode", code="P")
+    add(answer, "processingModeCode", code="T")
+    add(answer, "acceptAckCode", code="NE")
     asker = query.sender.root if query else ""
     for tag, kind, root in (("receiver", "RCV", asker), ("sender", "SND", DMP_DEVICE)):
-        party = _add(answer, tag, typeCode=kind)
-        device = _add(party, "device", classCode="DEV", determinerCode="INSTANCE")
-        _add(device, "id", **({"root": root} if root else {"nullFlavor": "UNK"}))
+        party = add(answer, tag, typeCode=kind)
+        device = add(party, "device", classCode="DEV", determinerCode="INSTANCE")
+        add(device, "id", **({"root": root} if root else {"nullFlavor": "UNK"}))
     return answer
 
 
 def _attention(
     answer: Element, keyword: str, system: str, kind: str, value: dict[str, str]
 ) -> None:
-    line = _add(answer, "attentionLine")
-    _add(line, "keyWordText", code=keyword, codeSystem=system)
-    _add(line, "value", **value).set(f"{{{_XSI}}}type", kind)
+    line = add(answer, "attentionLine")
+    add(line, "keyWordText", code=keyword, codeSystem=system)
+    add(line, "value", **value).set(f"{{{XSI}}}type", kind)
 
 
 def _acknowledge(answer: Element, kind: str, query: ExistenceQuery | None) -> Element:
-    acknowledgement = _add(answer, "acknowledgement", typeCode=kind)
-    _refer(_add(acknowledgement, "targetMessage"), "id", query.message if query else None)
+    acknowledgement = add(answer, "acknowledgement", typeCode=kind)
+    _refer(add(acknowledgement, "targetMessage"), "id", query.message if query else None)
     return acknowledgement
 
 
 def _act(answer: Element) -> Element:
-    act = _add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
-    _add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
+    act = add(answer, "controlActProcess", classCode="CACT", moodCode="EVN")
+    add(act, "reasonCode", code=TEST_OF_EXISTENCE, codeSystem=REASONS)
     return act
 
 
 def _answer_query(act: Element, code: str, query: ExistenceQuery | None) -> None:
-    acknowledged = _add(act, "queryAck")
+    acknowledged = add(act, "queryAck")
     _refer(acknowledged, "queryId", query.query if query else None)
-    _add(acknowledged, "queryResponseCode", code=code)
+    add(acknowledged, "queryResponseCode", code=code)
 
 
 def _refer(parent: Element, tag: str, held: HeldId | None) -> None:
@@ -170,25 +169,25 @@ def _refer(parent: Element, tag: str, held: HeldId | None) -> None:
     named = {"nullFlavor": "UNK"}
     if held is not None:
         named = {"extension": held.extension, "root": held.root}
-    _add(parent, tag, **named)
+    add(parent, tag, **named)
 
 
 def _subject(act: Element, patient: Ins, *, closed: bool) -> None:
-    subject = _add(act, "subject", contextConductionInd="false", typeCode="SUBJ")
-    event = _add(subject, "registrationEvent", classCode="REG", moodCode="EVN")
-    _add(event, "statusCode", code="completed")
-    held = _add(_add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
-    _add(held, "id", extension=patient.value, root=patient.oid)
-    _add(held, "statusCode", code="terminated" if closed else "active")
+    subject = add(act, "subject", contextConductionInd="false", typeCode="SUBJ")
+    event = add(subject, "registrationEvent", classCode="REG", moodCode="EVN")
+    add(event, "statusCode", code="completed")
+    held = add(add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
+    add(held, "id", extension=patient.value, root=patient.oid)
+    add(held, "statusCode", code="terminated" if closed else "active")
     # The schema has a patient be a person with a name, which is nobody's to learn here.
-    person = _add(held, "patientPerson", classCode="PSN", determinerCode="INSTANCE")
-    _add(person, "name", nullFlavor="MSK")
-    custodian = _add(event, "custodian", typeCode="CST")
-    _add(_add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=DMP_DEVICE)
+    person = add(held, "patientPerson", classCode="PSN", determinerCode="INSTANCE")
+    add(person, "name", nullFlavor="MSK")
+    custodian = add(event, "custodian", typeCode="CST")
+    add(add(custodian, "assignedEntity", classCode="ASSIGNED"), "id", root=DMP_DEVICE)
 
 
 def _find(body: Element, path: str) -> Element:
-    found = body.find("/".join(map(_hl7, path.split("/"))))
+    found = body.find("/".join(map(hl7, path.split("/"))))
     if found is None:
         raise InvalidValue(f"{path} is missing")
     return found
@@ -202,9 +201,11 @@ def _id(body: Element, path: str) -> HeldId:
     return HeldId(root=root, extension=extension)
 
 
-def _add(parent: Element, tag: str, **attributes: str) -> Element:
-    return etree.SubElement(parent, _hl7(tag), attributes)
+def add(parent: Element, tag: str, **attributes: str) -> Element:
+    """A new element of HL7 V3 at the end of its parent."""
+    return etree.SubElement(parent, hl7(tag), attributes)
 
 
-def _hl7(tag: str) -> str:
+def hl7(tag: str) -> str:
+    """The name of an element of HL7 V3."""
     return f"{{{HL7}}}{tag}"

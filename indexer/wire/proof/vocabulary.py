@@ -50,7 +50,6 @@ HIDDEN_FROM_GUARDIANS: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"
 
 SECTORS: Final = "1.2.250.1.71.4.2.4"
 PROFESSIONS: Final = "1.2.250.1.71.1.2.7"
-SPECIALITIES: Final = "1.2.250.1.71.4.2.5"
 PRODUCERS: Final = "1.2.250.1.213.1.1.4.6"
 """TRE_A00: who makes documents and is no professional."""
 ROLE_SYSTEMS: Final = frozenset(
