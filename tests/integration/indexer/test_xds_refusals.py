@@ -1,8 +1,10 @@
 """ITI-41: what cannot be taken whole is refused by its code, and nothing of it is held."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from indexer.contract.document_set import Relation
@@ -31,15 +33,17 @@ PATIENT = f"'{ANNE.value}^^^&{ANNE.oid}&ISO'"
 OLD = a_submission(1)
 
 
-def rows(folder: Path) -> int:
+async def rows(folder: Path, database_url: str) -> int:
     """What an index holds of submissions, in any of its tables."""
-    with sqlite3.connect(folder / "index.sqlite") as database:
-        counts = [
-            database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("entry", "document", "submission_set", "association")
-        ]
-    database.close()
-    return sum(counts)
+    tables = ("entry", "document", "submission_set", "association")
+    counted = f"SELECT {' + '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
+    if database_url:
+        connection = await asyncpg.connect(database_url)
+        found = await connection.fetchval(counted)
+        await connection.close()
+        return int(found)
+    with closing(sqlite3.connect(folder / "index.sqlite")) as database:
+        return int(database.execute(counted).fetchone()[0])
 
 
 async def found_by_xds(index_url: str) -> Reply:
@@ -119,7 +123,7 @@ def submit_another(body: Element) -> None:
     (put(UNIQUE_IDS, "value", f"{OLD.submission_id}"), "XDSRepositoryDuplicateUniqueIdInMessage"),
 ])  # fmt: skip
 async def test_what_cannot_be_understood_whole_is_refused_and_nothing_of_it_held(
-    index_url: str, tmp_path: Path, change: Change, code: str
+    index_url: str, tmp_path: Path, database_url: str, *, change: Change, code: str
 ) -> None:
     body = provide_body(a_set(1), inline=True)
     change(body)
@@ -128,7 +132,7 @@ async def test_what_cannot_be_understood_whole_is_refused_and_nothing_of_it_held
 
     assert (reply.status, reply.outcome, reply.errors) == (200, "Failure", [code])
     assert ANNE.value not in str(reply.body.xpath("string(.//@codeContext)"))
-    assert rows(tmp_path) == 0
+    assert await rows(tmp_path, database_url) == 0
 
 
 async def test_of_a_set_with_one_bad_document_no_other_is_held(index_url: str) -> None:
@@ -142,7 +146,7 @@ async def test_of_a_set_with_one_bad_document_no_other_is_held(index_url: str) -
 
 
 async def test_parts_of_a_message_must_be_there_and_be_meant(
-    index_url: str, tmp_path: Path
+    index_url: str, tmp_path: Path, database_url: str
 ) -> None:
     url = f"{index_url}/xds/repository"
     submitted = a_set(1)
@@ -157,10 +161,12 @@ async def test_parts_of_a_message_must_be_there_and_be_meant(
 
     assert reply.errors == ["XDSMissingDocumentMetadata"]
     assert other.errors == ["XDSMissingDocument"]
-    assert rows(tmp_path) == 0
+    assert await rows(tmp_path, database_url) == 0
 
 
-async def test_a_part_of_a_message_is_one_document(index_url: str, tmp_path: Path) -> None:
+async def test_a_part_of_a_message_is_one_document(
+    index_url: str, tmp_path: Path, database_url: str
+) -> None:
     """Sixty documents that share a part would be sent once, and stored sixty times."""
     body = provide_body(a_set(1, 2), inline=False)
     share_part(body)
@@ -169,4 +175,4 @@ async def test_a_part_of_a_message_is_one_document(index_url: str, tmp_path: Pat
     reply = await post(f"{index_url}/xds/repository", shared, content_type=content_type)
 
     assert (reply.outcome, reply.errors) == ("Failure", ["XDSRepositoryMetadataError"])
-    assert rows(tmp_path) == 0
+    assert await rows(tmp_path, database_url) == 0
