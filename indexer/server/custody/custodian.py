@@ -6,8 +6,7 @@ the journal: what is changed and the line that tells of it are one transaction, 
 given out only once its line is durable.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -119,7 +118,8 @@ class Custodian:
             query="DocumentReference",
         )
         found, more = await self._usher.show(caller, told, work)
-        await self._tell(told, [one.patient_key for one in found], search.patient)
+        owners = [one.patient_key for one in found]
+        await self._usher.tell_search(told, [*owners, *_keys(search.patient)], owners)
         return found, more
 
     async def find_sets(
@@ -141,15 +141,9 @@ class Custodian:
             Deed, act=Act.FIND, exchange=Exchange.FIND_LISTS, caller=caller, query="List"
         )
         found, more = await self._usher.show(caller, told, work)
-        await self._tell(told, [one.patient_key for one in found], search.patient)
+        owners = [one.patient_key for one in found]
+        await self._usher.tell_search(told, [*owners, *_keys(search.patient)], owners)
         return found, more
-
-    async def _tell(
-        self, told: Callable[..., Deed], owners: Sequence[str], patient: Ins | None
-    ) -> None:
-        """Have the journal tell of a search, also in the record where it found nothing."""
-        searched = {*owners, *([patient_key(patient)] if patient else [])}
-        await self._scribe.record(*_searches(told, searched, owners))
 
     async def query(self, caller: Caller | None, query: StoredQuery) -> Found:
         """What a stored query finds of what is seen.
@@ -169,7 +163,7 @@ class Custodian:
             caller, told, lambda sight: self._queries.answer(sight, query)
         )
         owners = [patient_key(one.patient) for one in found.entries]
-        await self._scribe.record(*_searches(told, found.patient_keys, owners))
+        await self._usher.tell_search(told, found.patient_keys, owners)
         return found
 
     async def entry(self, caller: Caller | None, entry_id: str) -> HeldEntry:
@@ -392,9 +386,6 @@ class Custodian:
         return found
 
 
-def _searches(
-    told: Callable[..., Deed], patient_keys: Iterable[str], owners: Iterable[str]
-) -> list[Deed]:
-    """The same search in each record that it touched, with how many of its documents it found."""
-    counts = Counter(owners)
-    return [told(patient_key=key, found=counts[key]) for key in sorted(patient_keys)]
+def _keys(patient: Ins | None) -> list[str]:
+    """Whose record a search names: it tells of the search though nothing was found in it."""
+    return [patient_key(patient)] if patient is not None else []

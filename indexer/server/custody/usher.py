@@ -1,6 +1,7 @@
 """Shows people what they may see: a transaction each, and a line of the journal for who may not."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from gateway.errors import NotFound
@@ -13,7 +14,7 @@ from indexer.server.journal.scribe import Scribe
 from indexer.server.registry.registry import NOTHING_HELD, HeldEntry
 from indexer.server.registry.rows import held_entry
 from indexer.server.rights.rights import Rights, Sight, alerts
-from indexer.wire.outcome import IssueCode, Refusal
+from indexer.wire.outcome import Refusal
 
 T = TypeVar("T")
 
@@ -38,22 +39,36 @@ class Usher:
             told: makes the line that tells of it, given whose record it is.
 
         Raises:
-            Refusal: they may not, which their patient's journal tells.
+            Refusal, NotFound: it cannot be done, or they may not. The journal tells of it in the
+                record of who asks; where nobody had to say who they are, in those looked at.
         """
         act = told(patient_key="").act
+        tried = {caller.patient} if caller is not None else set()
 
         async def step(tx: Transaction) -> T:
-            return await work(await self._rights.sight(tx, caller, act))
+            sight = await self._rights.sight(tx, caller, act)
+            try:
+                return await work(sight)
+            finally:
+                if caller is None:
+                    tried.update(sight.known)
 
         try:
             if caller is not None and alerts(caller, act):
                 return await self._database.write(step)
             return await self._database.read(step)
-        except Refusal as error:
-            if caller is not None and error.code is IssueCode.FORBIDDEN:
-                key = patient_key(caller.patient)
-                await self._scribe.record(told(patient_key=key, outcome=error.code))
+        except (Refusal, NotFound) as error:
+            keys = sorted(map(patient_key, tried))
+            await self._scribe.tell_refused([told(patient_key=key) for key in keys], error)
             raise
+
+    async def tell_search(
+        self, told: Callable[..., Deed], patient_keys: Iterable[str], owners: Iterable[str]
+    ) -> None:
+        """Have each record that a search touched tell how many of its documents it found."""
+        counts = Counter(owners)
+        lines = [told(patient_key=key, found=counts[key]) for key in sorted({*patient_keys})]
+        await self._scribe.record(*lines)
 
 
 async def seen(sight: Sight, held: HeldEntry) -> HeldEntry:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import Unavailable
+from gateway.errors import NotFound, Unavailable
 from gateway.storage.database import Param, Row, Transaction
 from gateway.storage.engines import open_at
+from indexer.contract.access import Caller
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.contract.identifiers import Ins
@@ -24,8 +25,10 @@ from indexer.wire.fhir.patch import read_json_patch, withdrawal_patch
 from indexer.wire.fhir.search import EntrySearch, read_search
 from indexer.wire.outcome import Refusal
 from indexer.wire.xds.document_set_reader import StatusChange
+from indexer.wire.xds.stored_query import QueryKind
 from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission
+from tests.support.queries import a_query
 
 WITHDRAWAL = read_json_patch(withdrawal_patch())
 MISSING = "00000000-0000-4000-8000-000000000000"
@@ -118,6 +121,45 @@ async def test_what_was_refused_has_a_line_too(custody: Custody) -> None:
         ("read", "deleted"),
     ]
     assert "who" not in told[-1]
+
+
+@pytest.mark.parametrize("doctor", [a_doctor(), None])
+async def test_a_search_that_finds_too_much_has_a_line(
+    custody: Custody, monkeypatch: pytest.MonkeyPatch, doctor: Caller | None
+) -> None:
+    monkeypatch.setattr("indexer.server.custody.stored_queries.OBJECTS_MAX", 0)
+    await published(custody)
+
+    with pytest.raises(Refusal):
+        await custody.custodian.query(doctor, a_query(QueryKind.FIND_DOCUMENTS))
+
+    told = (await custody.told())[-1]
+    assert (told["act"], told["exchange"], told["outcome"]) == ("find", "ITI-18", "invalid")
+    assert ("who" in told) is (doctor is not None)
+
+
+async def test_who_asks_for_what_is_not_there_for_them_has_a_line(custody: Custody) -> None:
+    held = await published(custody)
+    entry_id, set_id = held.documents[0].entry.entry_id, held.submission_set.set_id
+    other, custodian = a_doctor(patient=PAUL), custody.custodian
+
+    for asking in (
+        custodian.entry(other, entry_id),
+        custodian.submission_set(other, set_id),
+        custodian.document(other, entry_id),
+        custodian.document(other, MISSING),
+    ):
+        with pytest.raises(NotFound):
+            await asking
+
+    told = await custody.told(PAUL)
+    assert [(one["act"], one["outcome"]) for one in told] == [
+        ("find", "not-found"),
+        ("find", "not-found"),
+        ("read", "not-found"),
+        ("read", "not-found"),
+    ]
+    assert len(await custody.told(ANNE)) == 1
 
 
 async def test_a_replacement_is_told_as_one(custody: Custody) -> None:
