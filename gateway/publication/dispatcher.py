@@ -132,11 +132,12 @@ class Dispatcher:
                 # It is no longer to be sent, and this attempt at least is not in the index.
                 await self._outbox.postpone(tx, claim, due_at_ms=now_ms, never_sent=True)
                 return False
-            if not claim.withdraws:
+            revision = await self._outbox.last_to_wait(tx, claim)
+            if revision is not None:
                 await self._standings.mark(
                     tx,
                     claim.study,
-                    revision=claim.revision,
+                    revision=revision,
                     state="no_record",
                     code=code,
                     reason="it is tried again at the next revision, and from time to time",

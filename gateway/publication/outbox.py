@@ -249,6 +249,15 @@ class Outbox:
         )
         return bool(waits)
 
+    async def last_to_wait(self, tx: Transaction, claim: Claim) -> int | None:
+        """The last revision that goes into the record of a claim, which may have to wait behind
+        it; None if none does.
+        """
+        rows = await tx.fetch(
+            self._sql["last_to_wait"], study=claim.study, patient_key=patient_key(claim.patient)
+        )
+        return cast("int | None", rows[0]["revision"])
+
     async def latest_state(self, tx: Transaction, study: Uid) -> str | None:
         """What became of the study's latest revision so far; None if none is out or on its way."""
         rows = await tx.fetch(self._sql["latest"], study=study)

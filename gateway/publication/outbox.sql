@@ -129,6 +129,11 @@ WHERE submission_id = :submission_id AND attempts = :attempts
   AND state IN ('waiting', 'no_record')
 RETURNING study_uid;
 
+-- query: last_to_wait
+SELECT max(revision) AS revision FROM submissions
+WHERE study_uid = :study AND patient_key = :patient_key AND kind = 'publish'
+  AND state IN ('waiting', 'no_record');
+
 -- query: forget_documents
 -- What a revision that was sent has replaced, nobody asks for again.
 UPDATE submissions SET document = CAST('' AS BLOB)

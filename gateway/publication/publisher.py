@@ -235,8 +235,11 @@ class Publisher:
         if latest not in STANDS:
             return False
         stands = replace(before, state=STANDS[latest])
-        if latest == "no_record":
-            stands = replace(stands, code=standing.code, reason=standing.reason)
+        if standing.state == "no_record" and latest != "sent":
+            # It may itself not have been tried: what goes before it found none.
+            stands = replace(
+                stands, state=standing.state, code=standing.code, reason=standing.reason
+            )
         await self._standings.conclude(tx, stands, now_ms=self._clock())
         return True
 

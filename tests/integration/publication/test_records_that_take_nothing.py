@@ -140,11 +140,16 @@ async def test_a_revision_waits_for_what_became_of_one_that_may_be_in_a_closed_r
         await bench.tell_report(message_digest="m2", version=2, visibility=HIDDEN)
         await bench.come_to_rest()
     behind = await submissions(bench)
+    stands = await states(bench)
+    await bench.tell_report(message_digest="the same", version=2, visibility=HIDDEN)
+    await bench.look()
+    stays = await states(bench)
 
     index.records.clear()
     await bench.come_to_rest()
 
     assert behind == [(1, "no_record"), (2, "waiting")]
+    assert stands == stays == ("no_record", "record_closed")
     assert await states(bench) == ("published", "")
     assert await submissions(bench) == [(1, "sent"), (2, "sent")]
     assert [one.replaces is None for one in index.held] == [True, False]
