@@ -1,8 +1,9 @@
 """What a journal tells to whom: a line about documents that are hidden from them is none.
 
-A parent would else learn of what a minor keeps from them, and a patient of what nobody has told
-them yet. So would they from how many documents others found, which is told where nothing is hidden
-from anybody. What was tried in vain on what is not there is told to all.
+A parent would else learn of what a minor keeps from them, also by who came in a secret connection,
+and a patient of what nobody has told them yet. So would they from how many documents others found,
+which is told where nothing is hidden from anybody. What was tried in vain on what is not there is
+told to all.
 """
 
 from collections.abc import Sequence
@@ -57,6 +58,8 @@ class ToldLines:
         hidden = {one.entry_id for one in held if one.patient_key == owner} - seen
         told = []
         for line, event in zip(lines, events, strict=True):
+            if event.get("who", {}).get("secret") and not sight.shares_secrets:
+                continue
             entries = event.get("entries", [])
             kept = [one for one in entries if one not in hidden]
             if (entries and not kept) or not (entries or await self._is_set_seen(sight, event)):

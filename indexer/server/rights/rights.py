@@ -48,6 +48,11 @@ class Sight:
         """Whether some documents of an open record may be hidden from who asks."""
         return self.caller is not None
 
+    @property
+    def shares_secrets(self) -> bool:
+        """Whether what is done in secret connections is no secret to who asks."""
+        return self.caller is None or self.caller.kind is not CallerKind.REPRESENTATIVE
+
     async def open(self, patient: Ins) -> bool:
         """Whether anything of a record can be seen at all, before a document is looked at.
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from gateway.errors import NotFound
-from indexer.contract.access import Caller, Purpose
+from indexer.contract.access import Caller, CallerKind, Purpose
 from indexer.contract.document import EntryStatus
 from indexer.contract.document_set import Relation, document_set_of
 from indexer.contract.record import RecordState
@@ -35,6 +35,8 @@ from tests.support.record_people import (
     refusal,
 )
 from tests.support.rights import masked
+
+REPRESENTATIVE = replace(PATIENT, kind=CallerKind.REPRESENTATIVE)
 
 
 async def test_a_page_is_filled_with_what_is_seen_and_tells_of_nothing_else(
@@ -239,3 +241,23 @@ async def test_the_journal_and_the_whole_record_are_the_holders(custody: Custody
         assert untold.unique_id not in {one.unique_id for one in taken}
         assert len(taken) == 1
     assert (await refusal(custodian.extract(PATIENT, PAUL))).code is IssueCode.FORBIDDEN
+
+
+async def test_a_representative_reads_in_the_journal_nothing_of_a_secret_connection(
+    custody: Custody,
+) -> None:
+    await published(custody)
+    in_secret = replace(MEMBER, secret=True)
+    for caller in (MEMBER, in_secret, MEMBER, in_secret):
+        await found(custody, caller)
+
+    of_anne = JournalSearch(patient=ANNE, lines_max=10)
+    whole, _ = await custody.custodian.journal(PATIENT, of_anne)
+    pages = []
+    for before in (6, 4, 2):
+        page = replace(of_anne, before=before, lines_max=1)
+        lines, more = await custody.custodian.journal(REPRESENTATIVE, page)
+        pages.append(([one.position for one in lines], more))
+
+    assert [one.position for one in whole] == [5, 4, 3, 2, 1]
+    assert pages == [([4], True), ([2], True), ([1], False)]
