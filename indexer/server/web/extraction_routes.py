@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
@@ -60,7 +59,7 @@ class ExtractionRoutes:
         read = self._custodian.extracted
         if form is Form.XDM:
             return written_archive(sets, read)
-        return partial(written_bundle, base=base, now=datetime.now(UTC))(sets, read)
+        return written_bundle(sets, read, base=base, now=datetime.now(UTC))
 
 
 def _form(told: Json) -> Form:
