@@ -176,6 +176,7 @@ async def test_how_long_a_gateway_can_prove_who_asks_is_told(
         "signature_key": write_key(tmp_path / "signature-key.pem"),
         "organisation_id": "1990000127",
         "facility_code": "SA07",
+        "software_approval": "HOMOLOGATION",
     }
 
     async with a_served_index(tmp_path / "index", policy=RefuseAll()) as url:
@@ -194,6 +195,7 @@ async def test_a_key_of_signature_that_is_anothers_is_told(tmp_path: Path) -> No
         "signature_key": write_key(tmp_path / "signature-key.pem", key=3),
         "organisation_id": "1990000127",
         "facility_code": "SA07",
+        "software_approval": "HOMOLOGATION",
     }
 
     async with a_served_index(tmp_path / "index", policy=RefuseAll()) as url:
