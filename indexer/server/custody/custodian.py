@@ -8,6 +8,7 @@ given out only once its line is durable.
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import TypeVar
 
 from gateway.errors import NotFound
@@ -26,7 +27,7 @@ from indexer.server.custody.stored_queries import Found, StoredQueries
 from indexer.server.custody.told_lines import ToldLines
 from indexer.server.custody.usher import Usher, entry_of, seen
 from indexer.server.journal.chain import Line
-from indexer.server.journal.deed import Deed
+from indexer.server.journal.deed import Deed, naming
 from indexer.server.journal.journal import Journal
 from indexer.server.journal.scribe import Scribe
 from indexer.server.registry.registry import (
@@ -309,15 +310,11 @@ class Custodian:
         Raises:
             Refusal: one is not held, is another patient's, is not theirs, or has another status.
         """
+        told = partial(Deed, act=Act.WITHDRAW, exchange=Exchange.UPDATE, caller=caller)
         deeds = [
-            Deed(
-                patient_key=patient_key(one.patient),
-                act=Act.WITHDRAW,
-                exchange=Exchange.UPDATE,
-                caller=caller,
-                entries=(one.target,),
-            )
-            for one in changes
+            line
+            for patient, them in groupby(changes, lambda one: one.patient)
+            for line in naming(told(patient_key=patient_key(patient)), [one.target for one in them])
         ]
 
         async def work(tx: Transaction) -> None:

@@ -1,6 +1,7 @@
 """What somebody did on a record, or tried to: what a line of the journal tells."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -34,6 +35,12 @@ class Deed:
     """How many documents a search found."""
     query: str = ""
     """Which search it was; what it asked for is not kept."""
+
+
+def naming(deed: Deed, entries: Sequence[str]) -> list[Deed]:
+    """The deed in as many lines as it takes to name all of these documents."""
+    starts = range(0, len(entries), ENTRIES_MAX)
+    return [replace(deed, entries=tuple(entries[at : at + ENTRIES_MAX])) for at in starts]
 
 
 def written(deed: Deed) -> bytes:

@@ -12,11 +12,12 @@ from indexer.wire.fhir.patch import read_json_patch
 from indexer.wire.outcome import IssueCode, Refusal
 from indexer.wire.xds.document_set_reader import StatusChange
 from tests.support.custody import Custody
-from tests.support.pointers import ANNE, an_entry, submitting
+from tests.support.pointers import ANNE, PAUL, an_entry, submitting
 from tests.support.record_people import (
     AUTHOR,
     CENTRE,
     ELSEWHERE,
+    IN_AN_EMERGENCY,
     MEMBER,
     PATIENT,
     STRANGER,
@@ -105,3 +106,40 @@ async def test_a_mask_hides_whatever_its_code_system_is_called(
 
     assert await found(custody, AUTHOR) == [entry.unique_id]
     assert await found(custody, MEMBER) == []
+
+
+async def test_many_changes_of_one_record_are_told_by_few_lines(custody: Custody) -> None:
+    """A request names a thousand entries, also of a record that its sender has no proof for."""
+    changes = [
+        StatusChange(
+            target=f"00000000-0000-4000-8000-{number:012}",
+            patient=PAUL,
+            status=EntryStatus.WITHDRAWN,
+            original=EntryStatus.APPROVED,
+        )
+        for number in range(300)
+    ]
+
+    await refusal(custody.custodian.change_statuses(MEMBER, changes))
+
+    named = [one["entries"] for one in await custody.told(PAUL)]
+    assert [len(one) for one in named] == [256, 44]
+    assert [entry for one in named for entry in one] == [one.target for one in changes]
+
+
+@pytest.mark.parametrize("caller", [MEMBER, IN_AN_EMERGENCY])
+async def test_the_journal_tells_who_asked_for_what_is_hidden(
+    custody: Custody, caller: Caller
+) -> None:
+    hidden = await published(custody, hidden_by=("MASQUE_PS",))
+    before = len(await custody.told())
+
+    for asking in (custody.custodian.entry, custody.custodian.document):
+        with pytest.raises(NotFound):
+            await asking(caller, hidden.entry_id)
+
+    told = (await custody.told())[before:]
+    assert [(one["act"], one["outcome"]) for one in told] == [
+        ("find", "not-found"),
+        ("read", "not-found"),
+    ]
