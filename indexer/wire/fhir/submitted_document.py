@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from indexer.contract.document import Code, DocumentEntry, EntryStatus
 from indexer.contract.document_set import Association, Relation
 from indexer.contract.errors import InvalidValue
 from indexer.wire.fhir.document_reference import read_document_reference
-from indexer.wire.fhir.elements import Element, read_uuid
+from indexer.wire.fhir.elements import Element, read_moment, read_uuid
 from indexer.wire.outcome import IssueCode, Json, Refusal, warning
 from indexer.wire.vocabulary import OID_PREFIX, UUID_PREFIX
 from indexer.wire.xml import clean
@@ -158,7 +159,17 @@ def not_kept(element: Element) -> list[Json]:
         )
         for name in sorted(one.fields.keys() - kept)
         if name.isascii() and name.isalpha()  # else it is no element's name, and may be anything
-    ] + list(_other_identifiers(element))
+    ] + [*_other_identifiers(element), *_other_date(element, attachment)]
+
+
+def _other_date(element: Element, attachment: Element) -> Iterator[Json]:
+    """As date of an entry the index tells when its document was made, whatever was sent."""
+    if "date" not in element.fields:
+        return
+    with suppress(InvalidValue):
+        if read_moment(element.text("date")) == attachment.moment("creation"):
+            return
+    yield warning(element.at("date"), "is not kept")
 
 
 def _other_identifiers(element: Element) -> Iterator[Json]:

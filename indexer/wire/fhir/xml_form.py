@@ -98,6 +98,9 @@ def read_resource(data: bytes) -> Json:
     Raises:
         Refusal: it is no XML that can be opened safely, or has what FHIR R4 does not know.
     """
+    if len(data) > FHIR_XML_BYTES_MAX:
+        reason = f"the body is larger than {FHIR_XML_BYTES_MAX} bytes, as XML: send JSON"
+        raise Refusal(reason, code=IssueCode.TOO_LONG)
     try:
         return resource_of(open_xml(data, bytes_max=FHIR_XML_BYTES_MAX))
     except Refusal:

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from indexer.contract.document import Submission
 from indexer.wire.fhir.bundles import provide_bundle
 from indexer.wire.fhir.types import RESOURCE_TYPES, TYPES
-from indexer.wire.fhir.xml_form import DEPTH_MAX, read_resource, write_resource
+from indexer.wire.fhir.xml_form import (
+    DEPTH_MAX,
+    FHIR_XML_BYTES_MAX,
+    read_resource,
+    write_resource,
+)
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from indexer.wire.xml import clean
 from tests.support.pointers import a_submission, submissions
@@ -115,7 +120,6 @@ def test_comments_and_the_place_of_a_schema_do_not_matter() -> None:
     HEAD + b'<entry><deleted value="yes"/></entry></List>',
     HEAD + b"<contained/></List>",
     HEAD + b'<status xmlns="urn:other" value="current"/></List>',
-    b'<Binary xmlns="http://hl7.org/fhir"><data value="' + b"A" * (9 * 2**20) + b'"/></Binary>',
     HEAD + b'<extension url="a">' * (DEPTH_MAX + 1) + b"</extension>" * (DEPTH_MAX + 1)
     + b"</List>",
 ])  # fmt: skip
@@ -132,3 +136,10 @@ def test_whatever_comes_is_read_or_refused(noise: bytes) -> None:
         read_resource(noise)
     with suppress(Refusal):
         read_resource(HEAD + noise + b"</List>")
+
+
+def test_what_is_longer_than_a_resource_in_xml_may_be_is_too_long() -> None:
+    with pytest.raises(Refusal) as refused:
+        read_resource(b" " * (FHIR_XML_BYTES_MAX + 1))
+
+    assert refused.value.code is IssueCode.TOO_LONG

@@ -255,6 +255,16 @@ def test_what_is_not_kept_is_warned_of_at_its_place() -> None:
     assert warned == [f"{path}.text", f"{path}.context.encounter", f"{path}.identifier[1]"]
 
 
+@pytest.mark.parametrize("date", ["2019-01-01T00:00:00Z", "2019", "yesterday"])
+def test_a_date_that_is_not_when_the_document_was_made_is_not_kept(date: str) -> None:
+    bundle = a_transaction()
+    of_kind(bundle, "DocumentReference")[0]["date"] = date
+
+    [warned] = warnings_of(bundle).values()
+
+    assert warned == ["Bundle.entry[1].resource.date"]
+
+
 def test_a_recipient_who_is_not_notified_is_warned_of() -> None:
     bundle = a_transaction()
     url = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-intendedRecipient"
