@@ -14,6 +14,7 @@ from indexer.wire.fhir.document_reference import document_reference, read_docume
 from indexer.wire.fhir.elements import Element
 from indexer.wire.fhir.submission_set import read_submission_set, submission_set_list
 from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.reader import find_objects
 from indexer.wire.xds.writer import submit_objects_request
 from tests.support.pointers import an_entry, submissions
 
@@ -30,7 +31,7 @@ def as_told(submission: Submission) -> DocumentSet:
     )
     request = submit_objects_request(document_set_of(replace(submission, entry=entry)))
     try:
-        return read_document_set(request)
+        return read_document_set(find_objects(request))
     except InvalidValue:
         assume(False)
         raise

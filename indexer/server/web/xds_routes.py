@@ -15,7 +15,6 @@ from indexer.server.web.xds_endpoint import Answer, Asked, Operation, XdsEndpoin
 from indexer.wire.outcome import XdsError
 from indexer.wire.xds import vocabulary as names
 from indexer.wire.xds.document_set_reader import read_status_changes
-from indexer.wire.xds.extra_metadata import unsaved
 from indexer.wire.xds.provide_request import read_provide_request
 from indexer.wire.xds.registry_messages import (
     PROVIDE,
@@ -101,8 +100,7 @@ class XdsRoutes:
 
     async def provide(self, asked: Asked) -> Answer:
         """Provide and Register Document Set-b (ITI-41): all of it is held, or nothing is."""
-        submitted = read_provide_request(asked.body, asked.package)
-        lost = unsaved(asked.body)
+        submitted, lost = read_provide_request(asked.body, asked.package)
         held = await self._custodian.provide(asked.caller, submitted, exchange=Exchange.PROVIDE)
         entries = [one.entry.entry_id for one in held.documents]
         log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})

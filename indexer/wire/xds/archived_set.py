@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from indexer.contract.document_set import DocumentSet
-from indexer.wire.xds import vocabulary as names
 from indexer.wire.xds.document_set_reader import read_document_set
-from indexer.wire.xds.reader import Described
+from indexer.wire.xds.reader import find_objects, of_kind
 from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import open_xml
 
@@ -40,10 +39,9 @@ def read_archived_set(data: bytes) -> ArchivedSet:
     Raises:
         InvalidValue: it cannot be understood whole.
     """
-    root = open_xml(data)
-    submitted = read_document_set(root)
-    described = map(Described, root.iter(f"{{{names.RIM}}}ExtrinsicObject"))
-    uris = {one.name: one.value("URI") for one in described}
+    objects = find_objects(open_xml(data))
+    submitted = read_document_set(objects)
+    uris = {one.name: one.value("URI") for one in of_kind(objects, "ExtrinsicObject")}
     return ArchivedSet(
         submitted=submitted,
         uris=tuple(uris[one.entry.entry_id] for one in submitted.documents),

@@ -5,7 +5,7 @@ understood: what was passed over would be lost, while its sender was told that i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,15 +27,18 @@ from indexer.wire.xds.reader import (
     Described,
     find_objects,
     find_submission_set,
+    of_kind,
     read_entry,
     read_submission_set,
-    value_of,
 )
 from indexer.wire.xml import Element
 
 ASSOCIATIONS_MAX: Final = 1024
 
-_OBJECTS: Final = {"RegistryPackage", "ExtrinsicObject", "Association", "ObjectRef"}
+_OBJECTS: Final = {
+    f"{{{names.RIM}}}{one}"
+    for one in ("RegistryPackage", "ExtrinsicObject", "Association", "ObjectRef")
+}
 """An ObjectRef says nothing of its own: it announces an id that others refer to."""
 _BECOMES: Final = {
     EntryStatus.APPROVED: {EntryStatus.DEPRECATED, EntryStatus.WITHDRAWN},
@@ -60,17 +63,16 @@ class StatusChange:
     """The status that the sender takes it to have."""
 
 
-def read_document_set(root: Element) -> DocumentSet:
+def read_document_set(objects: Sequence[Described]) -> DocumentSet:
     """What is submitted, without the documents; its ids are symbols, and targets that are held are
     UUIDs without their urn.
 
     Raises:
         InvalidValue: it cannot be understood whole, or contradicts itself.
     """
-    objects = find_objects(root)
     _expect_objects(objects)
     told = read_submission_set(find_submission_set(objects))
-    described = [Described(one) for one in _all(objects, "ExtrinsicObject")]
+    described = of_kind(objects, "ExtrinsicObject")
     if len(described) > DOCUMENTS_MAX:
         raise InvalidValue(f"the metadata describes more than {DOCUMENTS_MAX} documents")
     for one in described:
@@ -117,7 +119,7 @@ def read_status_changes(root: Element) -> list[StatusChange]:
     objects = find_objects(root)
     told = read_submission_set(find_submission_set(objects))
     changes = _associated(objects)
-    if next(_all(objects, "ExtrinsicObject"), None) is not None or any(
+    if of_kind(objects, "ExtrinsicObject") or any(
         one.element.get("associationType") != names.UPDATE_STATUS for one in changes
     ):
         raise xds_refusal("only the status can be changed", XdsError.UPDATE_OPERATION)
@@ -146,40 +148,36 @@ def read_status(urn: str) -> EntryStatus | None:
     return {name: status for status, name in names.STATUSES.items()}.get(urn)
 
 
-def _all(objects: Element, tag: str) -> Iterator[Element]:
-    return objects.iterchildren(f"{{{names.RIM}}}{tag}")
-
-
-def _associated(objects: Element) -> list[Described]:
-    found = [Described(one) for one in _all(objects, "Association")]
+def _associated(objects: Sequence[Described]) -> list[Described]:
+    found = of_kind(objects, "Association")
     if len(found) > ASSOCIATIONS_MAX:
         raise InvalidValue(f"the metadata holds more than {ASSOCIATIONS_MAX} associations")
     return found
 
 
-def _expect_objects(objects: Element) -> None:
+def _expect_objects(objects: Sequence[Described]) -> None:
     """Refuse folders, and what XDS does not know."""
-    known = {f"{{{names.RIM}}}{one}" for one in _OBJECTS}
-    if next(_all(objects, "Classification"), None) is not None:
+    if of_kind(objects, "Classification"):
         raise InvalidValue("a classification is of no object of the request")
-    if any(one.tag not in known for one in objects):
+    if any(one.element.tag not in _OBJECTS for one in objects):
         raise InvalidValue("the metadata holds an object of a kind that is not held here")
     for one in objects:
-        for inner in _all(one, "Classification"):
-            _expect_classification(inner, one.get("id", ""))
-    if len(list(_all(objects, "RegistryPackage"))) != 1:
+        for scheme in dict.fromkeys(one.schemes):
+            for inner in one.classifications(scheme):
+                _expect_classification(inner, scheme, one.name)
+    if len(of_kind(objects, "RegistryPackage")) != 1:
         raise InvalidValue("the metadata holds more than a submission set: folders are not held")
 
 
-def _expect_classification(one: Element, classified: str) -> None:
+def _expect_classification(one: Described, scheme: str, classified: str) -> None:
     """A code that was passed over for its form could be that of a document's confidentiality."""
-    if one.get("classifiedObject", classified) != classified:
+    if one.element.get("classifiedObject", classified) != classified:
         raise InvalidValue("a classification is of another object than it stands in")
-    if one.get("classificationScheme") not in names.CODES:
+    if scheme not in names.CODES:
         return
-    if not _CODE.fullmatch(one.get("nodeRepresentation", "").strip()):
+    if not _CODE.fullmatch(one.element.get("nodeRepresentation", "").strip()):
         raise InvalidValue("nodeRepresentation is missing, or no code")
-    if not _SCHEME.fullmatch(value_of(one, "codingScheme")):
+    if not _SCHEME.fullmatch(one.value("codingScheme")):
         raise InvalidValue("codingScheme is missing, or neither an OID nor a URI")
 
 

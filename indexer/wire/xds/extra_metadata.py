@@ -5,16 +5,13 @@ named here by its attribute, never by its value.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import Final
 
-from lxml import etree
-
 from indexer.wire import hl7_values as values
 from indexer.wire.xds import vocabulary as names
-from indexer.wire.xds.reader import Described, find_objects
-from indexer.wire.xml import Element
+from indexer.wire.xds.reader import Described
 
 UNSAVED_MAX: Final = 32
 """Attributes that a warning names; a sender who tells more is told of the first."""
@@ -78,14 +75,10 @@ _REWRITTEN: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def unsaved(root: Element) -> list[str]:
+def unsaved(objects: Iterable[Described]) -> list[str]:
     """The attributes that a request tells and an index does not keep, each once."""
-    told = (name for one in find_objects(root) for name in _OF_KIND[_kind(one)](Described(one)))
+    told = (name for one in objects for name in _OF_KIND[one.element.tag](one))
     return list(dict.fromkeys(told))[:UNSAVED_MAX]
-
-
-def _kind(element: Element) -> str:
-    return etree.QName(element).localname
 
 
 def _of_entry(told: Described) -> Iterator[str]:
@@ -124,10 +117,10 @@ def _of_association(told: Described) -> Iterator[str]:
 
 
 _OF_KIND: Final[dict[str, Callable[[Described], Iterator[str]]]] = {
-    "Association": _of_association,
-    "ExtrinsicObject": _of_entry,
-    "ObjectRef": lambda _: iter(()),
-    "RegistryPackage": _of_set,
+    f"{{{names.RIM}}}Association": _of_association,
+    f"{{{names.RIM}}}ExtrinsicObject": _of_entry,
+    f"{{{names.RIM}}}ObjectRef": lambda _: iter(()),
+    f"{{{names.RIM}}}RegistryPackage": _of_set,
 }
 
 
@@ -152,8 +145,7 @@ def _of_schemes(told: Described, known: frozenset[str]) -> Iterator[str]:
 
 def _of_texts(told: Described) -> Iterator[str]:
     for tag, name in (("Name", "title"), ("Description", "comments")):
-        path = f"{{{names.RIM}}}{tag}/{{{names.RIM}}}LocalizedString"
-        if len(told.element.findall(path)) > 1:
+        if len(list(told.localised(tag))) > 1:
             yield f"{name} in a second language"
 
 

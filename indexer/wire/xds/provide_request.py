@@ -9,21 +9,26 @@ from indexer.wire.outcome import XdsError, xds_refusal
 from indexer.wire.soap.mtom import Package
 from indexer.wire.xds import vocabulary as names
 from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.extra_metadata import unsaved
+from indexer.wire.xds.reader import find_objects
 from indexer.wire.xml import Element
 
 _REQUEST = f"{{{names.XDS}}}ProvideAndRegisterDocumentSetRequest"
 _DOCUMENT = f"{{{names.XDS}}}Document"
 
 
-def read_provide_request(body: Element, package: Package) -> DocumentSet:
+def read_provide_request(body: Element, package: Package) -> tuple[DocumentSet, list[str]]:
     """What is submitted, with its documents; their hashes and sizes are those that they have.
+
+    Beside it, what of it an index does not keep: see `unsaved`.
 
     Raises:
         InvalidValue: it cannot be understood whole, or documents and metadata do not match.
     """
     if body.tag != _REQUEST:
         raise InvalidValue("the body is no ProvideAndRegisterDocumentSetRequest")
-    submitted = read_document_set(body)
+    objects = find_objects(body)
+    submitted = read_document_set(objects)
     referred = package.referred(body)
     if len(set(referred)) < len(referred):
         # Each would be a copy of it, and a small message as large as its documents are many.
@@ -40,7 +45,7 @@ def read_provide_request(body: Element, package: Package) -> DocumentSet:
     documents = tuple(
         _whole(one.entry, contents[one.entry.entry_id]) for one in submitted.documents
     )
-    return replace(submitted, documents=documents)
+    return replace(submitted, documents=documents), unsaved(objects)
 
 
 def _contents(body: Element, package: Package) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ write. Refusals name the attribute, never its value.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -50,21 +50,29 @@ _NAMED_BY: Final = {
     _CLASSIFICATION: "classificationScheme",
     _IDENTIFIER: "identificationScheme",
 }
+_SCHEMES: Final = (_CLASSIFICATION, _IDENTIFIER)
 _SLOT_NAME = re.compile(r"[$A-Za-z]{1,64}", re.ASCII)
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
 
 class Described:
-    """A registry object, or a classification of one, by its slots and classifications."""
+    """A registry object, or a classification of one, by its slots and classifications.
+
+    What it holds is looked through once, and each value read once: a submission is asked for the
+    same ones again and again, and a look into the XML costs more than all that is done with it.
+    """
 
     def __init__(self, element: Element) -> None:
         self.element = element
         self.name = element.get("id", "")
         self._parts: dict[tuple[str, str], list[Element]] = {}
-        """By tag and by what names them: they are looked through once, and asked for often."""
-        for one in element.iterchildren(*_NAMED_BY):
-            name = one.get(_NAMED_BY[one.tag], "")
+        """By tag and by what names them."""
+        for one in element:
+            named_by = _NAMED_BY.get(one.tag)
+            name = one.get(named_by, "") if named_by else ""
             self._parts.setdefault((one.tag, name), []).append(one)
+        self._values: dict[str, list[str]] = {}
+        self._classified: dict[str, list[Described]] = {}
 
     @property
     def slots(self) -> list[str]:
@@ -74,12 +82,16 @@ class Described:
     @property
     def schemes(self) -> list[str]:
         """By what it is classified, and named, from outside; empty for a node."""
-        return [name for tag, name in self._parts if tag != _SLOT]
+        return [name for tag, name in self._parts if tag in _SCHEMES]
 
     def values(self, name: str) -> list[str]:
         """All values of a slot; a sender may spread them over several of the same name."""
+        if (known := self._values.get(name)) is not None:
+            return known
         slots = self._parts.get((_SLOT, name), ())
-        return _few([value for slot in slots for value in listed(slot)], name)
+        found = _few([value for slot in slots for value in listed(slot)], name)
+        self._values[name] = found
+        return found
 
     def value(self, name: str) -> str:
         """The first value of a slot; empty where there is none."""
@@ -91,7 +103,13 @@ class Described:
 
     def text(self, tag: str) -> str:
         """Name or Description; empty where it is absent."""
-        return _text_of(self.element, tag)
+        told = next(self.localised(tag), None)
+        return "" if told is None else _bounded(told.get("value", "").strip(), tag)
+
+    def localised(self, tag: str) -> Iterator[Element]:
+        """Name or Description in each of its languages."""
+        for each in self._parts.get((f"{{{names.RIM}}}{tag}", ""), ()):
+            yield from (one for one in each if one.tag == _LOCALIZED)
 
     def identifier(self, scheme: str, name: str, parse: Callable[[str], T]) -> T:
         """An external identifier that must be there."""
@@ -107,11 +125,11 @@ class Described:
 
     def codes(self, scheme: str) -> Iterator[Code]:
         """Every value of a coded attribute."""
-        for one in self._classified(scheme):
-            code = _bounded(one.get("nodeRepresentation", "").strip(), "a code")
-            coding_scheme = read_system(value_of(one, "codingScheme"))
+        for one in self.classifications(scheme):
+            code = _bounded(one.element.get("nodeRepresentation", "").strip(), "a code")
+            coding_scheme = read_system(one.value("codingScheme"))
             if code:
-                yield Code(code=code, scheme=coding_scheme, display=_text_of(one, "Name"))
+                yield Code(code=code, scheme=coding_scheme, display=one.text("Name"))
 
     def authors(self, scheme: str) -> list[Author]:
         """All authors; an empty one where there is none."""
@@ -127,24 +145,22 @@ class Described:
 
     def classifications(self, scheme: str) -> list["Described"]:
         """What classifies it by a scheme."""
-        return [Described(one) for one in self._classified(scheme)]
-
-    def _classified(self, scheme: str) -> list[Element]:
-        return _few(self._parts.get((_CLASSIFICATION, scheme), []), "Classification")
-
-
-def value_of(element: Element, name: str) -> str:
-    """As `Described.value`, of what is asked for no more than that."""
-    slots = (one for one in element.iterchildren(_SLOT) if one.get("name") == name)
-    return next((value for slot in slots for value in listed(slot)), "")
+        known = self._classified.get(scheme)
+        if known is None:
+            found = _few(self._parts.get((_CLASSIFICATION, scheme), []), "Classification")
+            known = self._classified[scheme] = [Described(one) for one in found]
+        return known
 
 
 def listed(slot: Element) -> list[str]:
     """The values of a slot."""
+    # Not by `iterchildren`, whose filters cost more than these few elements.
     found = [
         (one.text or "").strip()
-        for each in slot.iterchildren(_VALUE_LIST)
-        for one in each.iterchildren(_VALUE)
+        for each in slot
+        if each.tag == _VALUE_LIST
+        for one in each
+        if one.tag == _VALUE
     ]
     for value in found:
         if len(value) > VALUE_LENGTH_MAX:
@@ -152,13 +168,6 @@ def listed(slot: Element) -> list[str]:
             # Else unquoted: a sender may have put anything there.
             _bounded(value, name[0] if name else "a value")
     return _few(found, "Value")
-
-
-def _text_of(element: Element, tag: str) -> str:
-    for one in element.iterchildren(f"{{{names.RIM}}}{tag}"):
-        for told in one.iterchildren(_LOCALIZED):
-            return _bounded(told.get("value", "").strip(), tag)
-    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +192,9 @@ def read_submit_objects(root: Element, *, mime_types: frozenset[str]) -> list[Su
     objects = find_objects(root)
     package = find_submission_set(objects)
     found = [
-        Described(one)
-        for one in objects.iterfind("rim:ExtrinsicObject", _NAMESPACES)
-        if one.get("mimeType", "").strip() in mime_types
+        one
+        for one in of_kind(objects, "ExtrinsicObject")
+        if one.element.get("mimeType", "").strip() in mime_types
     ]
     if len(found) > DOCUMENTS_MAX:
         raise InvalidValue(f"the metadata describes more than {DOCUMENTS_MAX} documents")
@@ -288,8 +297,8 @@ def read_entry(told: Described) -> DocumentEntry:
     )
 
 
-def find_objects(root: Element) -> Element:
-    """The list of registry objects, whatever it is wrapped in, each with what classifies it.
+def find_objects(root: Element) -> list[Described]:
+    """The registry objects, whatever their list is wrapped in, each with what classifies it.
 
     A classification may stand in what it classifies or beside it (ebRIM 3.0 §4.3); all are within
     then, but those of objects that the list does not hold.
@@ -306,16 +315,21 @@ def find_objects(root: Element) -> Element:
         classified = by_id.get(one.get("classifiedObject"))
         if classified is not None and classified is not one:
             classified.append(one)
-    return objects
+    return [Described(one) for one in objects]
 
 
-def find_submission_set(objects: Element) -> Described:
+def of_kind(objects: Iterable[Described], tag: str) -> list[Described]:
+    """Those of the objects that are of one kind of ebRIM's."""
+    return [one for one in objects if one.element.tag == f"{{{names.RIM}}}{tag}"]
+
+
+def find_submission_set(objects: Iterable[Described]) -> Described:
     """The package that is a submission set.
 
     Raises:
         InvalidValue: there is none, or more than one.
     """
-    packages = [Described(one) for one in objects.iterfind("rim:RegistryPackage", _NAMESPACES)]
+    packages = of_kind(objects, "RegistryPackage")
     sets = [one for one in packages if one.is_a(names.SUBMISSION_SET)]
     if len(sets) != 1:
         raise InvalidValue("the metadata holds not one submission set")

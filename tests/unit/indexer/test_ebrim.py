@@ -17,6 +17,7 @@ from indexer.contract.document import (
 from indexer.contract.document_set import document_set_of
 from indexer.contract.errors import InvalidValue
 from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.reader import find_objects
 from indexer.wire.xds.writer import submit_objects_request
 from tests.support.pointers import ANNE, PAUL, a_submission
 
@@ -55,7 +56,7 @@ def test_the_same_submission_gives_the_same_bytes() -> None:
 def test_what_is_replaced_is_told_by_an_association() -> None:
     submission = a_submission(replaces="0b6a8ba5-1a4f-4f6c-8f3e-0d1f0a1b2c3d")
 
-    found = read_document_set(submit_objects_request(document_set_of(submission)))
+    found = read_document_set(find_objects(submit_objects_request(document_set_of(submission))))
 
     whole = document_set_of(submission)
     [document] = whole.documents

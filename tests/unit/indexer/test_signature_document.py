@@ -17,6 +17,7 @@ from indexer.wire.proof.names import names_subject
 from indexer.wire.proof.signature_document import SignedSet, check_signature
 from indexer.wire.proof.signatures import DS, UnsupportedAlgorithm, certificates_in
 from indexer.wire.xds.document_set_reader import read_document_set
+from indexer.wire.xds.reader import find_objects
 from indexer.wire.xds.writer import submit_objects_request
 from indexer.wire.xml import Element, open_xml
 from tests.support.health_pki import NOW, a_subject, organisations
@@ -69,7 +70,7 @@ def test_its_entry_is_that_of_a_signature() -> None:
 def test_it_is_told_and_read_as_any_document_is() -> None:
     submitted = a_signed_set()
 
-    read = read_document_set(submit_objects_request(submitted))
+    read = read_document_set(find_objects(submit_objects_request(submitted)))
 
     assert [one.entry for one in read.documents] == [one.entry for one in submitted.documents]
     assert read.associations == submitted.associations
