@@ -8,17 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
 
 from gateway.settings import load_settings
-from indexer.client.mhd import MhdIndex
-from indexer.contract.identifiers import INS_NIR_TEST, Ins, Oid
 from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
 from tests.interop.documented import MANUAL, block, run
 from tests.interop.wire import asked
 from tests.support.peers import peer
-from tests.support.pointers import a_submission
 from tests.support.programs import Gateway, a_gateway, an_index, free_port
 
 EXAMINATION = make_examination(78, 1, "CR")
@@ -30,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the operator is: with the certificates that the manual makes, and a study."""
     peer("openssl")
     here = tmp_path_factory.mktemp("operator")
-    run(block("openssl req", document=MANUAL), here, ports={})
+    run(block("Authority of the centre", document=MANUAL), here, ports={})
     save_study(EXAMINATION, here / "study")
     return here
 
@@ -81,18 +77,6 @@ def test_a_study_is_pushed_acted_on_and_told_of_as_the_manual_says(
     assert '{"done":"withdraw"}' in told
     [study] = asked(gateway.http, "/api/studies").json["studies"]
     assert study["study_uid"] == EXAMINATION.study_uid
-
-
-async def test_the_index_is_asked_for_a_patient_as_the_manual_says(tmp_path: Path) -> None:
-    asks = block("DocumentReference/_search", document=MANUAL)
-    patient = Ins(value="155059999900196", oid=Oid(INS_NIR_TEST))
-
-    with an_index(tmp_path) as index:
-        async with ClientSession() as session:
-            await MhdIndex(index.url, session).submit(a_submission(patient=patient))
-        told = json.loads(run(asks, tmp_path, ports={8090: index.http}))
-
-    assert [one["resource"]["resourceType"] for one in told["entry"]] == ["DocumentReference"]
 
 
 def test_the_configuration_file_of_the_manual_is_read(tmp_path: Path) -> None:

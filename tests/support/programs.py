@@ -120,12 +120,19 @@ def _is_free(port: int) -> bool:
 
 
 @contextmanager
-def an_index(folder: Path, *, open_access: bool = True) -> Iterator[Index]:
-    """An index, ready for requests."""
+def an_index(
+    folder: Path, *, settings: Mapping[str, str] | None = None, open_access: bool = True
+) -> Iterator[Index]:
+    """An index, ready for requests.
+
+    Args:
+        settings: of the environment, beside folder and port.
+    """
     http = free_port()
-    settings = {"INDEX_HTTP_PORT": str(http), "INDEX_DATA_DIR": str(folder / "index")}
+    environment = {"INDEX_HTTP_PORT": str(http), "INDEX_DATA_DIR": str(folder / "index")}
+    environment |= settings or {}
     command = serving("indexer.server", open_access=open_access)
-    with _started(Program(command, settings, log=folder / "index.log", port=http)) as program:
+    with _started(Program(command, environment, log=folder / "index.log", port=http)) as program:
         yield Index(program=program, http=http)
 
 
