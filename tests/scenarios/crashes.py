@@ -129,3 +129,57 @@ async def beside(doors: Doors, sent: Hold, study: Study) -> None:
     await again(doors.world.gateway)
     await sent.begun(connections=2)
     sent.go()
+
+
+async def gateway_dies_sending(doors: Doors, arrives: Continues) -> None:
+    """Kill the gateway with a submission on its way; the study is published once all the same."""
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    sent = doors.index.hold(Way.REQUEST)
+    await world.report(study)
+    await sent.begun()
+    world.gateway.kill()
+    left = left_behind(world, study)
+    await arrives(doors, sent, study)
+
+    assert left == [(1, "waiting")]
+    await is_published_once(world, study)
+
+
+async def index_dies_receiving(doors: Doors) -> None:
+    """Kill the index with a submission on its way; the study is published once all the same."""
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    sent = doors.index.hold(Way.REQUEST)
+    await world.report(study)
+    await sent.begun()
+    world.index.kill()
+    sent.go()
+    await again(world.index)
+
+    await is_published_once(world, study)
+
+
+async def programs_die_unaware(doors: Doors, *programs: Program) -> None:
+    """Kill programs before the gateway hears that the index holds a pointer; it is held once."""
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    await die_unaware(doors, world.report(study), *programs)
+
+    await is_published_once(world, study)
+
+
+async def gateway_dies_before_writing(doors: Doors) -> None:
+    """Kill the gateway before it writes down that a pointer is held; it is held once."""
+    world, study = doors.world, doors.world.a_study()
+    await world.push(study)
+
+    await die_before_writing(doors, world.report(study))
+    left = left_behind(world, study)
+    await again(world.gateway)
+
+    assert left == [(1, "waiting")]
+    await is_published_once(world, study)

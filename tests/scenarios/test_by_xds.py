@@ -10,15 +10,15 @@ from simulators.imaging_centre.ris import Action, build_oru
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import (
     Continues,
-    again,
-    die_before_writing,
     die_unaware,
+    gateway_dies_before_writing,
+    gateway_dies_sending,
+    index_dies_receiving,
     is_published_once,
     late,
-    left_behind,
     lost,
+    programs_die_unaware,
 )
-from tests.scenarios.proxy import Way
 from tests.scenarios.reports import a_report, flagged
 from tests.support.world import Study, World, a_world
 
@@ -56,57 +56,23 @@ async def test_a_pointer_is_published_replaced_and_taken_back(doors: Doors) -> N
 async def test_the_gateway_dies_with_a_submission_on_its_way(
     doors: Doors, arrives: Continues
 ) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    sent = doors.index.hold(Way.REQUEST)
-    await world.report(study)
-    await sent.begun()
-    world.gateway.kill()
-    left = left_behind(world, study)
-    await arrives(doors, sent, study)
-
-    assert left == [(1, "waiting")]
-    await is_published_once(world, study)
+    await gateway_dies_sending(doors, arrives)
 
 
 async def test_the_index_dies_with_a_submission_on_its_way(doors: Doors) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    sent = doors.index.hold(Way.REQUEST)
-    await world.report(study)
-    await sent.begun()
-    world.index.kill()
-    sent.go()
-    await again(world.index)
-
-    await is_published_once(world, study)
+    await index_dies_receiving(doors)
 
 
 async def test_the_gateway_dies_once_the_index_holds_the_pointer_and_before_it_knows(
     doors: Doors,
 ) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    await die_unaware(doors, world.report(study), world.gateway)
-
-    await is_published_once(world, study)
+    await programs_die_unaware(doors, doors.world.gateway)
 
 
 async def test_the_gateway_dies_once_it_is_answered_and_before_it_writes_that_down(
     doors: Doors,
 ) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    await die_before_writing(doors, world.report(study))
-    left = left_behind(world, study)
-    await again(world.gateway)
-
-    assert left == [(1, "waiting")]
-    await is_published_once(world, study)
+    await gateway_dies_before_writing(doors)
 
 
 async def test_the_gateway_dies_before_it_knows_that_a_pointer_was_taken_back(

@@ -20,13 +20,15 @@ from tests.scenarios.crashes import (
     a_minute_passes,
     again,
     beside,
-    die_before_writing,
-    die_unaware,
+    gateway_dies_before_writing,
+    gateway_dies_sending,
+    index_dies_receiving,
     is_an_answer,
     is_published_once,
     late,
     left_behind,
     lost,
+    programs_die_unaware,
     says,
     seen,
 )
@@ -120,57 +122,23 @@ async def test_the_gateway_dies_with_a_revision_that_it_could_not_send(doors: Do
 async def test_the_gateway_dies_with_a_submission_on_its_way(
     doors: Doors, arrives: Continues
 ) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    sent = doors.index.hold(Way.REQUEST)
-    await world.report(study)
-    await sent.begun()
-    world.gateway.kill()
-    left = left_behind(world, study)
-    await arrives(doors, sent, study)
-
-    assert left == [(1, "waiting")]
-    await is_published_once(world, study)
+    await gateway_dies_sending(doors, arrives)
 
 
 async def test_the_index_dies_with_a_submission_on_its_way(doors: Doors) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    sent = doors.index.hold(Way.REQUEST)
-    await world.report(study)
-    await sent.begun()
-    world.index.kill()
-    sent.go()
-    await again(world.index)
-
-    await is_published_once(world, study)
+    await index_dies_receiving(doors)
 
 
 @pytest.mark.parametrize("killed", [["index"], ["gateway"], ["index", "gateway"]], ids=" and ".join)
 async def test_programs_die_once_the_index_holds_the_pointer_and_before_the_gateway_knows(
     doors: Doors, killed: list[str]
 ) -> None:
-    world, study = doors.world, doors.world.a_study()
-    programs = [{"index": world.index, "gateway": world.gateway}[name] for name in killed]
-    await world.push(study)
-
-    await die_unaware(doors, world.report(study), *programs)
-
-    await is_published_once(world, study)
+    programs = {"index": doors.world.index, "gateway": doors.world.gateway}
+    await programs_die_unaware(doors, *(programs[name] for name in killed))
 
 
 async def test_the_gateway_dies_once_it_knows_and_before_it_writes_that_down(doors: Doors) -> None:
-    world, study = doors.world, doors.world.a_study()
-    await world.push(study)
-
-    await die_before_writing(doors, world.report(study))
-    left = left_behind(world, study)
-    await again(world.gateway)
-
-    assert left == [(1, "waiting")]
-    await is_published_once(world, study)
+    await gateway_dies_before_writing(doors)
 
 
 async def test_the_gateway_dies_before_it_knows_that_a_pointer_was_replaced(doors: Doors) -> None:

@@ -24,13 +24,13 @@ async def seen_entries(
         shown = await all_seen(sight, found)
         return shown, more and bool(shown)
     shown, more, after = [], True, search.after
-    while more and len(shown) <= search.entries_max:
-        wide = replace(search, after=after, entries_max=PAGE_ENTRIES_MAX)
+    while more and len(shown) <= search.page_max:
+        wide = replace(search, after=after, page_max=PAGE_ENTRIES_MAX)
         found, more = await registry.find(sight.tx, wide)
         shown += await all_seen(sight, found)
         after = found[-1].entry_id if found else None
-    page = await _all_as_seen(sight, registry, shown[: search.entries_max])
-    return page, len(shown) > search.entries_max
+    page = await _all_as_seen(sight, registry, shown[: search.page_max])
+    return page, len(shown) > search.page_max
 
 
 async def seen_entry(sight: Sight, registry: Registry, entry_id: str) -> HeldEntry:
@@ -93,12 +93,12 @@ async def seen_sets(
         raise NotFound(NOTHING_HELD)
     shown: list[HeldSet] = []
     more, after = True, search.after
-    while more and len(shown) <= search.sets_max:
-        wide = replace(search, after=after, sets_max=PAGE_ENTRIES_MAX)
+    while more and len(shown) <= search.page_max:
+        wide = replace(search, after=after, page_max=PAGE_ENTRIES_MAX)
         found, more = await registry.find_sets(sight.tx, wide)
         for one in found:
             documents = await queries.documents_seen(sight, one.set_id)
             if documents is not None:
                 shown.append(one.showing(documents))
         after = found[-1].set_id if found else None
-    return shown[: search.sets_max], len(shown) > search.sets_max
+    return shown[: search.page_max], len(shown) > search.page_max

@@ -12,12 +12,12 @@ import orjson
 from gateway.errors import NotFound
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
-from indexer.contract.identifiers import Ins
 from indexer.server.columns import json_text, patient_key
 from indexer.server.registry.directory import Directory, IdKind
 from indexer.server.registry.rows import held_entry, held_resource, updated_at
 from indexer.wire.fhir.elements import Element
 from indexer.wire.fhir.search import EntrySearch
+from indexer.wire.fhir.search_controls import ObjectSearch
 from indexer.wire.fhir.set_search import SetSearch
 from indexer.wire.fhir.submission_set import read_submission_set
 from indexer.wire.outcome import IssueCode, Refusal
@@ -57,32 +57,32 @@ class Finder:
         rows = await self._rows(
             tx,
             "entries",
-            _Asked(search.patient, search.identifiers, search.after, search.entries_max),
+            search,
             columns=columns,
-            limit=search.entries_max + 1 if every else SCANNED_ROWS,
+            limit=search.page_max + 1 if every else SCANNED_ROWS,
             test=lambda row: _is_wanted(row, search),
         )
-        return rows[: search.entries_max], len(rows) > search.entries_max
+        return rows[: search.page_max], len(rows) > search.page_max
 
     async def sets(self, tx: Transaction, search: SetSearch) -> _Page:
         """Submission sets, by when they were submitted."""
         rows = await self._rows(
             tx,
             "sets",
-            _Asked(search.patient, search.identifiers, search.after, search.sets_max),
+            search,
             columns={},
             limit=SCANNED_ROWS,
             test=lambda row: search.wants(
                 read_submission_set(Element(orjson.loads(str(row["resource"])), "List"))
             ),
         )
-        return rows[: search.sets_max], len(rows) > search.sets_max
+        return rows[: search.page_max], len(rows) > search.page_max
 
     async def _rows(
         self,
         tx: Transaction,
         what: str,
-        asked: "_Asked",
+        asked: ObjectSearch,
         *,
         columns: Mapping[str, Param],
         limit: int,
@@ -92,7 +92,7 @@ class Finder:
         if asked.identifiers is not None:
             rows = await self._named(tx, what, asked.identifiers)
             rows.sort(key=lambda row: (row["at_ms"], row["id"]), reverse=True)
-            return [row for row in asked.follow(rows) if asked.owns(row) and test(row)]
+            return [row for row in _after_page(rows, asked) if _is_theirs(row, asked) and test(row)]
         patient, after_ms, after_id = await self._place(tx, what, asked)
         found: list[Row] = []
         for _ in range(0, SCANNED_MAX, limit):
@@ -108,7 +108,7 @@ class Finder:
             for row in rows:
                 if test(row):
                     found.append(row)
-                if len(found) > asked.count_max:
+                if len(found) > asked.page_max:
                     return found
             if len(rows) < limit:
                 return found
@@ -116,14 +116,14 @@ class Finder:
         raise Refusal("too much would have to be looked at", code=IssueCode.TOO_COSTLY)
 
     async def _place(
-        self, tx: Transaction, what: str, asked: "_Asked"
+        self, tx: Transaction, what: str, asked: ObjectSearch
     ) -> tuple[str | None, Param, Param]:
         """Whose rows are looked at, and from where: a page before names both."""
         if asked.after is None:
-            return asked.patient, None, None
+            return _whose(asked), None, None
         # What a page ended with names the patient, so that the address of the next need not.
         last = await self._named(tx, what, [asked.after])
-        if not last or not asked.owns(last[0]):
+        if not last or not _is_theirs(last[0], asked):
             raise _unknown_page()
         return str(last[0]["patient_key"]), last[0]["at_ms"], asked.after
 
@@ -140,32 +140,22 @@ class Finder:
         return await self._directory.sets(tx, set(places))
 
 
-class _Asked:
-    """What both searches have in common."""
+def _whose(asked: ObjectSearch) -> str | None:
+    return patient_key(asked.patient) if asked.patient else None
 
-    def __init__(
-        self,
-        patient: Ins | None,
-        identifiers: Sequence[str] | None,
-        after: str | None,
-        count_max: int,
-    ) -> None:
-        self.patient = patient_key(patient) if patient else None
-        self.identifiers = identifiers
-        self.after = after
-        self.count_max = count_max
 
-    def owns(self, row: Row) -> bool:
-        return self.patient in (None, row["patient_key"])
+def _is_theirs(row: Row, asked: ObjectSearch) -> bool:
+    return _whose(asked) in (None, row["patient_key"])
 
-    def follow(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows after the page before."""
-        if self.after is None:
-            return rows
-        ids = [row["id"] for row in rows]
-        if self.after not in ids:
-            raise _unknown_page()
-        return rows[ids.index(self.after) + 1 :]
+
+def _after_page(rows: Sequence[Row], asked: ObjectSearch) -> Sequence[Row]:
+    """The rows after the page before."""
+    if asked.after is None:
+        return rows
+    ids = [row["id"] for row in rows]
+    if asked.after not in ids:
+        raise _unknown_page()
+    return rows[ids.index(asked.after) + 1 :]
 
 
 def _unknown_page() -> NotFound:

@@ -16,7 +16,7 @@ from indexer.contract.document import (
     Person,
     ReferenceKind,
 )
-from indexer.contract.identifiers import Ins, Uid
+from indexer.contract.identifiers import Uid
 from indexer.wire import entry_tests
 from indexer.wire.entry_tests import CODES, EntryFilter, Test
 from indexer.wire.fhir.elements import read_system, read_uri_oid, read_uuid
@@ -24,6 +24,7 @@ from indexer.wire.fhir.search_controls import (
     AFTER,
     CONTROLS,
     PATIENT,
+    ObjectSearch,
     heeded,
     once,
     read_count,
@@ -83,13 +84,9 @@ _ORDERS: Final = frozenset({"-date", "-creation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntrySearch:
-    """What an index is asked for: a patient's entries, those of ids, or a further page."""
+class EntrySearch(ObjectSearch):
+    """What entries an index is asked for."""
 
-    patient: Ins | None
-    identifiers: tuple[str, ...] | None
-    """Unique ids and ids of entries, of which an entry must have one; None is any."""
-    after: str | None
     statuses: frozenset[EntryStatus]
     type_code: str | None
     type_scheme: str | None
@@ -98,9 +95,6 @@ class EntrySearch:
     """What else is asked for, of which the index has no column."""
     updated: tuple[tuple[DateRange, ...], ...]
     """When it must have been held or changed last: within one of each."""
-    entries_max: int
-    parameters: Parameters
-    """Those that are heeded, which is all of them unless the caller wants it lenient."""
 
 
 def search_parameters(query: DocumentQuery) -> list[tuple[str, str]]:
@@ -162,7 +156,7 @@ def read_search(parameters: Parameters, *, lenient: bool = False) -> EntrySearch
         reference=reference,
         wanted=EntryFilter(tuple(tests)),
         updated=tuple(tuple(one.plain().dates()) for one in told if one.name == UPDATED),
-        entries_max=read_count(count),
+        page_max=read_count(count),
         parameters=heeded(parameters, told),
     )
 

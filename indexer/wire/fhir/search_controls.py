@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from indexer.contract.identifiers import Ins, Oid, Uid
@@ -21,6 +22,19 @@ _ALIASES: Final = {
     ("patient", "identifier"): (PATIENT, ""),
     ("related", "identifier"): ("related", ""),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectSearch:
+    """What a search asks for, whatever its objects are: whose, those of ids, or a further page."""
+
+    patient: Ins | None
+    identifiers: tuple[str, ...] | None
+    """Unique ids and ids of the index, of which an object must have one; None is any."""
+    after: str | None
+    page_max: int
+    parameters: Parameters
+    """Those that are heeded, which is all of them unless the caller wants it lenient."""
 
 
 def read_parameter(told: tuple[str, str]) -> Parameter:

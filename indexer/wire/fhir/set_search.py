@@ -6,13 +6,13 @@ from typing import Final
 
 from indexer.contract.document import Person
 from indexer.contract.document_set import SubmissionSet
-from indexer.contract.identifiers import Ins
 from indexer.wire.entry_tests import system_of
 from indexer.wire.fhir.elements import read_uuid
 from indexer.wire.fhir.search_controls import (
     AFTER,
     CONTROLS,
     PATIENT,
+    ObjectSearch,
     heeded,
     once,
     read_count,
@@ -48,17 +48,10 @@ _STATUSES: Final = frozenset({"current", "retired", "entered-in-error", "superse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetSearch:
-    """What an index is asked for: a patient's submission sets, those of ids, or a further page."""
+class SetSearch(ObjectSearch):
+    """What submission sets an index is asked for."""
 
-    patient: Ins | None
-    identifiers: tuple[str, ...] | None
-    """Unique ids and ids of sets, of which a set must have one; None is any."""
-    after: str | None
     tests: tuple[Test, ...]
-    sets_max: int
-    parameters: Parameters
-    """Those that are heeded."""
 
     def wants(self, one: SubmissionSet) -> bool:
         """Whether a set is what is asked for, beside its patient and its ids."""
@@ -89,7 +82,7 @@ def read_set_search(parameters: Parameters, *, lenient: bool = False) -> SetSear
         identifiers=read_identifiers(told),
         after=after.parsed(after.value, read_uuid) if after else None,
         tests=tuple(test for one in told for test in _tests(one)),
-        sets_max=read_count(count),
+        page_max=read_count(count),
         parameters=heeded(parameters, told),
     )
 

@@ -184,7 +184,7 @@ async def test_a_search_that_finds_nothing_is_in_the_record_that_was_searched(
 async def test_lines_that_are_written_at_once_make_one_chain(custody: Custody) -> None:
     many = [published(custody, number) for number in range(BATCH_MAX)]
     await asyncio.gather(*many)
-    one = replace(a_search(), entries_max=1)  # of all of them the last would wait too long
+    one = replace(a_search(), page_max=1)  # of all of them the last would wait too long
     await asyncio.gather(*(custody.custodian.find(None, one) for _ in range(BATCH_MAX)))
 
     walk = Walk()

@@ -94,8 +94,8 @@ def test_a_page_is_bounded() -> None:
     told = [read_search([OF_ANNE, CURRENT, ("_count", text)]) for text in ("7", "999999999")]
     untold = read_search([OF_ANNE, CURRENT])
 
-    assert [search.entries_max for search in told] == [7, PAGE_ENTRIES_MAX]
-    assert untold.entries_max == PAGE_ENTRIES
+    assert [search.page_max for search in told] == [7, PAGE_ENTRIES_MAX]
+    assert untold.page_max == PAGE_ENTRIES
 
 
 @pytest.mark.parametrize("parameters, code", [
