@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.processes import cpu_seconds, resident_bytes, written_bytes
 from benchmarks.stores import Store
+from tests.support.ports import free_port
 from tests.support.program import Program
-from tests.support.programs import free_port, serving
+from tests.support.programs import serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

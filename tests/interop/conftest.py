@@ -5,15 +5,8 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.interop.studies import assert_names_nobody
-from tests.support.programs import (
-    Gateway,
-    Index,
-    Orthanc,
-    a_gateway,
-    an_index,
-    an_orthanc,
-    free_port,
-)
+from tests.support.ports import free_port
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_index, an_orthanc
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,9 @@ from tests.interop.studies import (
 )
 from tests.interop.wire import asked
 from tests.support.certificates import Authority, Certificate
+from tests.support.ports import free_port
 from tests.support.program import HOST
-from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc
 
 ANSWER_WITHIN_S = 60
 CR_IMAGE = "1.2.840.10008.5.1.4.1.1.1"

@@ -15,7 +15,8 @@ from simulators.synthetic.studies import save_study
 from tests.interop.documented import MANUAL, block, run
 from tests.interop.wire import asked
 from tests.support.peers import peer
-from tests.support.programs import Gateway, a_gateway, an_index, free_port
+from tests.support.ports import free_port
+from tests.support.programs import Gateway, a_gateway, an_index
 
 EXAMINATION = make_examination(78, 1, "CR")
 TLS = {"CERTIFICATE": "gateway.pem", "KEY": "gateway.key", "CA": "ca.pem"}

@@ -12,8 +12,9 @@ from tests.interop import dcmtk
 from tests.interop.studies import a_study, assert_names_nobody, published, standing, until
 from tests.interop.wire import asked, told
 from tests.support.peers import ROOT, orthanc_plugin
+from tests.support.ports import free_port
 from tests.support.program import HOST
-from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc
 
 MANUAL = ROOT / "docs" / "operations.md"
 ADDRESS = "http://127.0.0.1:8080"

@@ -17,7 +17,8 @@ from simulators.synthetic.studies import save_study
 from tests.interop.documented import ROOT, block, run
 from tests.interop.wire import asked
 from tests.support.peers import peer
-from tests.support.programs import Gateway, a_gateway, an_index, free_port
+from tests.support.ports import free_port
+from tests.support.programs import Gateway, a_gateway, an_index
 
 EXAMINATION = make_examination(77, 1, "CR")
 

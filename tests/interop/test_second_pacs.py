@@ -22,15 +22,9 @@ from tests.interop.studies import (
 )
 from tests.support import confined as confined_program
 from tests.support.peers import peer
+from tests.support.ports import free_port
 from tests.support.program import HOST, Program
-from tests.support.programs import (
-    NO_DELAY,
-    Gateway,
-    Index,
-    Orthanc,
-    a_gateway,
-    free_port,
-)
+from tests.support.programs import NO_DELAY, Gateway, Index, Orthanc, a_gateway
 
 PACS_PORTS = dict[str, int]
 """Port of each PACS by its AE title."""

@@ -15,8 +15,9 @@ from tests.interop.instances import Instance
 from tests.interop.studies import a_study, assert_names_nobody, fetched, published
 from tests.interop.wire import ANSWER_WITHIN_S, AS_STORED, Answer, asked, segment, told
 from tests.support.peers import orthanc_plugin, shared_data
+from tests.support.ports import free_port
 from tests.support.program import HOST
-from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc, free_port
+from tests.support.programs import Gateway, Index, Orthanc, a_gateway, an_orthanc
 
 REFUSED = {
     "HTJ2KLossless_08_RGB.dcm",

@@ -12,7 +12,7 @@ from tests.scenarios import over_the_web
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import again, is_published_once, nothing_written
 from tests.scenarios.proxy import Way, open_proxy
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.world import Study, World
 
 ROUNDS = 200

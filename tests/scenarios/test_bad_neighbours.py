@@ -11,8 +11,8 @@ import pytest
 from simulators.imaging_centre.dimse import Unanswered
 from simulators.imaging_centre.ris import build_message
 from tests.scenarios.proxy import Way, open_proxy
+from tests.support.ports import free_port
 from tests.support.program import HOST
-from tests.support.programs import free_port
 from tests.support.world import World
 
 NOISE = random.Random(5).randbytes(20_000)

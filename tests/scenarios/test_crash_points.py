@@ -34,8 +34,8 @@ from tests.scenarios.crashes import (
 )
 from tests.scenarios.proxy import Hold, Way, open_proxy
 from tests.scenarios.reports import a_report, flagged, with_status
+from tests.support.ports import free_port
 from tests.support.program import HOST
-from tests.support.programs import free_port
 from tests.support.world import Study
 
 HIDDEN = flagged("MASQUE_PS", "Y")

@@ -14,8 +14,9 @@ from simulators.viewers.scripted import AS_STORED
 from tests.scenarios.conftest import Doors
 from tests.scenarios.crashes import is_an_answer, is_published_once
 from tests.scenarios.proxy import Way, open_proxy
+from tests.support.ports import free_port
 from tests.support.program import HOST, Program
-from tests.support.programs import free_port, serving
+from tests.support.programs import serving
 from tests.support.world import WITHIN_S, World
 
 A_FEW_SECONDS = 4.0

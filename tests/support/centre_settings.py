@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.settings import Settings
 from tests.support.certificates import Authority
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 
 
 def settings(folder: Path, **told: object) -> Settings:

@@ -4,20 +4,18 @@ Each gets free ports, a folder of its own and a log, and is ended however the te
 """
 
 import json
-import os
-import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
-from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tests.support import confined as confined_program
 from tests.support.peers import peer
+from tests.support.ports import free_port
 from tests.support.program import HOST, Program
 
 TAKES_WITHIN_S = 30.0
@@ -35,10 +33,6 @@ def at_night_now() -> dict[str, str]:
     now = datetime.now(ZoneInfo("Europe/Paris"))
     begins, ends = now - timedelta(hours=1), now + timedelta(hours=2)
     return {"GATEWAY_SWEEP_FROM": f"{begins:%H:%M}", "GATEWAY_SWEEP_TO": f"{ends:%H:%M}"}
-
-
-# Below the range from which the system gives ports to clients, so that none is taken meanwhile.
-_PORTS = count(20_000 + os.getpid() * 7 % 10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,33 +84,6 @@ class Orthanc(_Running):
             return names
         finally:
             connection.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    for port in _PORTS:
-        if _is_free(port):
-            return port
-    raise AssertionError("no port is free")
-
-
-def free_ports(number: int) -> int:
-    """The first of so many ports in a row that nobody listens on now."""
-    for base in _PORTS:
-        if all(_is_free(port) for port in range(base, base + number)):
-            for _taken in range(number - 1):
-                next(_PORTS)
-            return base
-    raise AssertionError("no ports are free")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 @contextmanager

@@ -30,8 +30,9 @@ from simulators.synthetic.identity import ACCESSION_ISSUER, PATIENT_ID_ISSUER, P
 from simulators.synthetic.studies import save_study
 from simulators.viewers.scripted import ScriptedViewer
 from tests.support.entries import Entry, find_entries
+from tests.support.ports import free_port
 from tests.support.program import HOST, POLL_EVERY_S, Program
-from tests.support.programs import AT_NO_NIGHT, free_port, serving
+from tests.support.programs import AT_NO_NIGHT, serving
 
 T = TypeVar("T")
 Row = dict[str, Any]

@@ -32,8 +32,8 @@ from tests.support.centre_settings import settings, with_tls
 from tests.support.certificates import Authority
 from tests.support.health_pki import a_subject, organisations, write_key
 from tests.support.indexes import a_served_index
+from tests.support.ports import free_port
 from tests.support.postgresql import PostgresqlServer
-from tests.support.programs import free_port
 
 
 def of_pacs(port: int, title: str = "PACS") -> dict[str, object]:

@@ -14,8 +14,9 @@ from gateway.settings import Settings
 from tests.support.centre_settings import settings, with_tls
 from tests.support.certificates import Authority
 from tests.support.commands import gateway_command
+from tests.support.ports import free_port
 from tests.support.program import Program
-from tests.support.programs import free_port, serving
+from tests.support.programs import serving
 
 DAY_MS = 86_400_000
 

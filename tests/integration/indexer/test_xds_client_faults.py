@@ -38,7 +38,7 @@ from indexer.wire.xds.registry_messages import (
 from indexer.wire.xml import Element
 from tests.support.index_clients import SOURCE
 from tests.support.pointers import ANNE, PAUL, a_submission, an_entry
-from tests.support.programs import free_port
+from tests.support.ports import free_port
 from tests.support.scripted_index import ScriptedIndex
 from tests.support.scripted_registry import (
     ID,

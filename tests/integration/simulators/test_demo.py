@@ -8,8 +8,8 @@ from pathlib import Path
 
 from simulators.synthetic.examination import make_examination
 from simulators.synthetic.studies import save_study
+from tests.support.ports import free_ports
 from tests.support.program import HOST
-from tests.support.programs import free_ports
 
 PLAYED_WITHIN_S = 120
 DEMO = [sys.executable, "-m", "simulators", "demo", "--once"]
