@@ -40,7 +40,7 @@ class SubmissionRoutes:
 
     def __init__(self, custodian: Custodian, *, body_bytes_max: int) -> None:
         self._custodian = custodian
-        self._body_bytes_max = body_bytes_max
+        self._bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI) -> None:
         """Put the endpoints at their addresses.
@@ -60,17 +60,17 @@ class SubmissionRoutes:
     async def provide(self, request: Request) -> Response:
         """Provide Document Bundle (ITI-65): all of it is held, durably, or nothing is."""
         require_fhir(request)
-        resource = await read_resource(request, bytes_max=self._body_bytes_max)
-        transaction = read_transaction(resource)
+        # Nothing names the resource: it is let go while it is in the processor's caches, and not
+        # held until its batch is durable.
+        transaction = read_transaction(await read_resource(request, bytes_max=self._bytes_max))
         held = await self._hold(request, transaction.submitted, Exchange.PROVIDE_BUNDLE)
         return FhirResponse(transaction_response(transaction, held))
 
     async def publish(self, request: Request) -> Response:
         """Simplified Publish (ITI-105): a document within its metadata; its set is made here."""
         require_fhir(request)
-        resource = await read_resource(request, bytes_max=self._body_bytes_max)
         submitted = read_publication(
-            resource,
+            await read_resource(request, bytes_max=self._bytes_max),
             submission_id=Uid(f"2.25.{uuid4().int}"),
             source_id=SOURCE_ID,
             submitted_at=datetime.now(UTC),
