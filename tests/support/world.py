@@ -81,8 +81,7 @@ class World:
         self._folder = folder
         self._numbers = self._notes = 0
         self.http_port, self.dicom_port, self.mllp_port = free_port(), free_port(), free_port()
-        self.index_port, self.pacs_port = free_port(), free_port()
-        self.modality_port = free_port()
+        self.index_port, self.pacs_port, self.modality_port = free_port(), free_port(), free_port()
         self.index_door = free_port() if with_doors else self.index_port
         self.pacs_door = free_port() if with_doors else self.pacs_port
         self.url = f"http://{HOST}:{self.http_port}"
