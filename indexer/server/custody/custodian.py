@@ -43,12 +43,13 @@ from indexer.server.rights.rights import Rights, Sight, holder_of
 from indexer.wire.fhir.journal_search import JournalSearch
 from indexer.wire.fhir.patch import Operation, withdraws
 from indexer.wire.fhir.search import EntrySearch
+from indexer.wire.fhir.search_controls import ObjectSearch
 from indexer.wire.fhir.set_search import SetSearch
 from indexer.wire.outcome import IssueCode, Refusal, XdsError, xds_refusal
 from indexer.wire.xds.document_set_reader import StatusChange
 from indexer.wire.xds.stored_query import StoredQuery, everything_of
 
-T = TypeVar("T")
+H = TypeVar("H", HeldEntry, HeldSet)
 
 
 class Custodian:
@@ -105,8 +106,6 @@ class Custodian:
         """
 
         async def work(sight: Sight) -> tuple[list[HeldEntry], bool]:
-            if search.patient is not None and not await sight.open(search.patient):
-                return [], False
             if search.after is not None:
                 await seen(sight, await self._registry.entry(sight.tx, search.after))
             return await seen_entries(sight, self._registry, search)
@@ -118,10 +117,7 @@ class Custodian:
             caller=caller,
             query="DocumentReference",
         )
-        found, more = await self._usher.show(caller, told, work)
-        owners = [one.patient_key for one in found]
-        await self._usher.tell_search(told, [*owners, *_keys(search.patient)], owners)
-        return found, more
+        return await self._search(caller, search, told, work)
 
     async def find_sets(
         self, caller: Caller | None, search: SetSearch
@@ -132,18 +128,34 @@ class Custodian:
             NotFound: the page before it is not known.
             Refusal: who asks may not search this record.
         """
-
-        async def work(sight: Sight) -> tuple[list[HeldSet], bool]:
-            if search.patient is not None and not await sight.open(search.patient):
-                return [], False
-            return await seen_sets(sight, self._registry, self._queries, search)
-
         told = partial(
             Deed, act=Act.FIND, exchange=Exchange.FIND_LISTS, caller=caller, query="List"
         )
-        found, more = await self._usher.show(caller, told, work)
-        owners = [one.patient_key for one in found]
-        await self._usher.tell_search(told, [*owners, *_keys(search.patient)], owners)
+        return await self._search(
+            caller,
+            search,
+            told,
+            lambda sight: seen_sets(sight, self._registry, self._queries, search),
+        )
+
+    async def _search(
+        self,
+        caller: Caller | None,
+        search: ObjectSearch,
+        told: Callable[..., Deed],
+        work: Callable[[Sight], Awaitable[tuple[list[H], bool]]],
+    ) -> tuple[list[H], bool]:
+        """What `work` finds, told in the journal: of a record that is not there, nothing."""
+
+        async def step(sight: Sight) -> tuple[list[H], bool]:
+            if search.patient is not None and not await sight.open(search.patient):
+                return [], False
+            return await work(sight)
+
+        found, more = await self._usher.show(caller, told, step)
+        owners: list[str] = [one.patient_key for one in found]
+        searched: list[str] = [patient_key(search.patient)] if search.patient else []
+        await self._usher.tell_search(told, [*owners, *searched], owners)
         return found, more
 
     async def query(self, caller: Caller | None, query: StoredQuery) -> Found:
@@ -193,10 +205,10 @@ class Custodian:
 
         async def work(sight: Sight) -> HeldSet:
             held = await self._registry.submission_set(sight.tx, set_id)
-            seen = await self._queries.documents_seen(sight, held.set_id)
-            if seen is None:
+            shown = await self._queries.documents_seen(sight, held.set_id)
+            if shown is None:
                 raise NotFound(NOTHING_HELD)
-            return held.showing(seen)
+            return held.showing(shown)
 
         told = partial(Deed, act=Act.FIND, caller=caller)
         held = await self._usher.show(caller, told, work)
@@ -244,8 +256,9 @@ class Custodian:
 
         async def work(sight: Sight) -> dict[str, HeldDocument | None]:
             held = await self._registry.entries(sight.tx, unique_ids)
-            seen = [one.unique_id for one in await sight.of([entry_of(one) for one in held])]
-            return await self._registry.documents(sight.tx, seen, bytes_max=bytes_max)
+            shown = await sight.of([entry_of(one) for one in held])
+            ids = [one.unique_id for one in shown]
+            return await self._registry.documents(sight.tx, ids, bytes_max=bytes_max)
 
         told = partial(Deed, act=Act.READ, exchange=Exchange.RETRIEVE, caller=caller)
         found = await self._usher.show(caller, told, work)
@@ -320,8 +333,8 @@ class Custodian:
         async def work(tx: Transaction) -> None:
             sight = await self._rights.sight(tx, caller, Act.WITHDRAW)
             held = await self._registry.entries_by_id(tx, [one.target for one in changes])
-            seen = await sight.of([entry_of(one) for one in held])
-            hidden = {one.entry_id for one in held} - {one.entry_id for one in seen}
+            shown = await sight.of([entry_of(one) for one in held])
+            hidden = {one.entry_id for one in held} - {one.entry_id for one in shown}
             if hidden:
                 raise xds_refusal(NOT_HELD, XdsError.UNRESOLVED_REFERENCE)
             await self._registry.change_statuses(tx, changes)
@@ -381,8 +394,3 @@ class Custodian:
         )
         await self._scribe.record(told(patient_key=patient_key(search.patient)))
         return found
-
-
-def _keys(patient: Ins | None) -> list[str]:
-    """Whose record a search names: it tells of the search though nothing was found in it."""
-    return [patient_key(patient)] if patient is not None else []
