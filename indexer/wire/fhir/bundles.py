@@ -3,10 +3,11 @@
 A gateway publishes pointers one by one, so that one that is refused keeps none back.
 """
 
-import base64
 import re
 from dataclasses import replace
 from uuid import NAMESPACE_OID, uuid5
+
+import pybase64
 
 from indexer.contract.document import EntryStatus, Submission
 from indexer.contract.document_set import document_set_of
@@ -64,7 +65,7 @@ def binary(document: bytes, *, mime_type: str) -> Json:
     return {
         "resourceType": "Binary",
         "contentType": mime_type,
-        "data": base64.b64encode(document).decode("ascii"),
+        "data": pybase64.b64encode_as_string(document),
     }
 
 

@@ -4,13 +4,13 @@ FHIR forbids empty elements (R4 §2.6.2), while the contract uses empty texts fo
 `compact` leaves them out, and the readers put them back.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeVar
+
+import pybase64
 
 from indexer.contract.document import Code, Identifier
 from indexer.contract.errors import InvalidValue
@@ -234,8 +234,8 @@ def read_base64(text: str) -> bytes:
         InvalidValue: it is none.
     """
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:
         raise InvalidValue("not base64") from error
 
 

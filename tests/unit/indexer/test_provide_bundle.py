@@ -234,6 +234,13 @@ def test_what_a_profile_excludes_is_refused(
     assert refusal_of(bundle).code == code
 
 
+def test_a_document_with_padding_after_its_last_whole_group_is_refused() -> None:
+    bundle = bundle_of(a_submission(document=b"123"))
+    resources(bundle)["Binary"]["data"] += "="
+
+    assert refusal_of(bundle).expression == "Bundle.entry[2].resource.data"
+
+
 def test_a_patch_of_another_entry_than_the_one_replaced_is_refused() -> None:
     bundle = bundle_of(a_submission(replaces=OLD))
     bundle["entry"][-1]["request"]["url"] = f"DocumentReference/{NEW}"
