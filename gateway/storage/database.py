@@ -3,7 +3,7 @@
 Repositories are written once, against `Transaction`; an engine knows how to run a transaction.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -21,10 +21,20 @@ class Dialect(StrEnum):
 
 
 class Transaction(Protocol):
-    """One unit of work: all of its statements hold, or none."""
+    """One unit of work: all of its statements hold, or none.
+
+    A statement that fails ends its work, even where the work would go on.
+    """
 
     async def fetch(self, sql: str, **params: Param) -> list[Row]:
         """Run one statement with its `:name` parameters, one at a time; no result gives []."""
+
+    async def add(self, table: str, rows: Sequence[Row]) -> None:
+        """Add rows, each of which names the same columns, as one statement; none is no statement.
+
+        Each value goes as it is, by the way that is the engine's fastest. A key that is there
+        already refuses the rows; what may meet one is for `fetch`, a row at a time.
+        """
 
 
 Work = Callable[[Transaction], Awaitable[T]]

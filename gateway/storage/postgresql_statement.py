@@ -1,7 +1,7 @@
 """What is run on a PostgreSQL connection: shared SQL as it speaks it, with errors made ours."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ DRIVER_ERRORS = (
     asyncpg.InternalClientError,
     OSError,
 )
+_WRONG_VALUE = (TypeError, ValueError, OverflowError)
+"""What the driver raises of a value that is of another type than its column, or too large."""
 READ_ONLY = "25006"
 """What a server says of a write once it takes none."""
 
@@ -53,6 +55,14 @@ class Connection(Protocol):
 
     async def fetch(self, query: str, *args: Param, timeout: float | None = None) -> list[Any]: ...
     async def execute(self, query: str, *, timeout: float | None = None) -> str: ...
+    async def copy_records_to_table(
+        self,
+        table_name: str,
+        *,
+        records: Sequence[Sequence[Param]],
+        columns: Sequence[str],
+        timeout: float | None = None,
+    ) -> str: ...
     async def close(self, *, timeout: float) -> None: ...
     def is_closed(self) -> bool: ...
     def terminate(self) -> None: ...
@@ -104,10 +114,31 @@ async def execute(
     """
     text, names = spoken(sql)
     values = [params[name] for name in names]
-    if any(isinstance(one, str) and _NO_CHARACTER in one for one in values):
-        raise InvalidRequest(_SENDERS_TO_MEND["22021"])
+    _expect_characters(values)
     with _told_as_ours(connection):
         return [dict(row) for row in await connection.fetch(text, *values, timeout=within_s)]
+
+
+async def copy(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Param]],
+    *,
+    within_s: float | None = None,
+) -> None:
+    """Add rows by COPY, whose values are in the order of the columns; as `execute`."""
+    for row in rows:
+        _expect_characters(row)
+    with _told_as_ours(connection):
+        await connection.copy_records_to_table(
+            table, records=rows, columns=columns, timeout=within_s
+        )
+
+
+def _expect_characters(values: Iterable[Param]) -> None:
+    if any(isinstance(one, str) and _NO_CHARACTER in one for one in values):
+        raise InvalidRequest(_SENDERS_TO_MEND["22021"])
 
 
 async def execute_all(
@@ -128,7 +159,7 @@ def cut_off(connection: Connection) -> None:
 def _told_as_ours(connection: Connection) -> Iterator[None]:
     try:
         yield
-    except DRIVER_ERRORS as error:
+    except (*DRIVER_ERRORS, *_WRONG_VALUE) as error:
         if isinstance(error, TimeoutError):
             # It may answer later, or never: the driver would wait for that before all else.
             cut_off(connection)
@@ -145,19 +176,25 @@ async def run_work_on(connection: Connection, work: Work[T], *, within_s: float 
     Raises:
         StorageUnavailable: as `execute`, or the work paused for too long.
     """
-    failed: list[BaseException] = []
+    return await run_work(_PostgresqlStatements(connection, within_s), work)
 
-    async def statement(sql: str, params: Mapping[str, Param]) -> list[Row]:
-        try:
-            return await execute(connection, sql, params, within_s=within_s)
-        except BaseException as error:
-            failed.append(error)
-            raise
 
-    result = await run_work(statement, work)
-    if failed:  # what the work wrote is void, though it went on
-        raise failed[0]
-    return result
+class _PostgresqlStatements:
+    """What a work runs; see `Statements`."""
+
+    def __init__(self, connection: Connection, within_s: float | None) -> None:
+        self._connection = connection
+        self._within_s = within_s
+
+    async def run(self, sql: str, params: Mapping[str, Param]) -> list[Row]:
+        """See `Statements.run`."""
+        return await execute(self._connection, sql, params, within_s=self._within_s)
+
+    async def add(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Param]]
+    ) -> None:
+        """See `Statements.add`."""
+        await copy(self._connection, table, columns, rows, within_s=self._within_s)
 
 
 def as_ours(error: Exception) -> Exception:
@@ -165,7 +202,7 @@ def as_ours(error: Exception) -> Exception:
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return StorageUnavailable("no server that takes writes answers")
     if not isinstance(error, asyncpg.PostgresError):
-        if isinstance(error, ValueError):  # a parameter is of another type than its column
+        if isinstance(error, _WRONG_VALUE):
             return StatementRefused(type(error).__name__)
         return StorageUnavailable(f"the database does not answer: {type(error).__name__}")
     state = error.sqlstate or ""

@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import aiosqlite
@@ -48,19 +49,29 @@ async def execute(
         StorageUnavailable: the disk is full or fails, or the file is locked or damaged.
         sqlite3.Error: the statement is wrong or breaks a constraint; a bug of the caller.
     """
-    try:
+    with _told_as_ours():
         rows = await connection.execute_fetchall(sql, dict(params or {}))
-    except sqlite3.Error as error:
-        if _is_unavailable(error):
-            raise StorageUnavailable(f"the database does not answer: {error}") from error
-        raise
     return cast(list[Row], rows)  # the connection's row factory makes mappings
 
 
 async def execute_all(connection: aiosqlite.Connection, script: str) -> None:
     """Run statements without parameters in one hop, up to the first that fails; as `execute`."""
-    try:
+    with _told_as_ours():
         await connection.executescript(script)
+
+
+async def execute_many(
+    connection: aiosqlite.Connection, sql: str, rows: Sequence[Sequence[Param]]
+) -> None:
+    """Run one statement with the parameters of each row, all in one hop; as `execute`."""
+    with _told_as_ours():
+        await connection.executemany(sql, rows)
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as error:
         if _is_unavailable(error):
             raise StorageUnavailable(f"the database does not answer: {error}") from error
@@ -73,14 +84,33 @@ async def run_work_on(connection: aiosqlite.Connection, work: Work[T]) -> T:
     Raises:
         StorageUnavailable: as `execute`, or the work paused for too long.
     """
+    return await run_work(_SqliteStatements(connection), work)
 
-    async def statement(sql: str, params: Mapping[str, Param]) -> list[Row]:
+
+class _SqliteStatements:
+    """What a work runs; see `Statements`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, params: Mapping[str, Param]) -> list[Row]:
+        """See `Statements.run`."""
+        self._expect_transaction()
+        return await execute(self._connection, sql, params)
+
+    async def add(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Param]]
+    ) -> None:
+        """See `Statements.add`."""
+        self._expect_transaction()
+        places = ", ".join("?" * len(columns))
+        insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+        await execute_many(self._connection, insert, rows)
+
+    def _expect_transaction(self) -> None:
         # A full disk makes SQLite roll back by itself; what came next would commit on its own.
-        if not connection.in_transaction:
+        if not self._connection.in_transaction:
             raise StorageUnavailable("the database has rolled the transaction back")
-        return await execute(connection, sql, params)
-
-    return await run_work(statement, work)
 
 
 class SqliteWriting:

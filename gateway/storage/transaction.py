@@ -1,7 +1,9 @@
 """One work's hold on a connection, whatever the engine: statements, and the pause between them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Param, Row, T, Work
@@ -9,23 +11,35 @@ from gateway.storage.database import Param, Row, T, Work
 PAUSE_S_MAX = 10.0
 """How long a work may take from one statement to the next while others wait for its connection."""
 
-Statement = Callable[[str, Mapping[str, Param]], Awaitable[list[Row]]]
-"""Runs one statement with its `:name` parameters, in the transaction that is open."""
+
+class Statements(Protocol):
+    """What an engine runs in the transaction that is open on its connection."""
+
+    async def run(self, sql: str, params: Mapping[str, Param]) -> list[Row]:
+        """Run one statement with its `:name` parameters."""
+
+    async def add(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Param]]
+    ) -> None:
+        """Add rows, at least one, whose values are in the order of the columns."""
 
 
-async def run_work(statement: Statement, work: Work[T]) -> T:
+async def run_work(statements: Statements, work: Work[T]) -> T:
     """Run `work` on a connection that is inside a transaction; the caller ends that transaction.
 
     Raises:
-        StorageUnavailable: as `statement`, or the work paused for longer than `PAUSE_S_MAX`.
+        StorageUnavailable: as `statements`, or the work paused for longer than `PAUSE_S_MAX`.
     """
     try:
         async with asyncio.timeout(PAUSE_S_MAX) as pause:
-            tx = PausingTransaction(statement, pause)
+            tx = PausingTransaction(statements, pause)
             try:
-                return await work(tx)
+                result = await work(tx)
             finally:
                 tx.end()
+            if tx.failure is not None:
+                raise tx.failure
+            return result
     except TimeoutError as error:
         if pause.expired():
             raise StorageUnavailable(f"a work paused for {PAUSE_S_MAX} s") from error
@@ -35,14 +49,29 @@ async def run_work(statement: Statement, work: Work[T]) -> T:
 class PausingTransaction:
     """A `Transaction` for one work, and void when that work ends."""
 
-    def __init__(self, statement: Statement, pause: asyncio.Timeout) -> None:
-        self._statement = statement
+    def __init__(self, statements: Statements, pause: asyncio.Timeout) -> None:
+        self._statements = statements
         self._pause = pause
+        self.failure: BaseException | None = None
+        """Of the first statement that failed: what the work wrote is void, though it went on."""
         self._ended = False
         self._busy = False
 
     async def fetch(self, sql: str, **params: Param) -> list[Row]:
         """See `Transaction.fetch`."""
+        with self._turn():
+            return await self._statements.run(sql, params)
+
+    async def add(self, table: str, rows: Sequence[Row]) -> None:
+        """See `Transaction.add`."""
+        if rows:
+            columns, values = _by_column(rows)
+            with self._turn():
+                await self._statements.add(table, columns, values)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Held by the statement that runs."""
         if self._ended:  # a task that outlives its work would write into another's savepoint
             raise RuntimeError("the transaction ended with its work")
         if self._busy:  # one engine would queue it, and the other refuse
@@ -50,7 +79,10 @@ class PausingTransaction:
         self._busy = True
         self._pause.reschedule(None)
         try:
-            return await self._statement(sql, params)
+            yield
+        except BaseException as error:
+            self.failure = self.failure or error
+            raise
         finally:
             self._busy = False
             if not self._pause.expired():
@@ -59,3 +91,12 @@ class PausingTransaction:
     def end(self) -> None:
         """Refuse further statements."""
         self._ended = True
+
+
+def _by_column(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[list[Param]]]:
+    """The columns that the rows name, and the values of each row in the order of these."""
+    columns = tuple(rows[0])
+    named = rows[0].keys()
+    if any(row.keys() != named for row in rows):
+        raise ValueError("rows that are added at once name the same columns")
+    return columns, [[row[column] for column in columns] for row in rows]

@@ -68,7 +68,9 @@ def expected_rows(works: list[Plan]) -> set[int]:
     rows: set[int] = set()
     for work in works:
         added = set(work.note_ids)
-        breaks_key = len(added) < len(work.note_ids) or added & rows
+        breaks_key = len(added) < len(work.note_ids) or bool(added & rows)
+        if work.end is End.CATCH:  # an error ends a work that goes on, too
+            breaks_key = breaks_key or bool(added)
         if work.end is not End.RAISE and not breaks_key:
             rows |= added
     return rows

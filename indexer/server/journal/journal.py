@@ -33,21 +33,11 @@ class Journal:
         rows = await tx.fetch(self._sql["find_heads"], patient_keys=json_text(sorted(set(keys))))
         heads = {line.patient_key: line for line in map(_line, rows)}
         now_ms = self._now_ms()
-        told, contents, starts_at = [], [], 1  # SQL counts bytes from 1
+        added = []
         for key, deed in zip(keys, deeds, strict=True):
             line = heads[key] = next_line(heads.get(key), key, written(deed), now_ms=now_ms)
-            told.append(
-                {
-                    "patient_key": key,
-                    "position": line.position,
-                    "at_ms": line.at_ms,
-                    "starts_at": starts_at,
-                    "size_bytes": len(line.event),
-                }
-            )
-            contents += [line.hash, line.event]
-            starts_at += len(line.hash) + len(line.event)
-        await tx.fetch(self._sql["add_lines"], lines=json_text(told), contents=b"".join(contents))
+            added.append(_row(line))
+        await tx.add("journal", added)
 
     async def find(self, tx: Transaction, search: JournalSearch) -> tuple[list[Line], bool]:
         """One page of a record's lines, the latest first, and whether there are more."""
@@ -76,6 +66,16 @@ class Journal:
             place["after_position"] = page[-1].position
             if patient is None:
                 place["after_key"] = page[-1].patient_key
+
+
+def _row(line: Line) -> Row:
+    return {
+        "patient_key": line.patient_key,
+        "position": line.position,
+        "at_ms": line.at_ms,
+        "event": line.event,
+        "hash": line.hash,
+    }
 
 
 def _line(row: Row) -> Line:

@@ -5,17 +5,6 @@ FROM json_each(:patient_keys) AS told
 JOIN journal AS head ON head.patient_key = told.value
 WHERE head.position = (SELECT max(position) FROM journal WHERE patient_key = told.value);
 
--- query: add_lines
--- Hashes and events come as one value, for JSON cannot hold bytes.
-INSERT INTO journal (patient_key, position, at_ms, event, hash)
-SELECT json_extract(value, '$.patient_key'),
-       CAST(json_extract(value, '$.position') AS BIGINT),
-       CAST(json_extract(value, '$.at_ms') AS BIGINT),
-       substr(CAST(:contents AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER) + 32,
-              CAST(json_extract(value, '$.size_bytes') AS INTEGER)),
-       substr(CAST(:contents AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER), 32)
-FROM json_each(:lines);
-
 -- query: find_latest
 -- A record's lines, the latest first.
 SELECT patient_key, position, at_ms, event, hash FROM journal

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.storage.database import Dialect, Row, Transaction
+from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.document_set import DocumentSet
 from indexer.server.columns import json_text, patient_key
@@ -40,8 +40,7 @@ class Directory:
 
     async def add(self, tx: Transaction, taken: Iterable[DocumentSet]) -> None:
         """Add the ids of what is newly held."""
-        names = [name for one in taken for name in directory_rows(one)]
-        await tx.fetch(self._sql["add"], names=json_text(names))
+        await tx.add("directory", [row for one in taken for row in directory_rows(one)])
 
     async def find(self, tx: Transaction, kind: IdKind, ids: Iterable[str]) -> dict[str, Place]:
         """Where the objects are, by those of the ids that are known."""
@@ -69,8 +68,8 @@ class Directory:
         return await tx.fetch(self._sql[query], places=json_text(told)) if told else []
 
 
-def directory_rows(submitted: DocumentSet) -> Iterator[dict[str, str]]:
-    """The rows of all its ids."""
+def directory_rows(submitted: DocumentSet) -> Iterator[dict[str, Param]]:
+    """The rows of all its ids, by column."""
     told = submitted.submission_set
     objects = [(IdKind.SET, told.set_id, told.unique_id)]
     objects += [

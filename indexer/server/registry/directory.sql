@@ -1,9 +1,3 @@
--- query: add
-INSERT INTO directory (id, kind, patient_key, object_id)
-SELECT json_extract(value, '$.id'), json_extract(value, '$.kind'),
-       json_extract(value, '$.patient_key'), json_extract(value, '$.object_id')
-FROM json_each(:names);
-
 -- query: find
 SELECT id, patient_key, object_id FROM directory
 WHERE kind = :kind AND id IN (SELECT value FROM json_each(:ids));

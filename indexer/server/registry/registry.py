@@ -22,7 +22,13 @@ from indexer.server.columns import json_text, patient_key
 from indexer.server.registry.directory import Directory, IdKind, Place
 from indexer.server.registry.finder import Finder
 from indexer.server.registry.judging import Known, KnownEntry, judge, targets_held
-from indexer.server.registry.rows import association_rows, entry_rows, held_resource, set_row
+from indexer.server.registry.rows import (
+    association_rows,
+    document_rows,
+    entry_rows,
+    held_resource,
+    set_row,
+)
 from indexer.wire.fhir.patch import Operation, patched
 from indexer.wire.fhir.search import EntrySearch
 from indexer.wire.fhir.set_search import SetSearch
@@ -175,32 +181,19 @@ class Registry:
     async def _add(
         self, tx: Transaction, taken: Sequence[DocumentSet], submitters: Mapping[str, str]
     ) -> None:
+        now_ms = self._now_ms()
         await self._directory.add(tx, taken)
-        sets = [
-            set_row(one, submitter=submitters.get(one.submission_set.set_id, "")) for one in taken
-        ]
-        await tx.fetch(self._sql["add_sets"], sets=json_text(sets))
-        entries = [row for one in taken for row in entry_rows(one)]
-        await tx.fetch(self._sql["add_entries"], entries=json_text(entries), now_ms=self._now_ms())
-        rows, starts_at = [], 1  # SQL counts bytes from 1
-        documents = [document for one in taken for document in one.documents]
-        for document in documents:
-            rows.append(
-                {
-                    "patient_key": patient_key(document.entry.patient),
-                    "entry_id": document.entry.entry_id,
-                    "mime_type": document.entry.mime_type,
-                    "starts_at": starts_at,
-                    "size_bytes": len(document.content),
-                }
-            )
-            starts_at += len(document.content)
-        # Of no bytes at all SQLite's substr makes NULL; of the one too many nothing is taken.
-        contents = b"".join(document.content for document in documents) or b"\0"
-        await tx.fetch(self._sql["add_documents"], entries=json_text(rows), contents=contents)
-        associations = [row for one in taken for row in association_rows(one)]
-        if associations:
-            await tx.fetch(self._sql["add_associations"], associations=json_text(associations))
+        await tx.add(
+            "submission_set",
+            [
+                set_row(one, submitter=submitters.get(one.submission_set.set_id, ""))
+                for one in taken
+            ],
+        )
+        entries = (row for one in taken for row in entry_rows(one))
+        await tx.add("entry", [{**row, "updated_at_ms": now_ms} for row in entries])
+        await tx.add("document", [row for one in taken for row in document_rows(one)])
+        await tx.add("association", [row for one in taken for row in association_rows(one)])
 
     async def update(
         self, tx: Transaction, held: HeldEntry, operations: Sequence[Operation]

@@ -32,40 +32,6 @@ JOIN entry ON entry.patient_key = json_extract(place.value, '$.patient_key')
 JOIN submission_set ON submission_set.patient_key = entry.patient_key
                    AND submission_set.set_id = entry.set_id;
 
--- query: add_sets
-INSERT INTO submission_set (patient_key, set_id, unique_id, submitted_at_ms, resource, submitter)
-SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.set_id'),
-       json_extract(value, '$.unique_id'),
-       CAST(json_extract(value, '$.submitted_at_ms') AS BIGINT),
-       json_extract(value, '$.resource'), json_extract(value, '$.submitter')
-FROM json_each(:sets);
-
--- query: add_entries
-INSERT INTO entry (patient_key, entry_id, unique_id, status, type_scheme, type_code, created_at_ms,
-                   reference_ids, resource, set_id, updated_at_ms)
-SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
-       json_extract(value, '$.unique_id'), 'current', json_extract(value, '$.type_scheme'),
-       json_extract(value, '$.type_code'), CAST(json_extract(value, '$.created_at_ms') AS BIGINT),
-       json_extract(value, '$.reference_ids'), json_extract(value, '$.resource'),
-       json_extract(value, '$.set_id'), CAST(:now_ms AS BIGINT)
-FROM json_each(:entries);
-
--- query: add_associations
-INSERT INTO association (patient_key, association_id, relation, source_id, target_id)
-SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.association_id'),
-       json_extract(value, '$.relation'), json_extract(value, '$.source_id'),
-       json_extract(value, '$.target_id')
-FROM json_each(:associations);
-
--- query: add_documents
--- The documents of a batch come as one value, for JSON cannot hold bytes.
-INSERT INTO document (patient_key, entry_id, mime_type, content)
-SELECT json_extract(value, '$.patient_key'), json_extract(value, '$.entry_id'),
-       json_extract(value, '$.mime_type'),
-       substr(CAST(:contents AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER),
-              CAST(json_extract(value, '$.size_bytes') AS INTEGER))
-FROM json_each(:entries);
-
 -- query: supersede
 UPDATE entry SET status = 'superseded', version = version + 1, updated_at_ms = :now_ms
 WHERE (patient_key, entry_id) IN (SELECT json_extract(value, '$.patient_key'),

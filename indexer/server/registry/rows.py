@@ -1,6 +1,7 @@
 """Makes the rows of what is submitted, whose ids the index has allotted, and reads entries back.
 
-Whoever fills an index in bulk makes them here too, so that the rows are those of a submission.
+Each row names its columns. Whoever fills an index in bulk makes them here too, so that the rows are
+those of a submission.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import cast
 
 import orjson
 
-from gateway.storage.database import Row
+from gateway.storage.database import Param, Row
 from indexer.contract.document import DocumentEntry
 from indexer.contract.document_set import DocumentSet, Relation
 from indexer.server.columns import json_text, patient_key
@@ -20,7 +21,7 @@ from indexer.wire.outcome import Json
 from indexer.wire.vocabulary import UUID_PREFIX
 
 
-def set_row(submitted: DocumentSet, *, submitter: str = "") -> Json:
+def set_row(submitted: DocumentSet, *, submitter: str = "") -> dict[str, Param]:
     """The submission set, and the structure that submitted it, empty where nobody proved it."""
     told = submitted.submission_set
     brought = [one.entry.entry_id for one in submitted.documents]
@@ -37,8 +38,8 @@ def set_row(submitted: DocumentSet, *, submitter: str = "") -> Json:
     }
 
 
-def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
-    """The entries, without what only time brings: each is current at first."""
+def entry_rows(submitted: DocumentSet) -> Iterator[dict[str, Param]]:
+    """The entries, each current at first; when it was held only who holds it can tell."""
     told = submitted.submission_set
     for document in submitted.documents:
         entry = document.entry
@@ -53,6 +54,7 @@ def entry_rows(submitted: DocumentSet) -> Iterator[Json]:
             "patient_key": patient_key(entry.patient),
             "entry_id": entry.entry_id,
             "unique_id": entry.unique_id,
+            "status": "current",
             "type_scheme": entry.type_code.scheme,
             "type_code": entry.type_code.code,
             "created_at_ms": int(entry.created_at.timestamp() * 1000),
@@ -83,7 +85,18 @@ def held_entry(resource: Json) -> DocumentEntry:
     return read_document_reference(Element(resource, "DocumentReference"))
 
 
-def association_rows(submitted: DocumentSet) -> Iterator[Json]:
+def document_rows(submitted: DocumentSet) -> Iterator[dict[str, Param]]:
+    """The documents, as they came."""
+    for document in submitted.documents:
+        yield {
+            "patient_key": patient_key(document.entry.patient),
+            "entry_id": document.entry.entry_id,
+            "mime_type": document.entry.mime_type,
+            "content": document.content,
+        }
+
+
+def association_rows(submitted: DocumentSet) -> Iterator[dict[str, Param]]:
     """What its objects are to others; not that the set brought its documents."""
     for one in submitted.associations:
         yield {

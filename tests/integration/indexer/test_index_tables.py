@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from gateway.storage.database import Database, LongWork, Param, Row, Transaction
+from gateway.storage.database import Database, LongWork, Param, Transaction
 from gateway.storage.engines import open_at
 from gateway.storage.migrations import migrate
 from gateway.storage.postgresql_connection import PLANS
@@ -16,6 +16,7 @@ from indexer.contract.document_set import DocumentSet, document_set_of
 from indexer.server.registry.judging import allot
 from indexer.server.registry.registry import Registry
 from tests.integration.storage.test_shared_sql import queries
+from tests.support.counting import Counting
 from tests.support.pointers import a_submission
 from tests.support.postgresql import PostgresqlServer
 
@@ -28,7 +29,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT re
 OF_THE_ENGINE = {"commit_tally", "schema_migrations"}
 OF_ALL_RECORDS = {"find_next"}
 """What a person's command asks, who has time."""
-STATEMENTS_MAX = 8
+STATEMENTS_MAX = 5
 
 FILLED = [
     """INSERT INTO entry (patient_key, entry_id, unique_id, status, type_scheme, type_code,
@@ -162,18 +163,6 @@ async def test_a_batch_costs_a_handful_of_statements_however_many_it_holds(
         await database.write(work)
 
     assert counts[0] == counts[1] <= STATEMENTS_MAX
-
-
-class Counting:
-    """A transaction that counts its statements."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self.statements = 0
-
-    async def fetch(self, sql: str, **params: Param) -> list[Row]:
-        self.statements += 1
-        return await self._tx.fetch(sql, **params)
 
 
 def a_batch(first: int, count: int) -> list[DocumentSet]:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import NotFound, Unavailable
-from gateway.storage.database import Param, Row, Transaction
+from gateway.storage.database import Transaction
 from gateway.storage.engines import open_at
 from indexer.contract.access import Caller
 from indexer.contract.document import EntryStatus
@@ -26,6 +26,7 @@ from indexer.wire.fhir.search import EntrySearch, read_search
 from indexer.wire.outcome import Refusal
 from indexer.wire.xds.document_set_reader import StatusChange
 from indexer.wire.xds.stored_query import QueryKind
+from tests.support.counting import Counting
 from tests.support.custody import Custody, a_doctor, custody_of
 from tests.support.pointers import ANNE, PAUL, a_submission
 from tests.support.queries import a_query
@@ -194,18 +195,6 @@ async def test_lines_that_are_written_at_once_make_one_chain(custody: Custody) -
     assert (walk.chains, walk.lines) == (1, 2 * BATCH_MAX)
 
 
-@dataclass
-class Counted:
-    """A transaction, with how many statements it ran."""
-
-    tx: Transaction
-    statements: int = 0
-
-    async def fetch(self, sql: str, **params: Param) -> list[Row]:
-        self.statements += 1
-        return await self.tx.fetch(sql, **params)
-
-
 @pytest.mark.parametrize("count", [1, BATCH_MAX])
 async def test_as_many_lines_as_one_likes_are_two_statements(custody: Custody, count: int) -> None:
     deeds = [
@@ -214,9 +203,9 @@ async def test_as_many_lines_as_one_likes_are_two_statements(custody: Custody, c
     ]
 
     async def work(tx: Transaction) -> int:
-        counted = Counted(tx)
-        await custody.journal.add(counted, deeds)
-        return counted.statements
+        counting = Counting(tx)
+        await custody.journal.add(counting, deeds)
+        return counting.statements
 
     assert await custody.database.write(work) == 2
 

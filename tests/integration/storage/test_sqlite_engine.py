@@ -231,6 +231,18 @@ async def test_a_work_cannot_go_on_after_sqlite_has_rolled_it_back(engine: Sqlit
     assert await note_ids(engine) == [*kept, 4]
 
 
+async def test_no_rows_are_added_after_sqlite_has_rolled_back(engine: SqliteDatabase) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.fetch("ROLLBACK")
+        await tx.add("note", [{"note_id": 1}])
+
+    with pytest.raises(StorageUnavailable, match="rolled"):
+        await engine.write(work)
+
+    await engine.write(a_note(2))
+    assert await note_ids(engine) == [2]
+
+
 async def test_a_long_statement_is_no_pause(
     engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
