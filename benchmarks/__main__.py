@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure the index on this machine, and keep what was measured."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -68,13 +69,18 @@ def search_command(
     searches: Annotated[int, typer.Option(min=1)] = 1000,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     engine: Engines = None,
+    filled: Annotated[
+        Path | None,
+        typer.Option(help="Folder where filled indexes stay for later runs.", metavar="FOLDER"),
+    ] = None,
     into: Into = RESULTS,
 ) -> None:
     """Searches for a patient's documents as the index grows. Ten minutes and 10 GiB of disk."""
     sizes = sorted(entries) if entries else search.Plan().sizes
     plan = search.Plan(sizes=sizes, searches=searches, rounds=rounds)
     measured = []
-    for one in search.measure(plan, engine or list(Engine)):
+    tell = partial(typer.echo, err=True)
+    for one in search.measure(plan, engine or list(Engine), kept_in=filled, tell=tell):
         typer.echo(one.line())
         measured.append(one)
     server = Engine.POSTGRESQL in (engine or list(Engine))
@@ -102,10 +108,10 @@ def memory_command(
 
 
 def _command() -> str:
-    """As it was given, but for where its results were to go."""
+    """As it was given, but for folders of this machine."""
     given = sys.argv[1:]
-    if "--into" in given:
-        at = given.index("--into")
+    for option in {"--into", "--filled"} & set(given):
+        at = given.index(option)
         del given[at : at + 2]
     return " ".join(["python -m benchmarks", *given])
 

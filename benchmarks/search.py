@@ -6,22 +6,30 @@ the other: once cold, and then in rounds, of which the figures are.
 """
 
 import asyncio
+import json
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.driver import drive
 from benchmarks.exams import ins_of
-from benchmarks.filling import fill, patients_of
+from benchmarks.filling import Tell, fill, patients_of
 from benchmarks.messages import is_found, search_of
 from benchmarks.results import Spread, quantile
-from benchmarks.stores import Engine, Store, Stores, stores
+from benchmarks.stores import Engine, Store, store_in
 from benchmarks.subject import an_index_on
 from gateway.serving import loop_factory
 
-SEED = 7
+SEED: Final = 7
+_FILLED: Final = "filled.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +70,26 @@ class Size:
         )
 
 
-def measure(plan: Plan, engines: Sequence[Engine]) -> Iterator[Size]:
-    """Every size on every engine."""
+def measure(
+    plan: Plan, engines: Sequence[Engine], *, kept_in: Path | None, tell: Tell
+) -> Iterator[Size]:
+    """Every size on every engine.
+
+    Args:
+        kept_in: where indexes that were filled stay, and are found by later runs.
+        tell: is told how far a filling is.
+    """
     for engine in engines:
-        with stores(engine) as places:
-            for entries in plan.sizes:
-                yield _measure(plan, places, engine, entries)
+        for entries in plan.sizes:
+            with _folder(kept_in, f"{engine}-{entries}") as folder:
+                yield _measure(plan, engine, entries, folder, tell)
 
 
-def _measure(plan: Plan, places: Stores, engine: Engine, entries: int) -> Size:
+def _measure(plan: Plan, engine: Engine, entries: int, folder: Path, tell: Tell) -> Size:
     whose = patients_of(entries, seed=SEED)
     exams = np.bincount(whose)
-    with places.new() as store:
-        store.make_tables()
-        began = time.perf_counter()
-        fill(store.place, whose)
-        filled_s = time.perf_counter() - began
+    filled_s = _filled_s(folder, engine, whose, tell)
+    with store_in(folder, engine) as store:
         stored_bytes = store.size_bytes()
         drawn = np.random.default_rng(SEED).choice(whose, min(plan.searches, entries))
         cold, *warm = _search(plan, store, drawn.tolist())
@@ -93,6 +105,33 @@ def _measure(plan: Plan, places: Stores, engine: Engine, entries: int) -> Size:
         median_ms=Spread.of([quantile(one, 0.5) * 1000 for one in warm]),
         p99_ms=Spread.of([quantile(one, 0.99) * 1000 for one in warm]),
     )
+
+
+@contextmanager
+def _folder(kept_in: Path | None, name: str) -> Iterator[Path]:
+    """Where an index is, gone when the block ends unless such are kept."""
+    if kept_in is not None:
+        yield kept_in.absolute() / name
+        return
+    folder = Path(tempfile.mkdtemp(prefix="drim-benchmark-"))
+    folder.chmod(0o755)  # a server's own user passes
+    try:
+        yield folder / name
+    finally:
+        shutil.rmtree(folder)
+
+
+def _filled_s(folder: Path, engine: Engine, whose: NDArray[np.int64], tell: Tell) -> float:
+    """How long the filling of the index took, now or in the run that kept it."""
+    filled = folder / _FILLED
+    if not filled.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was broken off
+        began = time.perf_counter()
+        with store_in(folder, engine) as store:
+            store.make_tables()
+            fill(store.place, whose, tell=tell)
+        filled.write_text(json.dumps({"seconds": time.perf_counter() - began}))
+    return float(json.loads(filled.read_text())["seconds"])
 
 
 def _search(plan: Plan, store: Store, patients: Sequence[int]) -> list[list[float]]:

@@ -14,6 +14,7 @@ from benchmarks.processes import cpu_seconds, written_bytes
 from gateway.storage.engines import open_at
 from gateway.storage.migrations import migrate
 from indexer.server.app import DATABASE_FILE
+from tests.support.peers import postgresql_programs
 from tests.support.postgresql import PostgresqlServer, a_postgresql_server
 
 DURABLE: Final = {
@@ -25,6 +26,15 @@ DURABLE: Final = {
 }
 """Of the server: its own values, apart from memory and from the log that a checkpoint may wait for.
 A commit is on the disk when it is answered."""
+FILLED_IN_BULK: Final = DURABLE | {
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "maintenance_work_mem": "512MB",
+    "max_parallel_maintenance_workers": "1",
+    "autovacuum": "off",
+}
+"""The same where a transaction that fills an empty table logs nothing of it, and makes indexes by
+two processes; whoever fills it cleans up, so that nothing does while searches are measured."""
 
 
 class Engine(StrEnum):
@@ -79,6 +89,27 @@ class Store:
                 await database.close()
 
         asyncio.run(make())
+
+
+@contextmanager
+def store_in(folder: Path, engine: Engine) -> Iterator[Store]:
+    """The store that is in the folder, made if there is none; what it holds stays there."""
+    place = folder / "index"
+    place.mkdir(parents=True, exist_ok=True)
+    if engine is Engine.SQLITE:
+        yield Store(folder=place, server=None)
+        return
+    server = PostgresqlServer(
+        programs=postgresql_programs(), folder=folder / "server", settings=FILLED_IN_BULK
+    )
+    if not server.folder.exists():
+        server.folder.mkdir()
+        server.make()
+    server.start()
+    try:
+        yield Store(folder=place, server=server)
+    finally:
+        server.shut_down()
 
 
 @contextmanager

@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import driver
+from benchmarks import driver, search
 from benchmarks.__main__ import app
 from benchmarks.exams import Exams
-from benchmarks.filling import RowsOfExams, rows_of
+from benchmarks.filling import fill, patients_of
+from benchmarks.lines import LinesOfExams, rows_in, rows_of
+from benchmarks.stores import Engine, Store, stores
 
 
 @pytest.mark.parametrize(
@@ -73,14 +78,54 @@ async def test_an_answer_that_does_not_come_ends_a_benchmark(
 
 
 def test_an_index_is_filled_with_the_rows_that_it_writes_itself() -> None:
-    rows = RowsOfExams()
+    exams = LinesOfExams()
     exam = Exams.of(1).submission(1234, patient=56, of=9999)
 
-    filled = rows.of(exam)
+    filled = exams.of([exam])
 
-    told = [
-        (table.name, dict(zip(table.columns, row, strict=True)))
-        for table, row in zip(rows.tables, filled, strict=True)
-    ]
-    set_id, entry_id = str(told[0][1]["set_id"]), str(told[1][1]["entry_id"])
-    assert told == rows_of(exam, set_id=set_id, entry_id=entry_id)
+    told = {
+        table.name: [dict(zip(table.columns, row, strict=True)) for row in rows_in(lines)]
+        for table, lines in zip(exams.tables, filled, strict=True)
+    }
+    set_id, entry_id = told["submission_set"][0]["set_id"], told["entry"][0]["entry_id"]
+    assert told == {
+        table: [{column: str(value) for column, value in row.items()} for row in rows]
+        for table, rows in rows_of(exam, set_id=set_id, entry_id=entry_id).items()
+    }
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_an_index_that_was_filled_has_the_schema_of_its_migrations(engine: Engine) -> None:
+    with stores(engine) as places, places.new() as store:
+        store.make_tables()
+        made = _schema_of(store)
+
+        fill(store.place, patients_of(20, seed=1), tell=lambda _: None)
+
+        assert _schema_of(store) == made
+        assert "entry_by_patient" in made
+
+
+def test_an_index_that_is_kept_is_filled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = "search --engine sqlite --entries 20 --searches 3 --rounds 1".split()
+    folders = ["--filled", str(tmp_path / "filled"), "--into", str(tmp_path)]
+    first = CliRunner().invoke(app, [*few, *folders])
+    monkeypatch.setattr(search, "fill", pytest.fail)
+
+    second = CliRunner().invoke(app, [*few, *folders])
+
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
+
+
+def _schema_of(store: Store) -> str:
+    """All that the engine would need to be told to make it anew."""
+    if (server := store.server) is not None:
+        dump = [str(server.programs / "pg_dump"), "--schema-only", server.url]
+        made = subprocess.run(dump, capture_output=True, text=True, timeout=60, check=True).stdout
+        # Lines of `\restrict` have a key that is drawn anew each time.
+        return "".join(line for line in made.splitlines(True) if "restrict " not in line)
+    with closing(sqlite3.connect(store.place)) as database:
+        told = database.execute("SELECT name, sql FROM sqlite_master ORDER BY type, name")
+        return str([row for row in told if not row[0].startswith("sqlite_stat")])
