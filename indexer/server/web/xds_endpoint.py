@@ -92,8 +92,11 @@ class XdsEndpoint:
         self._body_bytes_max = body_bytes_max
 
     def add_to(self, app: FastAPI, path: str, summary: str) -> None:
-        """Put it at its address; what SOAP carries is described by hand."""
-        app.router.routes.append(NamedRoute(path, self.answer, methods=["POST"]))
+        """Put it at its address; what SOAP carries is described by hand.
+
+        Before all others, each of which would else be asked whether it is meant.
+        """
+        app.router.routes.insert(0, NamedRoute(path, self.answer, methods=["POST"]))
         described = {"summary": summary, "responses": {"200": {"description": "SOAP 1.2"}}}
         app.openapi()["paths"][path] = {"post": described}
 
