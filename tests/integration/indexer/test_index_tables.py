@@ -26,6 +26,9 @@ KEYS = """SELECT parted.relname AS name, pg_get_partkeydef(parted.oid) AS parted
      WHERE indrelid = parted.oid AND indisprimary) AS first_of_key
 FROM pg_class AS parted
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"""
+COMPRESSED = """SELECT relname AS part, attname AS column, attcompression::text AS by
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attcompression <> ''"""
 OF_THE_ENGINE = {"commit_tally", "schema_migrations"}
 OF_ALL_RECORDS = {"find_next"}
 """What a person's command asks, who has time."""
@@ -94,6 +97,21 @@ async def test_each_table_is_parted_by_patient_and_keyed_by_patient_first(
     of_records = {name: key for name, key in found.items() if name not in OF_THE_ENGINE}
     assert {"entry", "document", "journal", "record"} < set(of_records)
     assert set(of_records.values()) == {("HASH (patient_key)", "patient_key")}
+
+
+async def test_documents_are_compressed_by_lz4_and_entries_by_what_keeps_them_in_the_row(
+    postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
+    database = await open_at(postgresql.emptied(), tmp_path)
+    await migrate(database, "indexer.server.migrations")
+
+    rows = await database.read(lambda tx: tx.fetch(COMPRESSED))
+    await database.close()
+
+    found = {(str(row["part"]), row["column"]): row["by"] for row in rows}
+    parts = ["", "_0", "_1", "_2"]
+    documents = {(f"document{part}", "content"): "l" for part in parts}
+    assert found == documents | {(f"entry{part}", "resource"): "p" for part in parts}
 
 
 async def test_no_query_reads_a_whole_table_or_more_parts_than_it_must(
