@@ -31,15 +31,40 @@ UNSIGNED_MAX = 2**31 - 1  # FHIR R4 unsignedInt
 
 
 class Element:
-    """A JSON object within a resource, with the path that a refusal of it names."""
+    """A JSON object within a resource.
 
-    __slots__ = ("fields", "path")
+    Args:
+        value: what should be the object.
+        name: what `parent` calls it; its whole path where it has none.
+        number: its place, where `parent` has a list of them.
 
-    def __init__(self, value: object, path: str) -> None:
+    Raises:
+        Refusal: it is no object.
+    """
+
+    __slots__ = ("_name", "_number", "_parent", "fields")
+
+    def __init__(
+        self,
+        value: object,
+        name: str,
+        parent: "Element | None" = None,
+        number: int | None = None,
+    ) -> None:
+        self._name = name
+        self._parent = parent
+        self._number = number
         if not isinstance(value, dict):
-            raise Refusal(f"{path} is no object", code=IssueCode.STRUCTURE, expression=path)
+            raise Refusal(
+                f"{self.path} is no object", code=IssueCode.STRUCTURE, expression=self.path
+            )
         self.fields: Json = value
-        self.path = path
+
+    @property
+    def path(self) -> str:
+        """Its path in the resource, which a refusal names: put together then, for few are."""
+        name = self._name if self._number is None else f"{self._name}[{self._number}]"
+        return name if self._parent is None else self._parent.at(name)
 
     def at(self, name: str) -> str:
         """Path of one of its elements."""
@@ -106,14 +131,16 @@ class Element:
         """An object that must be there."""
         if name not in self.fields:
             raise self.refuse(name, "is missing", IssueCode.REQUIRED)
-        return Element(self.fields[name], self.at(name))
+        return Element(self.fields[name], name, self)
 
     def children(self, name: str) -> "list[Element]":
         """The objects of a list, which may be absent."""
-        value = self.fields.get(name, [])
+        if name not in self.fields:
+            return []
+        value = self.fields[name]
         if not isinstance(value, list):
             raise self.refuse(name, "is no list", IssueCode.STRUCTURE)
-        return [Element(one, f"{self.at(name)}[{number}]") for number, one in enumerate(value)]
+        return [Element(one, name, self, number) for number, one in enumerate(value)]
 
     def only_child(self, name: str) -> "Element":
         """The object of a list that must hold exactly one."""

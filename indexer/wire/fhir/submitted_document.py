@@ -55,18 +55,17 @@ def read_submitted_entry(element: Element, content: bytes, *, symbol: str) -> Do
     expect_tellable(element, codes, [entry.title, entry.comments, entry.language])
     if entry.status is not EntryStatus.APPROVED:
         raise element.refuse("status", "is not current", IssueCode.VALUE)
-    attachment = f"{element.path}.content[0].attachment"
     if len(content) != entry.size_bytes:
         raise Refusal(
             "the document is not of the size that its metadata tells",
             code=IssueCode.VALUE,
-            expression=f"{attachment}.size",
+            expression=f"{element.path}.content[0].attachment.size",
         )
     if hashlib.sha1(content, usedforsecurity=False).hexdigest() != entry.sha1:
         raise Refusal(
             "the document's hash is not the one that its metadata tells",
             code=IssueCode.VALUE,
-            expression=f"{attachment}.hash",
+            expression=f"{element.path}.content[0].attachment.hash",
         )
     return replace(entry, entry_id=symbol, document_url="")
 

@@ -29,15 +29,15 @@ def contain(resource: Json, beside: Mapping[str, Json]) -> Json:
         resource: a DocumentReference or a List, of any shape.
         beside: who else the transaction brings, by how they may be referred to.
     """
+    subject = resource.get("subject")
+    if not beside and not (isinstance(subject, dict) and "reference" in subject):
+        return resource  # as most are
     within = resource.get("contained")
     inside = {
         f"#{one['id']}": one
         for one in (within if isinstance(within, list) else [])
         if isinstance(one, dict) and isinstance(one.get("id"), str)
     }
-    subject = resource.get("subject")
-    if not beside and not (isinstance(subject, dict) and "reference" in subject):
-        return resource  # as most are
     moved = _Moved(beside, {**beside, **inside})
     whole = {name: moved.local(one) for name, one in resource.items() if name != "subject"}
     patient = moved.referred(subject)
