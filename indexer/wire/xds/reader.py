@@ -38,7 +38,6 @@ VALUES_MAX: Final = 256
 """Values of one slot, classifications of one kind: an entry has a handful of each."""
 DOCUMENTS_MAX: Final = 256
 
-_NAMESPACES: Final = {"rim": names.RIM}
 _CLASSIFICATION: Final = f"{{{names.RIM}}}Classification"
 _IDENTIFIER: Final = f"{{{names.RIM}}}ExternalIdentifier"
 _LOCALIZED: Final = f"{{{names.RIM}}}LocalizedString"
@@ -301,7 +300,7 @@ def find_objects(root: Element) -> list[Described]:
     """The registry objects, whatever their list is wrapped in, each with what classifies it.
 
     A classification may stand in what it classifies or beside it (ebRIM 3.0 §4.3); all are within
-    then, but those of objects that the list does not hold.
+    then, but those of objects that the list does not hold, and of each other.
 
     Raises:
         InvalidValue: there is none, or a further one that would be lost.
@@ -310,10 +309,11 @@ def find_objects(root: Element) -> list[Described]:
     if len(lists) != 1:
         raise InvalidValue("the metadata holds no list of registry objects, or more than one")
     [objects] = lists
-    by_id = {one.get("id"): one for one in objects if one.get("id")}
-    for one in objects.findall("rim:Classification", _NAMESPACES):
+    beside = [one for one in objects if one.tag == _CLASSIFICATION]
+    by_id = {one.get("id"): one for one in objects if one.tag != _CLASSIFICATION}
+    for one in beside:
         classified = by_id.get(one.get("classifiedObject"))
-        if classified is not None and classified is not one:
+        if classified is not None and classified.get("id"):
             classified.append(one)
     return [Described(one) for one in objects]
 

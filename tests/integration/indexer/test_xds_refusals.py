@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from lxml import etree
 
 from indexer.contract.document_set import Relation
 from indexer.wire.soap.mtom import XOP_INCLUDE
@@ -17,6 +18,7 @@ from tests.support.spoiling import Change, classify, drop, put, repeat, say, sha
 from tests.support.xds import (
     APPROVED,
     PROVIDE,
+    SPACES,
     Reply,
     a_set,
     ask,
@@ -74,6 +76,14 @@ def submit_another(body: Element) -> None:
     body.insert(1, submit_objects_request(a_set(2)))
 
 
+def classify_in_a_circle(body: Element) -> None:
+    """Two classifications beside the objects, each of the other."""
+    objects = body.find(".//rim:RegistryObjectList", SPACES)
+    assert objects is not None
+    for own, other in (("A", "B"), ("B", "A")):
+        etree.SubElement(objects, f"{{{names.RIM}}}Classification", id=own, classifiedObject=other)
+
+
 @pytest.mark.parametrize("change, code", [
     (drop("xds:Document"), "XDSMissingDocument"),
     (put("xds:Document", "id", "Another"), "XDSMissingDocumentMetadata"),
@@ -106,6 +116,7 @@ def submit_another(body: Element) -> None:
      "XDSRepositoryMetadataError"),
     (classify("Nobody", names.CONFIDENTIALITY_CODE, "INVISIBLE_PATIENT"),
      "XDSRepositoryMetadataError"),
+    (classify_in_a_circle, "XDSRepositoryMetadataError"),
     (say("size", "0"), "XDSRepositoryMetadataError"),
     (drop(f"{DOCUMENT}/rim:Slot[@name='languageCode']"), "XDSRepositoryMetadataError"),
     (say("sourcePatientId", "^^^&1.2&ISO^PI"), "XDSRepositoryMetadataError"),
