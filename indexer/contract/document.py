@@ -181,6 +181,8 @@ def of_document(entry: DocumentEntry, document: bytes) -> DocumentEntry:
         raise InvalidValue("the document's hash is not the one that its metadata tells")
     if entry.size_bytes not in (SIZE_NOT_TOLD, len(document)):
         raise InvalidValue("the document is not of the size that its metadata tells")
+    if entry.sha1 and entry.size_bytes != SIZE_NOT_TOLD:
+        return entry
     return replace(entry, sha1=sha1, size_bytes=len(document))
 
 

@@ -4,7 +4,9 @@ Delimiters within a value are escaped (HL7 2.5 §2.7.1). What is left out reads 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from indexer.contract.document import (
@@ -25,6 +27,7 @@ LOCAL_PATIENT_TYPE: Final = "PI"
 PROFESSIONAL_TYPE: Final = "IDNPS"
 """XCN.13 of a professional's national number (CI-SIS)."""
 
+_REFERENCE_KINDS: Final = {one.value: one for one in ReferenceKind}
 _ESCAPES: Final = {"\\": "\\E\\", "^": "\\S\\", "&": "\\T\\", "|": "\\F\\", "~": "\\R\\"}
 _ESCAPING: Final = str.maketrans(_ESCAPES)
 _UNESCAPES: Final = {escaped: plain for plain, escaped in _ESCAPES.items()}
@@ -47,10 +50,10 @@ def read_moment(text: str) -> datetime:
     found = _MOMENT.fullmatch(text)
     if found is None:
         raise InvalidValue("not a date and time")
-    parts = zip(found.groups(), (1, 1, 1, 0, 0, 0), strict=True)
+    year, month, day, *time = found.groups()
+    hour, minute, second = (int(part or 0) for part in time)
     try:
-        year, month, day, hour, minute, second = (int(part or start) for part, start in parts)
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(int(year), int(month or 1), int(day or 1), hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise InvalidValue("not a date and time") from None
 
@@ -90,7 +93,7 @@ def write_reference(reference: ReferenceId) -> str:
 def read_reference(text: str) -> ReferenceId | None:
     """The reference of a CXi; None where it is of a kind that the contract does not know."""
     value, authority, kind = _read_cx(text)
-    known = {one.value: one for one in ReferenceKind}.get(kind)
+    known = _REFERENCE_KINDS.get(kind)
     if known is None or not value:
         return None
     return ReferenceId(kind=known, value=value, authority=authority)
@@ -108,6 +111,7 @@ def write_person(person: Person) -> str:
     return "^".join([*name, *[""] * 5, authority, name_type, "", "", kind])
 
 
+@lru_cache(maxsize=256)  # a submission tells the same few again and again
 def read_person(text: str) -> Person:
     """The professional, or the system, of an XCN."""
     number, family, given = _parts(text, 3)
@@ -134,6 +138,7 @@ def write_organisation(organisation: Organisation) -> str:
     return "^".join([name, *[""] * 4, authority, "IDNST", "", "", _escape(organisation.number)])
 
 
+@lru_cache(maxsize=256)
 def read_organisation(text: str) -> Organisation:
     """The structure of an XON, whose number is the tenth component."""
     parts = _parts(text, 10)
@@ -147,7 +152,7 @@ def write_traits(traits: PatientTraits) -> list[str]:
     return [f"PID-5|{name}", *date, f"PID-8|{_escape(traits.sex)}"]
 
 
-def read_traits(fields: list[str]) -> PatientTraits:
+def read_traits(fields: Iterable[str]) -> PatientTraits:
     """The traits that sourcePatientInfo tells; sex is U where it is none of M and F."""
     told: dict[str, str] = {}
     for field in fields:
@@ -183,6 +188,8 @@ def _parts(text: str, count: int) -> list[str]:
 
 
 def _escape(text: str) -> str:
+    if text.isalnum():  # as most values are
+        return text
     return text.translate(_ESCAPING)
 
 

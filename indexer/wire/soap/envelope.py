@@ -3,6 +3,7 @@
 Answers go back on the connection of their request: no other reply address is taken.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -27,6 +28,12 @@ SECURITY: Final = (
 ANONYMOUS: Final = f"{ADDRESSING}/anonymous"
 _UNDERSTOOD: Final = frozenset({ADDRESSING, SECURITY})
 _NAMESPACES: Final = {"env": ENVELOPE, "wsa": ADDRESSING}
+_ENVELOPE, _HEADER, _BODY, _MUST_UNDERSTAND = (
+    f"{{{ENVELOPE}}}{one}" for one in ("Envelope", "Header", "Body", "mustUnderstand")
+)
+_ACTION, _ADDRESS, _MESSAGE_ID, _RELATES_TO, _REPLY_TO = (
+    f"{{{ADDRESSING}}}{one}" for one in ("Action", "Address", "MessageID", "RelatesTo", "ReplyTo")
+)
 
 HEADER_LENGTH_MAX: Final = 1024  # characters of one address or id
 
@@ -94,33 +101,36 @@ def read_call(data: bytes) -> Call:
         root = open_xml(data, bytes_max=SOAP_BYTES_MAX)
     except InvalidValue as error:
         raise SoapFault(str(error)) from None
-    name = etree.QName(root)
-    if name.localname == "Envelope" and name.namespace != ENVELOPE:
+    if root.tag != _ENVELOPE and etree.QName(root).localname == "Envelope":
         raise SoapFault("the envelope is none of SOAP 1.2", code=FaultCode.VERSION)
-    bodies = root.findall("env:Body", _NAMESPACES)
-    if root.tag != f"{{{ENVELOPE}}}Envelope" or len(bodies) != 1 or len(bodies[0]) != 1:
+    bodies = [one for one in root if one.tag == _BODY]
+    if root.tag != _ENVELOPE or len(bodies) != 1 or len(bodies[0]) != 1:
         raise SoapFault("the message is no envelope with one request in its body")
-    _expect_understood(root)
-    reply_to = _header(root, "wsa:ReplyTo/wsa:Address")
+    headers = [one for each in root if each.tag == _HEADER for one in each]
+    _expect_understood(headers)
+    replied_to = [one for each in headers if each.tag == _REPLY_TO for one in each]
+    reply_to = _text(replied_to, _ADDRESS)
     if reply_to not in ("", ANONYMOUS):
         raise SoapFault(
             "an answer goes back on its connection alone", subcode="OnlyAnonymousAddressSupported"
         )
-    action = _header(root, "wsa:Action")
+    action = _text(headers, _ACTION)
     if not action:
         raise SoapFault("wsa:Action is missing", subcode="MessageAddressingHeaderRequired")
-    return Call(action=action, message_id=_header(root, "wsa:MessageID"), body=bodies[0][0])
+    return Call(action=action, message_id=_text(headers, _MESSAGE_ID), body=bodies[0][0])
 
 
-def _expect_understood(root: Element) -> None:
-    for header in root.iterfind("env:Header/*", _NAMESPACES):
-        required = header.get(f"{{{ENVELOPE}}}mustUnderstand", "false").strip()
+def _expect_understood(headers: Iterable[Element]) -> None:
+    for header in headers:
+        required = header.get(_MUST_UNDERSTAND, "false").strip()
         if required in ("true", "1") and etree.QName(header).namespace not in _UNDERSTOOD:
             raise SoapFault("a header is not understood", code=FaultCode.MUST_UNDERSTAND)
 
 
-def _header(root: Element, path: str) -> str:
-    text = (root.findtext(f"env:Header/{path}", "", _NAMESPACES) or "").strip()
+def _text(elements: Iterable[Element], tag: str) -> str:
+    """What the first of them by this tag says; empty where there is none."""
+    found = next((one for one in elements if one.tag == tag), None)
+    text = "" if found is None else (found.text or "").strip()
     if len(text) > HEADER_LENGTH_MAX:
         raise SoapFault("a header is too long", subcode="InvalidAddressingHeader")
     return text
@@ -152,13 +162,13 @@ def new_message_id() -> str:
 
 
 def _envelope(action: str, relates_to: str, body: Element) -> bytes:
-    envelope = etree.Element(_env("Envelope"), nsmap=_NAMESPACES)
-    header = etree.SubElement(envelope, _env("Header"))
-    etree.SubElement(header, f"{{{ADDRESSING}}}Action").text = action
-    etree.SubElement(header, f"{{{ADDRESSING}}}MessageID").text = new_message_id()
+    envelope = etree.Element(_ENVELOPE, nsmap=_NAMESPACES)
+    header = etree.SubElement(envelope, _HEADER)
+    etree.SubElement(header, _ACTION).text = action
+    etree.SubElement(header, _MESSAGE_ID).text = new_message_id()
     if relates_to:
-        etree.SubElement(header, f"{{{ADDRESSING}}}RelatesTo").text = relates_to
-    etree.SubElement(envelope, _env("Body")).append(body)
+        etree.SubElement(header, _RELATES_TO).text = relates_to
+    etree.SubElement(envelope, _BODY).append(body)
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 

@@ -4,7 +4,6 @@ Unlike the import of an archive, which takes the manifests that it finds, all th
 understood: what was passed over would be lost, while its sender was told that it is held.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -45,9 +44,6 @@ _BECOMES: Final = {
     EntryStatus.DEPRECATED: {EntryStatus.WITHDRAWN},
     EntryStatus.WITHDRAWN: {EntryStatus.WITHDRAWN},
 }
-_CODE = re.compile(r"\S+( \S+)*")
-_SCHEME = re.compile(r"\S+")
-"""The forms of FHIR's `code` and `uri`, which they are kept in (R4 §2.24.0.1)."""
 _REQUIRED_SLOTS: Final = ("languageCode", "sourcePatientId")
 
 
@@ -101,7 +97,7 @@ def _read_whole_entry(told: Described) -> DocumentEntry:
         if not told.value(name):
             raise InvalidValue(f"{name} is missing")
     entry = read_entry(told)
-    if not _CODE.fullmatch(entry.language):
+    if not _is_code(entry.language):
         raise InvalidValue("languageCode is no code")
     if not entry.local_patient.value:
         raise InvalidValue("sourcePatientId names nobody")
@@ -175,10 +171,20 @@ def _expect_classification(one: Described, scheme: str, classified: str) -> None
         raise InvalidValue("a classification is of another object than it stands in")
     if scheme not in names.CODES:
         return
-    if not _CODE.fullmatch(one.element.get("nodeRepresentation", "").strip()):
+    if not _is_code(one.element.get("nodeRepresentation", "").strip()):
         raise InvalidValue("nodeRepresentation is missing, or no code")
-    if not _SCHEME.fullmatch(one.value("codingScheme")):
+    if not _is_uri(one.value("codingScheme")):
         raise InvalidValue("codingScheme is missing, or neither an OID nor a URI")
+
+
+def _is_code(text: str) -> bool:
+    """Whether it is a `code`, in whose form FHIR keeps it (R4 §2.24.0.1)."""
+    return text != "" and " ".join(text.split()) == text
+
+
+def _is_uri(text: str) -> bool:
+    """Whether it is a `uri`, in whose form FHIR keeps it (R4 §2.24.0.1)."""
+    return text.split() == [text]
 
 
 def _expect_distinct(symbols: list[str], unique_ids: list[str]) -> None:

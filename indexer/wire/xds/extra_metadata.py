@@ -6,6 +6,7 @@ named here by its attribute, never by its value.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Final
 
@@ -67,13 +68,6 @@ _SET_SCHEMES: Final = frozenset(
 _SLOT_NAME = re.compile(r"[A-Za-z0-9:._-]{1,64}", re.ASCII)
 _FIELD = re.compile(r"PID-\d{1,2}", re.ASCII)
 
-_REWRITTEN: Final[dict[str, Callable[[str], str]]] = {
-    "authorInstitution": lambda text: values.write_organisation(values.read_organisation(text)),
-    "authorPerson": lambda text: values.write_person(values.read_person(text)),
-    "legalAuthenticator": lambda text: values.write_person(values.read_person(text)),
-    "sourcePatientId": lambda text: values.write_local_patient(values.read_local_patient(text)),
-}
-
 
 def unsaved(objects: Iterable[Described]) -> list[str]:
     """The attributes that a request tells and an index does not keep, each once."""
@@ -133,9 +127,32 @@ def _of_slots(told: Described, known: set[str]) -> Iterator[str]:
         found = told.values(name)
         if len(found) > 1 and name not in _SEVERAL:
             yield f"a second {name}"
-        rewritten = _REWRITTEN.get(name)
-        if rewritten is not None and any(not _holds(rewritten(one), one) for one in found):
+        is_whole = _IS_WHOLE.get(name)
+        if is_whole is not None and not all(map(is_whole, found)):
             yield f"a part of {name}"
+
+
+@lru_cache(maxsize=256)  # a submission tells the same few again and again
+def _is_whole_organisation(text: str) -> bool:
+    return _holds(values.write_organisation(values.read_organisation(text)), text)
+
+
+@lru_cache(maxsize=256)
+def _is_whole_person(text: str) -> bool:
+    return _holds(values.write_person(values.read_person(text)), text)
+
+
+def _is_whole_local_patient(text: str) -> bool:
+    return _holds(values.write_local_patient(values.read_local_patient(text)), text)
+
+
+_IS_WHOLE: Final[dict[str, Callable[[str], bool]]] = {
+    "authorInstitution": _is_whole_organisation,
+    "authorPerson": _is_whole_person,
+    "legalAuthenticator": _is_whole_person,
+    "sourcePatientId": _is_whole_local_patient,
+}
+"""Whether all that a value tells is kept."""
 
 
 def _of_schemes(told: Described, known: frozenset[str]) -> Iterator[str]:
@@ -145,15 +162,15 @@ def _of_schemes(told: Described, known: frozenset[str]) -> Iterator[str]:
 
 def _of_texts(told: Described) -> Iterator[str]:
     for tag, name in (("Name", "title"), ("Description", "comments")):
-        if len(list(told.localised(tag))) > 1:
+        if told.languages(tag) > 1:
             yield f"{name} in a second language"
 
 
-def _of_patient(fields: list[str]) -> Iterator[str]:
+def _of_patient(fields: Iterable[str]) -> Iterator[str]:
     """Traits of sourcePatientInfo other than those of an identity (PID-5, PID-7, PID-8)."""
-    kept = set(values.write_traits(values.read_traits(fields)))
+    kept = values.write_traits(values.read_traits(fields))
     for field in fields:
-        if not any(_holds(one, field) for one in kept):
+        if field not in kept and not any(_holds(one, field) for one in kept):
             name = _FIELD.match(field)
             yield f"{name[0] if name else 'a field'} of sourcePatientInfo"
 

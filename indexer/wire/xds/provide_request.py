@@ -29,6 +29,7 @@ def read_provide_request(body: Element, package: Package) -> tuple[DocumentSet, 
         raise InvalidValue("the body is no ProvideAndRegisterDocumentSetRequest")
     objects = find_objects(body)
     submitted = read_document_set(objects)
+    described = {one.entry.entry_id for one in submitted.documents}
     referred = package.referred(body)
     if len(set(referred)) < len(referred):
         # Each would be a copy of it, and a small message as large as its documents are many.
@@ -38,9 +39,9 @@ def read_provide_request(body: Element, package: Package) -> tuple[DocumentSet, 
         raise xds_refusal(
             "a part of the message is referred to by nothing", XdsError.MISSING_METADATA
         )
-    if contents.keys() - {one.entry.entry_id for one in submitted.documents}:
+    if contents.keys() - described:
         raise xds_refusal("a document is described by nothing", XdsError.MISSING_METADATA)
-    if {one.entry.entry_id for one in submitted.documents} - contents.keys():
+    if described - contents.keys():
         raise xds_refusal("a document that is described is missing", XdsError.MISSING_DOCUMENT)
     documents = tuple(
         _whole(one.entry, contents[one.entry.entry_id]) for one in submitted.documents

@@ -5,9 +5,9 @@ write. Refusals name the attribute, never its value.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
-from datetime import datetime
+from itertools import chain
 from typing import Final, TypeVar
 
 from indexer.contract.document import (
@@ -32,6 +32,7 @@ from indexer.wire.xds import vocabulary as names
 from indexer.wire.xml import Element
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
 
 VALUE_LENGTH_MAX: Final = 1024  # characters of one value
 VALUES_MAX: Final = 256
@@ -42,14 +43,9 @@ _CLASSIFICATION: Final = f"{{{names.RIM}}}Classification"
 _IDENTIFIER: Final = f"{{{names.RIM}}}ExternalIdentifier"
 _LOCALIZED: Final = f"{{{names.RIM}}}LocalizedString"
 _SLOT: Final = f"{{{names.RIM}}}Slot"
+_TEXTS: Final = {f"{{{names.RIM}}}{one}": one for one in ("Name", "Description")}
 _VALUE: Final = f"{{{names.RIM}}}Value"
 _VALUE_LIST: Final = f"{{{names.RIM}}}ValueList"
-_NAMED_BY: Final = {
-    _SLOT: "name",
-    _CLASSIFICATION: "classificationScheme",
-    _IDENTIFIER: "identificationScheme",
-}
-_SCHEMES: Final = (_CLASSIFICATION, _IDENTIFIER)
 _SLOT_NAME = re.compile(r"[$A-Za-z]{1,64}", re.ASCII)
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
@@ -57,63 +53,91 @@ _SHA1 = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 class Described:
     """A registry object, or a classification of one, by its slots and classifications.
 
-    What it holds is looked through once, and each value read once: a submission is asked for the
-    same ones again and again, and a look into the XML costs more than all that is done with it.
+    All of it is taken out of the XML at once: a submission is asked for the same things again and
+    again, and a look into the XML costs more than all that is done with what it finds. What is too
+    long, or too many, is refused where it is asked for: there may be anything in what nobody reads.
     """
+
+    __slots__ = ("_classified", "_faults", "_identified", "_slots", "_texts", "element", "name")
 
     def __init__(self, element: Element) -> None:
         self.element = element
         self.name = element.get("id", "")
-        self._parts: dict[tuple[str, str], list[Element]] = {}
-        """By tag and by what names them."""
-        for one in element:
-            named_by = _NAMED_BY.get(one.tag)
-            name = one.get(named_by, "") if named_by else ""
-            self._parts.setdefault((one.tag, name), []).append(one)
-        self._values: dict[str, list[str]] = {}
+        self._slots: dict[str, list[str]] = {}
+        self._faults: dict[str, str] = {}
+        """Why the values of a slot are refused, by its name."""
         self._classified: dict[str, list[Described]] = {}
+        """By scheme."""
+        self._identified: dict[str, str] = {}
+        """The first value, by scheme."""
+        self._texts: dict[str, list[str]] = {}
+        """In each of their languages."""
+        for one in element:
+            tag = one.tag
+            if tag == _SLOT:
+                self._take_slot(one)
+            elif tag == _CLASSIFICATION:
+                scheme = one.get("classificationScheme", "")
+                self._classified.setdefault(scheme, []).append(Described(one))
+            elif tag == _IDENTIFIER:
+                scheme = one.get("identificationScheme", "")
+                self._identified.setdefault(scheme, one.get("value", ""))
+            elif tag in _TEXTS:
+                told = [each.get("value", "") for each in one if each.tag == _LOCALIZED]
+                self._texts.setdefault(_TEXTS[tag], []).extend(told)
+
+    def _take_slot(self, slot: Element) -> None:
+        """Take its values; a sender may spread them over several slots of the same name."""
+        name = slot.get("name", "")
+        values = self._slots.setdefault(name, [])
+        try:
+            values += listed(slot)
+            _few(values, name)
+        except InvalidValue as fault:
+            self._faults.setdefault(name, str(fault))
 
     @property
-    def slots(self) -> list[str]:
+    def slots(self) -> Iterable[str]:
         """The names of its slots."""
-        return [name for tag, name in self._parts if tag == _SLOT]
+        return self._slots
 
     @property
-    def schemes(self) -> list[str]:
+    def schemes(self) -> Iterable[str]:
         """By what it is classified, and named, from outside; empty for a node."""
-        return [name for tag, name in self._parts if tag in _SCHEMES]
+        return (*self._classified, *self._identified)
 
-    def values(self, name: str) -> list[str]:
-        """All values of a slot; a sender may spread them over several of the same name."""
-        if (known := self._values.get(name)) is not None:
-            return known
-        slots = self._parts.get((_SLOT, name), ())
-        found = _few([value for slot in slots for value in listed(slot)], name)
-        self._values[name] = found
-        return found
+    def values(self, name: str) -> Sequence[str]:
+        """All values of a slot."""
+        if name in self._faults:
+            raise InvalidValue(self._faults[name])
+        return self._slots.get(name, ())
 
     def value(self, name: str) -> str:
         """The first value of a slot; empty where there is none."""
-        return next(iter(self.values(name)), "")
+        found = self.values(name)
+        return found[0] if found else ""
 
     def parsed(self, name: str, parse: Callable[[str], T]) -> T:
         """A slot that must be there."""
         return _parsed(self.value(name), name, parse)
 
+    def parsed_or(self, name: str, parse: Callable[[str], T], *, absent: T) -> T:
+        """A slot that may be absent, or empty."""
+        text = self.value(name)
+        return _parsed(text, name, parse) if text else absent
+
     def text(self, tag: str) -> str:
         """Name or Description; empty where it is absent."""
-        told = next(self.localised(tag), None)
-        return "" if told is None else _bounded(told.get("value", "").strip(), tag)
+        told = self._texts.get(tag)
+        return _bounded(told[0].strip(), tag) if told else ""
 
-    def localised(self, tag: str) -> Iterator[Element]:
-        """Name or Description in each of its languages."""
-        for each in self._parts.get((f"{{{names.RIM}}}{tag}", ""), ()):
-            yield from (one for one in each if one.tag == _LOCALIZED)
+    def languages(self, tag: str) -> int:
+        """In how many languages Name or Description is told."""
+        return len(self._texts.get(tag, ()))
 
     def identifier(self, scheme: str, name: str, parse: Callable[[str], T]) -> T:
         """An external identifier that must be there."""
-        found = self._parts.get((_IDENTIFIER, scheme), ())
-        return _parsed(next((one.get("value", "") for one in found), "").strip(), name, parse)
+        return _parsed(self._identified.get(scheme, "").strip(), name, parse)
 
     def code(self, scheme: str, name: str) -> Code:
         """A coded attribute that must be there; the first where it is told more than once."""
@@ -139,16 +163,13 @@ class Described:
 
     def is_a(self, node: str) -> bool:
         """Whether it is classified so."""
-        classified = self.element.iterchildren(_CLASSIFICATION)
-        return any(one.get("classificationNode") == node for one in classified)
+        classified = chain.from_iterable(self._classified.values())
+        return any(one.element.get("classificationNode") == node for one in classified)
 
-    def classifications(self, scheme: str) -> list["Described"]:
+    def classifications(self, scheme: str) -> Sequence["Described"]:
         """What classifies it by a scheme."""
-        known = self._classified.get(scheme)
-        if known is None:
-            found = _few(self._parts.get((_CLASSIFICATION, scheme), []), "Classification")
-            known = self._classified[scheme] = [Described(one) for one in found]
-        return known
+        found = self._classified.get(scheme, ())
+        return _few(found, "Classification")
 
 
 def listed(slot: Element) -> list[str]:
@@ -281,8 +302,8 @@ def read_entry(told: Described) -> DocumentEntry:
         event_codes=tuple(told.codes(names.EVENT_CODE)),
         reference_ids=tuple(one for one in references if one is not None),
         created_at=told.parsed("creationTime", values.read_moment),
-        service_start=_moment(told, "serviceStartTime"),
-        service_stop=_moment(told, "serviceStopTime"),
+        service_start=told.parsed_or("serviceStartTime", values.read_moment, absent=None),
+        service_stop=told.parsed_or("serviceStopTime", values.read_moment, absent=None),
         language=told.value("languageCode"),
         title=told.text("Name"),
         comments=told.text("Description"),
@@ -290,8 +311,8 @@ def read_entry(told: Described) -> DocumentEntry:
         author_organisation=authors[0].organisation,
         authors=authors_in_full(authors),
         legal_authenticator=values.read_person(signed_by) if signed_by else None,
-        sha1=told.parsed("hash", _sha1) if told.value("hash") else "",
-        size_bytes=told.parsed("size", _size) if told.value("size") else SIZE_NOT_TOLD,
+        sha1=told.parsed_or("hash", _sha1, absent=""),
+        size_bytes=told.parsed_or("size", _size, absent=SIZE_NOT_TOLD),
         entry_id=told.name,
     )
 
@@ -320,7 +341,8 @@ def find_objects(root: Element) -> list[Described]:
 
 def of_kind(objects: Iterable[Described], tag: str) -> list[Described]:
     """Those of the objects that are of one kind of ebRIM's."""
-    return [one for one in objects if one.element.tag == f"{{{names.RIM}}}{tag}"]
+    named = f"{{{names.RIM}}}{tag}"
+    return [one for one in objects if one.element.tag == named]
 
 
 def find_submission_set(objects: Iterable[Described]) -> Described:
@@ -334,10 +356,6 @@ def find_submission_set(objects: Iterable[Described]) -> Described:
     if len(sets) != 1:
         raise InvalidValue("the metadata holds not one submission set")
     return sets[0]
-
-
-def _moment(told: Described, name: str) -> datetime | None:
-    return told.parsed(name, values.read_moment) if told.value(name) else None
 
 
 def _sha1(text: str) -> str:
@@ -367,7 +385,7 @@ def _bounded(text: str, name: str) -> str:
     return text
 
 
-def _few(found: list[T], name: str) -> list[T]:
+def _few(found: S, name: str) -> S:
     if len(found) > VALUES_MAX:
         raise InvalidValue(f"there are more than {VALUES_MAX} of {name}")
     return found
