@@ -2,6 +2,7 @@
 test's own, and a summary that names what did not run."""
 
 import asyncio
+import logging
 import os
 import socketserver
 from collections import Counter
@@ -37,6 +38,17 @@ def no_settings_of_this_machine() -> Iterator[None]:
         for name in [one for one in os.environ if one.startswith(("GATEWAY_", "INDEX_"))]:
             patched.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def the_log_as_it_was() -> Iterator[None]:
+    """A command that is run within a test sends the log of the whole process to a stream that is
+    closed with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
