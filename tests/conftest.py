@@ -58,13 +58,19 @@ def postgresql() -> Iterator[PostgresqlServer]:
         yield server
 
 
+@pytest.fixture
+def tables_of() -> str:
+    """The program whose tables a test may find in a database, without rows; of none: nothing."""
+    return ""
+
+
 @pytest.fixture(params=list(Dialect))
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Of a database that holds nothing yet, of each engine; empty: a file in the test's folder."""
+def database_url(request: pytest.FixtureRequest, tables_of: str) -> str:
+    """Of a database that holds no row yet, of each engine; empty: a file in the test's folder."""
     if request.param is Dialect.SQLITE:
         return ""
     server: PostgresqlServer = request.getfixturevalue("postgresql")
-    return server.emptied()
+    return server.without_rows(tables_of) if tables_of else server.emptied()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

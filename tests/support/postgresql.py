@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: one database, emptied for each test."""
+"""A PostgreSQL server of the tests' own: its databases are emptied for each test."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,17 @@ POLL_EVERY_S = 0.02
 END_SESSIONS = """SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
     WHERE application_name = 'drim'"""
 """What an operator says to end every session of an engine, and waits for."""
+
+REMOVE_ROWS = """DO $$
+    DECLARE one regclass;
+    BEGIN
+        SET LOCAL session_replication_role = replica;  -- no trigger keeps a journal, no key a row
+        FOR one IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            AND relkind = 'r' AND relname <> 'schema_migrations'
+        LOOP
+            EXECUTE format('DELETE FROM %s', one);
+        END LOOP;
+    END $$"""
 
 QUICK = {
     "fsync": "off",  # what a power cut would leave is the server's own promise
@@ -43,16 +54,27 @@ class PostgresqlServer:
     folder: Path
     settings: Mapping[str, str]
     _process: "subprocess.Popen[bytes] | None" = None
+    _kept: set[str] = field(default_factory=set)
+    """The programs that have a database of their own."""
 
     @property
     def url(self) -> str:
-        """Of the one database that tests write to."""
-        return f"postgresql://{ROLE}@/postgres?host={self.folder}"
+        """Of the database that a test is given unless it asks for a program's."""
+        return self._url("postgres")
 
     def emptied(self) -> str:
         """The URL of the database, which holds nothing any more; a new one would take longer."""
         self.ask("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
         return self.url
+
+    def without_rows(self, program: str) -> str:
+        """The URL of the program's own database, whose tables stay once it has made them: that
+        takes longer than most tests of it."""
+        if program not in self._kept:
+            self.ask(f"CREATE DATABASE {program}")
+            self._kept.add(program)
+        self._ask(program, REMOVE_ROWS)
+        return self._url(program)
 
     @property
     def pid(self) -> int:
@@ -62,10 +84,16 @@ class PostgresqlServer:
 
     def ask(self, *statements: str) -> str:
         """What psql answers to these, a row a line, its columns parted by `|`."""
+        return self._ask("postgres", *statements)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{ROLE}@/{database}?host={self.folder}"
+
+    def _ask(self, database: str, *statements: str) -> str:
         commands = [f"--command={statement}" for statement in statements]
         psql = [str(self.programs / "psql"), "--no-psqlrc", "--quiet", "--tuples-only"]
         asked = subprocess.run(
-            [*psql, "--no-align", *commands, self.url],
+            [*psql, "--no-align", *commands, self._url(database)],
             capture_output=True,
             text=True,
             timeout=60,

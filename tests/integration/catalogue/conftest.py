@@ -9,6 +9,11 @@ from tests.support.gateway_stores import Stores, stores_in
 
 
 @pytest.fixture
+def tables_of() -> str:
+    return "gateway"
+
+
+@pytest.fixture
 async def stores(tmp_path: Path, database_url: str) -> AsyncIterator[Stores]:
     async with stores_in(tmp_path, database_url) as opened:
         yield opened

@@ -14,6 +14,11 @@ from tests.support.record_people import AUTHOR, MEMBER, Clock
 from tests.support.scripted_index import ScriptedIndex, a_scripted_index
 
 
+@pytest.fixture
+def tables_of() -> str:
+    return "index"
+
+
 @pytest.fixture(autouse=True)
 def every_answer_is_fhir(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever else a test shows, another program reads what the index answered in it."""

@@ -12,6 +12,11 @@ from tests.support.studies import WITH_PACS
 
 
 @pytest.fixture
+def tables_of() -> str:
+    return "gateway"
+
+
+@pytest.fixture
 async def stores(tmp_path: Path, database_url: str) -> AsyncIterator[Stores]:
     async with stores_in(tmp_path, database_url) as opened:
         yield opened
