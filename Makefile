@@ -20,8 +20,11 @@ DEMO_OPTIONS = $(if $(ONCE),--once) $(if $(JSON),--json "$(JSON)") \
 demo: $(VENV)/.run-time ## Watch studies travel; ONCE=1 JSON=FILE STUDIES=N FROM=FOLDER
 	$(strip $(BIN)/drim-sim demo $(DEMO_OPTIONS))
 
+# Files go side by side, each with servers and ports of its own; a file's tests share theirs.
+SIDE_BY_SIDE = --numprocesses=auto --maxprocesses=8 --dist=loadfile
+
 test: check ## Check, then run every test that this machine can run
-	$(BIN)/pytest --ignore=tests/architecture
+	$(BIN)/pytest --ignore=tests/architecture $(SIDE_BY_SIDE)
 
 check: $(VENV)/.development ## Format, lint, types, imports, sizes and words
 	$(BIN)/ruff format --check .
