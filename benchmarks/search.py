@@ -90,6 +90,7 @@ def _measure(plan: Plan, engine: Engine, entries: int, folder: Path, tell: Tell)
     exams = np.bincount(whose)
     filled_s = _filled_s(folder, engine, whose, tell)
     with store_in(folder, engine) as store:
+        store.make_tables()  # what was kept may be of an earlier schema
         stored_bytes = store.size_bytes()
         drawn = np.random.default_rng(SEED).choice(whose, min(plan.searches, entries))
         cold, *warm = _search(plan, store, drawn.tolist())
