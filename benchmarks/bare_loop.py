@@ -6,7 +6,6 @@ nobody waits for an answer.
 """
 
 import asyncio
-import base64
 import hashlib
 import sqlite3
 import time
@@ -21,6 +20,7 @@ from uuid import uuid4
 
 import asyncpg
 import orjson
+import pybase64
 from lxml import etree
 
 from benchmarks.messages import Protocol
@@ -153,7 +153,7 @@ def _rows(told: dict[str, Any], listed: dict[str, Any], content: bytes, sha1: st
 
 def _rows_of_bundle(body: bytes) -> Rows:
     listed, entry, binary = (one["resource"] for one in orjson.loads(body)["entry"])
-    content = base64.b64decode(binary["data"])
+    content = pybase64.b64decode(binary["data"])
     who = entry["subject"]["identifier"]
     [coding] = entry["type"]["coding"]
     told = {
@@ -168,7 +168,7 @@ def _rows_of_bundle(body: bytes) -> Rows:
         "mime_type": binary["contentType"],
         "resource": entry,
     }
-    sha1 = base64.b64decode(entry["content"][0]["attachment"]["hash"]).hex()
+    sha1 = pybase64.b64decode(entry["content"][0]["attachment"]["hash"]).hex()
     unique_id = listed["identifier"][0]["value"].removeprefix("urn:oid:")
     return _rows(told, {"unique_id": unique_id, "resource": listed}, content, sha1)
 
