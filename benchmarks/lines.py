@@ -44,8 +44,8 @@ def rows_of(
     told = allot(document_set_of(submission), lambda: next(ids))
     return {
         "submission_set": [set_row(told)],
-        "entry": [{**one, "status": "current"} for one in entry_rows(told)],
-        "directory": [dict(one) for one in directory_rows(told)],
+        "entry": [*entry_rows(told)],
+        "directory": [*directory_rows(told)],
     }
 
 
