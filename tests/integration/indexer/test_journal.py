@@ -228,16 +228,18 @@ async def test_without_its_line_nothing_is_done_and_nothing_is_given(custody: Cu
     entry_id = held.documents[0].entry.entry_id
     await custody.database.write(lambda tx: tx.fetch("ALTER TABLE journal RENAME TO away"))
 
-    for act in (
-        published(custody, 2),
-        custody.custodian.find(None, a_search()),
-        custody.custodian.document(None, entry_id),
-        custody.custodian.update(None, entry_id, WITHDRAWAL),
-    ):
-        with pytest.raises(Exception, match="journal"):
-            await act
+    try:
+        for act in (
+            published(custody, 2),
+            custody.custodian.find(None, a_search()),
+            custody.custodian.document(None, entry_id),
+            custody.custodian.update(None, entry_id, WITHDRAWAL),
+        ):
+            with pytest.raises(Exception, match="journal"):
+                await act
+    finally:  # the tables are those of the tests that come after, too
+        await custody.database.write(lambda tx: tx.fetch("ALTER TABLE away RENAME TO journal"))
 
-    await custody.database.write(lambda tx: tx.fetch("ALTER TABLE away RENAME TO journal"))
     found, _ = await custody.custodian.find(None, a_search())
     assert [one.entry_id for one in found] == [entry_id]
 
