@@ -8,13 +8,13 @@ from gateway.app.parts import MIB, Parts
 from gateway.app.publishing import publication_policy
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.search import CatalogueSearch
+from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.instances import Source
-from gateway.retrieval.pacs_source import PacsSource
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
-from gateway.retrieval.search import Searcher
-from gateway.retrieval.store_source import StoreSource
+from gateway.retrieval.sources.pacs import PacsSource
+from gateway.retrieval.sources.source import Source
+from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
 
 

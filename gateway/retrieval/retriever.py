@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
-from gateway.retrieval.instances import InstanceStream, Source
-from gateway.retrieval.store_source import KnownImages
+from gateway.retrieval.sources.source import InstanceStream, Source
+from gateway.retrieval.sources.store import KnownImages
 from gateway.security.policy import Policy
 
 

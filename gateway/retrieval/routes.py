@@ -5,11 +5,11 @@ from typing import Final
 from starlette.routing import Route
 
 from gateway.dicomweb.qido import SearchLevel
+from gateway.retrieval.endpoints.instances import InstancesEndpoint
+from gateway.retrieval.endpoints.metadata import MetadataEndpoint
+from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.instances_endpoint import InstancesEndpoint
-from gateway.retrieval.metadata import MetadataEndpoint
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.search import SearchEndpoint, Searcher
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute

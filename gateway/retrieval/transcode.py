@@ -27,8 +27,8 @@ from gateway.dicomweb.negotiation import (
 )
 from gateway.errors import NotAcceptable, StorageUnavailable
 from gateway.retrieval.files import UNREADABLE, to_the_end
-from gateway.retrieval.instances import HeldInstance
 from gateway.retrieval.reencode import NotNative, Reencoder
+from gateway.retrieval.sources.source import HeldInstance
 from indexer.contract.identifiers import Uid
 
 THREADS: Final = 2

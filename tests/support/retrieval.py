@@ -31,13 +31,13 @@ from gateway.errors import PacsUnavailable
 from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
 from gateway.model.resource import Resource
+from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.instances import Source
-from gateway.retrieval.pacs_source import PacsSource
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
-from gateway.retrieval.search import Searcher
-from gateway.retrieval.store_source import StoreSource
+from gateway.retrieval.sources.pacs import PacsSource
+from gateway.retrieval.sources.source import Source
+from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid

@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
-from gateway.retrieval import answering, pacs_source
+from gateway.retrieval.endpoints import answering
+from gateway.retrieval.sources import pacs
 from tests.support.retrieval import WAITING_MAX, Bench, a_slice, instances_of
 from tests.support.studies import SERIES, STUDY, report_news
 
@@ -96,7 +97,7 @@ async def test_a_pacs_that_sends_less_than_it_told_of_breaks_the_body_off(bench:
 async def test_a_pacs_that_goes_on_sending_the_same_is_left(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pacs_source, "PASSED_OVER_MAX", 3)
+    monkeypatch.setattr(pacs, "PASSED_OVER_MAX", 3)
     await bench.hold_in_pacs(a_slice(1))
     bench.pacs.files *= 20
 

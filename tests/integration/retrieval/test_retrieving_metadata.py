@@ -10,7 +10,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from gateway.retrieval.metadata import VALUE_BYTES_MAX
+from gateway.retrieval.endpoints.metadata import VALUE_BYTES_MAX
 from tests.support.retrieval import Bench, a_slice
 from tests.support.studies import SERIES, STUDY
 

@@ -8,9 +8,9 @@ from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
-from gateway.retrieval.instances import InstanceStream
+from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.search import Searcher
+from gateway.retrieval.sources.source import InstanceStream
 from gateway.security.policy import OpenAccess, Verdict
 from indexer.contract.identifiers import Ins, Uid
 from tests.support.studies import STUDY, a_known_image, an_image

@@ -12,7 +12,7 @@ from gateway.errors import Conflict
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, KnownImage
 from gateway.model.resource import Resource
-from gateway.retrieval.instances import HeldInstance, InstanceStream
+from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from indexer.contract.identifiers import Uid
 
 

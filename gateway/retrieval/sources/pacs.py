@@ -18,8 +18,8 @@ from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.files import FileReader, to_the_end
-from gateway.retrieval.instances import HeldInstance, InstanceStream
-from gateway.retrieval.store_source import ImagesDisagree, ReportedImages, give_stored
+from gateway.retrieval.sources.source import HeldInstance, InstanceStream
+from gateway.retrieval.sources.store import ImagesDisagree, ReportedImages, give_stored
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Uid
 

@@ -16,7 +16,7 @@ from gateway.errors import AccessDenied
 from gateway.model.access import AccessContext
 from gateway.model.image import ImageDescription
 from gateway.model.resource import Resource
-from gateway.retrieval.answering import Body, Request, read_request
+from gateway.retrieval.endpoints.answering import Body, Request, read_request
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
 

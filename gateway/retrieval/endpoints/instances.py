@@ -6,10 +6,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.negotiation import DICOM, Accepted, InstanceForm
 from gateway.model.resource import Resource
-from gateway.retrieval.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader, OpenFile
-from gateway.retrieval.instances import HeldInstance, InstanceStream
 from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from indexer.framing.multipart_writer import MultipartRelated

@@ -19,11 +19,11 @@ from gateway.dicomweb.negotiation import (
 )
 from gateway.errors import NotAcceptable
 from gateway.model.resource import Resource
-from gateway.retrieval.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.instances import HeldInstance
 from gateway.retrieval.reencode import Reencoder
 from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.sources.source import HeldInstance
 from gateway.retrieval.transcode import Transcoder, map_file
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid

@@ -1,0 +1,1 @@
+"""What DICOMweb answers: each address is a plain ASGI application behind the policy."""
