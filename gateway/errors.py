@@ -11,7 +11,8 @@
     │   ├── PacsUnavailable
     │   │   ├── PacsUnreachable  there is no connection to it
     │   │   ├── PacsBusy         with what it was asked before, for others
-    │   │   └── PacsRefused      it answered, with a status that says no
+    │   │   ├── PacsRefused      it answered, with a status that says no
+    │   │   └── PacsIncomplete   it sent a part, and could not send the rest
     │   └── StorageUnavailable
     └── Rejected             a peer refused for good: a person must look
         └── PacsAnswerUnreadable
@@ -76,6 +77,10 @@ class PacsRefused(PacsUnavailable):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PacsIncomplete(PacsUnavailable):
+    """The PACS sent what it could, and could not send the rest."""
 
 
 class StorageUnavailable(Unavailable):

@@ -1,6 +1,7 @@
 """What a centre sets: read once, at the start; a bad value or an unknown name stops the start."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from ssl import SSLContext
 from typing import Annotated, Final, Literal, Self
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     IPvAnyAddress,
@@ -38,6 +40,18 @@ TimeOfDay = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OidText = Annotated[str, AfterValidator(lambda text: text and Oid(text))]
 
 
+class RetrieveBy(StrEnum):
+    """How instances are pulled from a PACS."""
+
+    MOVE = "move"
+    """By C-MOVE to the gateway's own listener, which the PACS knows by its AE title."""
+
+
+def _without_prefix(text: object) -> object:
+    """`C-MOVE` is said for `move`, too."""
+    return text.lower().removeprefix("c-") if isinstance(text, str) else text
+
+
 class DicomPeer(BaseModel):
     """Whom the gateway calls. As an item of `GATEWAY_COMMITMENT_PEERS`: who is told the result of
     a storage commitment."""
@@ -55,7 +69,7 @@ class DicomPeer(BaseModel):
 class PacsSettings(DicomPeer):
     """One PACS of the centre: an item of `GATEWAY_PACS`, or a `[[pacs]]` table."""
 
-    retrieve: Annotated[str, Field(pattern="(?i)^c-move$")] = "c-move"
+    retrieve: Annotated[RetrieveBy, BeforeValidator(_without_prefix)] = RetrieveBy.MOVE
     """How instances are pulled from it."""
     patient_id_issuer: OidText = ""
     """OID of who gives its patient ids, where its data sets name nobody."""

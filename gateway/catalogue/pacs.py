@@ -70,11 +70,6 @@ class PacsDirectory:
     def __init__(self, pacs: Sequence[Pacs], *, clock: Clock = system_clock) -> None:
         self._pacs = [(one, _Turnstile(clock)) for one in pacs]
 
-    @property
-    def requestors(self) -> dict[str, DimseRequestor]:
-        """Whom to ask to move instances, by AE title."""
-        return {pacs.ae_title: pacs.requestor for pacs, _ in self._pacs}
-
     async def describe(self, study: Uid, *, asked_after: int) -> PacsAnswered:
         """What all the PACS hold of the study; of an instance that several hold, the first tells.
 

@@ -8,7 +8,7 @@ from typing import Self
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.scu import SOME_FAILED, MoveOutcome
 from gateway.dimse.statuses import StoreStatus
-from gateway.errors import PacsUnavailable
+from gateway.errors import PacsIncomplete, PacsUnavailable
 
 
 class Change:
@@ -31,8 +31,8 @@ class Arrivals:
     """The instances of one move, in the order in which they arrive.
 
     Iterating ends when the PACS has said that it is done and all that came was taken. It raises
-    `PacsUnavailable`, after what came, where the PACS failed, broke off or left something out.
-    Who takes an arrival owns its `spooled` file.
+    `PacsUnavailable`, after what came, where the PACS failed or broke off, and its `PacsIncomplete`
+    where the PACS left something out. Who takes an arrival owns its `spooled` file.
     """
 
     def __init__(self, *, waiting_max: int) -> None:
@@ -89,10 +89,10 @@ class Arrivals:
             self._waiting.popleft().spooled.unlink(missing_ok=True)
         self._change.tell()
 
-    def _find_gap(self, outcome: MoveOutcome) -> PacsUnavailable | None:
+    def _find_gap(self, outcome: MoveOutcome) -> PacsIncomplete | None:
         if outcome.failed or (outcome.failed is None and outcome.status == SOME_FAILED):
-            return PacsUnavailable(f"the PACS could not send {outcome.failed or 'some'} instances")
+            return PacsIncomplete(f"the PACS could not send {outcome.failed or 'some'} instances")
         claimed = (outcome.completed or 0) + (outcome.warning or 0)
         if self._arrived < claimed:
-            return PacsUnavailable(f"of {claimed} instances {self._arrived} arrived")
+            return PacsIncomplete(f"of {claimed} instances {self._arrived} arrived")
         return None

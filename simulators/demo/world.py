@@ -131,7 +131,7 @@ def _launches(data_dir: Path, ports: Ports) -> tuple[Launch, Launch, Launch]:
         "ae_title": CENTRE_AE_TITLE,
         "host": HOST,
         "port": ports.centre,
-        "retrieve": "c-move",
+        "retrieve": "move",
         "patient_id_issuer": PATIENT_ID_ISSUER,
         "accession_issuer": ACCESSION_ISSUER,
     }

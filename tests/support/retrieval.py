@@ -36,6 +36,7 @@ from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pacs import PacsSource
+from gateway.retrieval.sources.pull import MovePuller
 from gateway.retrieval.sources.source import Source
 from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
@@ -277,8 +278,7 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         )
         from_pacs = PacsSource(
             catalogue,
-            mediator,
-            {PACS: pacs},
+            {PACS: MovePuller(mediator, pacs)},
             path=objects.path,
             discard=objects.discard_spool,
             files=files,

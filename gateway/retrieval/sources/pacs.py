@@ -1,7 +1,7 @@
 """The centre's PACS as a source: it is asked to send, and what arrives goes on to the client.
 
 Each instance is held only until the client has taken it. A client that is slow slows the PACS;
-one that goes away ends the C-MOVE. What the PACS sends is compared with the study's report before
+one that goes away ends the transfer. What the PACS sends is compared with the study's report before
 a byte of it leaves, for it may have changed since the pointer was published.
 """
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from gateway.catalogue.header import Header, read_header
-from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import DimseRequestor
+from gateway.dimse.turns import Lane
 from gateway.errors import InvalidRequest, PacsUnavailable
 from gateway.model.agreement import Disagreement
 from gateway.model.image import ImageDescription, ImagePatient, KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.files import FileReader, to_the_end
+from gateway.retrieval.sources.pull import Puller
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.retrieval.sources.store import ImagesDisagree, ReportedImages, give_stored
 from indexer.contract.document import Identifier
@@ -41,8 +41,7 @@ class PacsSource:
 
     Args:
         catalogue: knows the instances and their report.
-        mediator: makes a C-MOVE into arrivals.
-        pacs: whom to ask, by AE title.
+        pullers: who has each PACS send, by its AE title.
         path: where the key of a stored object leads.
         discard: removes a file that arrived.
         files: threads to read headers on.
@@ -51,16 +50,14 @@ class PacsSource:
     def __init__(
         self,
         catalogue: PulledStudies,
-        mediator: MoveMediator,
-        pacs: Mapping[str, DimseRequestor],
+        pullers: Mapping[str, Puller],
         *,
         path: Callable[[str], Path],
         discard: Callable[[Path], Awaitable[None]],
         files: FileReader,
     ) -> None:
         self._catalogue = catalogue
-        self._mediator = mediator
-        self._pacs = pacs
+        self._pullers = pullers
         self._path = path
         self._discard = discard
         self._files = files
@@ -84,7 +81,7 @@ class PacsSource:
     ) -> AsyncGenerator[HeldInstance]:
         pull = _Pull(resource, known, self._catalogue)
         for title in titles:
-            async with self._mediator.move(self._requestor(title), resource) as arrivals:
+            async with self._puller(title).open(resource, lane=Lane.VIEWER) as arrivals:
                 async for arrival in arrivals:
                     try:
                         header = await self._files.run(_header, arrival.spooled)
@@ -100,10 +97,10 @@ class PacsSource:
         async for held in give_stored(self._catalogue, resource.study, remaining, self._path):
             yield held
 
-    def _requestor(self, title: str) -> DimseRequestor:
-        if title not in self._pacs:
+    def _puller(self, title: str) -> Puller:
+        if title not in self._pullers:
             raise PacsUnavailable("the PACS that holds this resource is not configured")
-        return self._pacs[title]
+        return self._pullers[title]
 
 
 class _Pull:
