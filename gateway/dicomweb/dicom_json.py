@@ -69,6 +69,23 @@ def element(vr: str, *values: Any) -> dict[str, Any]:
     return {"vr": vr, "Value": list(values)}
 
 
+class JsonArray:
+    """A body of such objects (PS3.18 §F.2.1). What it writes, one after the other, is the body."""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type: Final = content_type
+        self._before = b"["
+
+    def data_set(self, told: bytes) -> bytes:
+        """The next data set, from its JSON object."""
+        before, self._before = self._before, b","
+        return before + told
+
+    def end(self) -> bytes:
+        """What goes after the last."""
+        return b"[]" if self._before == b"[" else b"]"
+
+
 class _Reader:
     def __init__(self, source: bytes) -> None:
         self._source = source

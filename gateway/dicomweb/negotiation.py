@@ -27,6 +27,8 @@ RE_ENCODED: Final = FORBIDDEN_ON_THE_WEB | {EXPLICIT_LITTLE_ENDIAN, DEFLATED_LIT
 
 DICOM: Final = "application/dicom"
 JSON_TYPES: Final = ("application/dicom+json", "application/json")
+DICOM_XML: Final = "application/dicom+xml"
+"""Of a part; what is told of several data sets has as many parts."""
 XML_TYPES: Final = ("application/dicom+xml", "application/xml", "text/xml")
 
 ACCEPT_LENGTH_MAX: Final = 8192
@@ -131,7 +133,7 @@ class Accepted:
         raise NotAcceptable('instances are given as multipart/related; type="application/dicom"')
 
     def json_type(self) -> str:
-        """The content type of metadata or of search results (PS3.18 §10.4.3, §10.6.3).
+        """The content type of search results (PS3.18 §10.6.3).
 
         Raises:
             NotAcceptable: the client takes no JSON.
@@ -142,6 +144,25 @@ class Accepted:
             if media.kind in ("*/*", "application/*"):
                 return JSON_TYPES[0]
         raise NotAcceptable("this resource is given as application/dicom+json")
+
+    def model_type(self) -> str:
+        """How data sets without pixels are given (PS3.18 §10.4.3, §10.6.3): one of `JSON_TYPES`
+        for an array, or `DICOM_XML` for parts of that type.
+
+        Raises:
+            NotAcceptable: the client takes neither.
+        """
+        for media in (*self._asked, *self._accepted):
+            if media.kind in JSON_TYPES:
+                return media.kind
+            if media.kind in ("multipart/related", "multipart/*"):
+                if media.parameters.get("type", DICOM_XML).lower() == DICOM_XML:
+                    return DICOM_XML
+            elif media.kind in ("*/*", "application/*"):
+                return JSON_TYPES[0]
+        raise NotAcceptable(
+            f'this resource is given as {JSON_TYPES[0]} or as multipart/related; type="{DICOM_XML}"'
+        )
 
     def report_type(self) -> str:
         """The content type of the answer to a Store transaction: JSON or XML (PS3.18 §10.5.3).

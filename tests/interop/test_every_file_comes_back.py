@@ -4,19 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import pydicom.data
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from tests.interop.instances import UNCOMPRESSED, Instance, NotAnInstance, associated, sent
+from tests.interop.corpus import instances_in, is_deflated, published_files
+from tests.interop.instances import UNCOMPRESSED, Instance, associated, sent
 from tests.interop.wire import AS_STORED, INSTANCES, asked
-from tests.support.peers import shared_data
 from tests.support.programs import Gateway, a_gateway
 
 # Files that are broken on purpose make pydicom warn.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
-
-BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
 NOT_AN_INSTANCE = "names no SOP class: no client can send it"
 NO_STUDY = "A900 the instance's StudyInstanceUID is absent"
@@ -60,41 +57,12 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, Path]:
-    third_party = shared_data() / "dicom"
-    found = {}
-    for name, folder in (("dicom", third_party), ("pydicom", BUNDLED)):
-        for path in sorted(one for one in folder.rglob("*") if is_dicom(one)):
-            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
-    return found
-
-
-def is_dicom(path: Path) -> bool:
-    """By its name, or by what every Part 10 file begins with (PS3.10 §7.1)."""
-    if not path.is_file():
-        return False
-    return path.suffix == ".dcm" or path.read_bytes()[128:132] == b"DICM"
+    return published_files()
 
 
 @pytest.fixture(scope="module")
 def corpus(files: dict[str, Path]) -> dict[str, Instance]:
-    """All of them at once: what shares a UID with another gets one of its own."""
-    instances = {}
-    for name, path in files.items():
-        try:
-            instances[name] = Instance.of(path.read_bytes())
-        except NotAnInstance:
-            continue
-    taken: set[str] = set()
-    # A deflated one keeps its UID, which cannot be replaced in its bytes.
-    for name, one in sorted(instances.items(), key=lambda item: not is_deflated(item[1])):
-        if one.sop_instance in taken and one.header.get("SOPInstanceUID"):
-            instances[name] = one.renamed(str(10 ** len(one.sop_instance) - len(taken)))
-        taken.add(instances[name].sop_instance)
-    return instances
-
-
-def is_deflated(instance: Instance) -> bool:
-    return instance.transfer_syntax == DeflatedExplicitVRLittleEndian
+    return instances_in(files)
 
 
 @pytest.fixture(scope="module")

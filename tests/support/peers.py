@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGES = {
-    "dcmtk": "dcm2json dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
+    "dcmtk": "dcm2json dcm2xml dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
     " getscu movescu storescp storescu termscu",
     "dicom3tools": "dciodvfy",
     "openssl": "openssl",

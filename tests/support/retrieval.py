@@ -239,6 +239,19 @@ def parts_of(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
+def parts_by_type(content_type: str, body: bytes, part_type: str) -> list[bytes]:
+    """The parts of a body of one media type, by the same parser."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    parsed = message_from_bytes(head + body, policy=HTTP)
+    assert parsed.get_param("type") == part_type
+    assert not parsed.defects
+    parts = list(parsed.iter_parts())
+    assert {part.get_content_type() for part in parts} == {part_type}
+    return [
+        content for part in parts if isinstance(content := part.get_payload(decode=True), bytes)
+    ]
+
+
 def instances_of(content_type: str, body: bytes) -> list[Dataset]:
     """The instances of a multipart body."""
     return [dcmread(BytesIO(content)) for _, content in parts_of(content_type, body)]

@@ -1,4 +1,4 @@
-"""Retrieve Transaction on metadata resources (PS3.18 §10.4.1.1.2), as DICOM JSON.
+"""Retrieve Transaction on metadata resources (PS3.18 §10.4.1.1.2), as DICOM JSON or XML.
 
 Given is what stands before the pixels. A value of more than `VALUE_BYTES_MAX` is left out: there
 is no address yet at which it could be fetched apart, and a BulkDataURI must lead somewhere.
@@ -11,9 +11,11 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.dicomweb.dicom_json import write_json
+from gateway.dicomweb.dicom_json import JsonArray, write_json
+from gateway.dicomweb.dicom_xml import XmlParts
 from gateway.dicomweb.negotiation import (
     DEFLATED_LITTLE_ENDIAN,
+    DICOM_XML,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
@@ -52,34 +54,31 @@ class MetadataEndpoint:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         resource = request.resource()
-        content_type = request.accepted.json_type()
+        asked = request.accepted.model_type()
+        form = XmlParts() if asked == DICOM_XML else JsonArray(asked)
         if request.head:
             await self._retriever.ensure_known(request.access, resource)
-            await Body(send).send_head(content_type)
+            await Body(send).send_head(form.content_type)
             return
-        await answer(
-            receive, send, lambda body: self._answer(request, resource, content_type, body)
-        )
+        await answer(receive, send, lambda body: self._answer(request, resource, form, body))
 
     async def _answer(
-        self, request: Request, resource: Resource, content_type: str, body: Body
+        self, request: Request, resource: Resource, form: JsonArray | XmlParts, body: Body
     ) -> None:
-        before = b"["
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
             async for held in stream:
-                metadata = await self._metadata(held)
+                metadata = await self._metadata(held, form)
                 if not body.begun:
-                    await body.begin(content_type)
-                await body.write(before + metadata)
-                before = b","
-        await body.write(b"]", more=False)
+                    await body.begin(form.content_type)
+                await body.write(metadata)
+        await body.write(form.end(), more=False)
 
-    async def _metadata(self, held: HeldInstance) -> bytes:
+    async def _metadata(self, held: HeldInstance, form: JsonArray | XmlParts) -> bytes:
         # A deflated header cannot be read on its own.
         stored = held.transfer_syntax
         syntax = EXPLICIT_LITTLE_ENDIAN if stored == DEFLATED_LITTLE_ENDIAN else stored
         async with self._transcoder.given(held, syntax) as path:
-            return await self._files.run(read_metadata, path, syntax)
+            return await self._files.run(lambda: form.data_set(read_metadata(path, syntax)))
 
 
 def read_metadata(path: Path, transfer_syntax: Uid) -> bytes:

@@ -1,5 +1,7 @@
 """WADO-RS on metadata resources (PS3.18 §10.4.1.1.2)."""
 
+from xml.etree import ElementTree
+
 import pytest
 from pydicom import Dataset
 from pydicom.uid import (
@@ -10,8 +12,9 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
+from gateway.dicomweb.negotiation import DICOM_XML
 from gateway.retrieval.endpoints.metadata import VALUE_BYTES_MAX
-from tests.support.retrieval import Bench, a_slice
+from tests.support.retrieval import Bench, a_slice, parts_by_type
 from tests.support.studies import SERIES, STUDY
 
 METADATA = f"/studies/{STUDY}/metadata"
@@ -83,9 +86,25 @@ async def test_a_large_value_is_left_out_and_a_small_one_is_inline(bench: Bench)
     assert told.ICCProfile == b"\x01\x02"
 
 
-async def test_metadata_is_not_given_as_xml(bench: Bench) -> None:
+async def test_metadata_is_given_as_xml_one_part_an_instance(bench: Bench) -> None:
     await bench.push(a_slice(1))
+    await bench.push(a_slice(2))
 
     accept = 'multipart/related; type="application/dicom+xml"'
     async with bench.get(METADATA, accept=accept) as response:
+        kind, body = response.headers["Content-Type"], await response.read()
+
+    documents = [ElementTree.fromstring(part) for part in parts_by_type(kind, body, DICOM_XML)]
+    assert [told_by(one, "SOPInstanceUID") for one in documents] == [f"{SERIES}.1", f"{SERIES}.2"]
+    assert {told_by(one, "StudyDescription") for one in documents} == {"Scanner du crâne"}
+
+
+def told_by(document: ElementTree.Element, keyword: str) -> str | None:
+    return document.findtext(f"{{*}}DicomAttribute[@keyword='{keyword}']/{{*}}Value")
+
+
+async def test_metadata_is_not_given_in_a_form_that_it_has_not(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+
+    async with bench.get(METADATA, accept="text/html") as response:
         assert response.status == 406

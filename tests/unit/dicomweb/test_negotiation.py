@@ -5,9 +5,11 @@ import pytest
 from gateway.dicomweb.negotiation import (
     ACCEPT_LENGTH_MAX,
     DEFLATED_LITTLE_ENDIAN,
+    DICOM_XML,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     IMPLICIT_LITTLE_ENDIAN,
+    JSON_TYPES,
     Accepted,
     InstanceForm,
     parse_accept,
@@ -159,15 +161,40 @@ def test_a_query_parameter_that_cannot_be_met_leaves_it_to_the_header(parameter:
         ("text/html, */*", "application/dicom json", "application/dicom+json"),
     ],
 )
-def test_metadata_and_results_are_json(
-    header: str | None, parameter: str | None, given: str
-) -> None:
+def test_results_are_json(header: str | None, parameter: str | None, given: str) -> None:
     assert Accepted(header, parameter).json_type() == given
 
 
-def test_metadata_is_not_given_in_another_form() -> None:
+def test_results_are_not_given_in_another_form() -> None:
     with pytest.raises(NotAcceptable):
         Accepted('multipart/related; type="application/dicom+xml"').json_type()
+
+
+@pytest.mark.parametrize(
+    "header, parameter, given",
+    [
+        (None, None, "application/dicom+json"),
+        ("*/*", None, "application/dicom+json"),
+        ("application/json", None, "application/json"),
+        ('multipart/related; type="application/dicom+xml"', None, DICOM_XML),
+        ("multipart/related;type=application/dicom+xml", None, DICOM_XML),
+        ("multipart/related", None, DICOM_XML),
+        ('multipart/related; type="application/dicom+xml", */*; q=0.1', None, DICOM_XML),
+        ('multipart/related; type="application/dicom+xml"; q=0.1, */*', None, JSON_TYPES[0]),
+        ('multipart/related; type="application/dicom", application/json', None, JSON_TYPES[1]),
+        ("*/*", 'multipart/related; type="application/dicom xml"', DICOM_XML),
+    ],
+)
+def test_data_sets_are_json_or_xml(header: str | None, parameter: str | None, given: str) -> None:
+    assert Accepted(header, parameter).model_type() == given
+
+
+@pytest.mark.parametrize(
+    "header", ["application/dicom+xml", 'multipart/related; type="application/dicom"', "text/html"]
+)
+def test_data_sets_are_not_given_in_another_form(header: str) -> None:
+    with pytest.raises(NotAcceptable, match=r"dicom\+json or as multipart/related"):
+        Accepted(header).model_type()
 
 
 def test_an_accept_header_has_a_longest_length() -> None:
