@@ -40,7 +40,7 @@ format: $(VENV)/.development ## Write the code as `check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-peers: ## Install DCMTK, Orthanc, dicom3tools and PostgreSQL, which tests meet (root on Debian)
+peers: ## Install DCMTK, Orthanc, nginx and others that tests meet (root on Debian)
 	scripts/install-peers
 
 lock: $(VENV)/.development ## Resolve the dependencies anew into the two locks

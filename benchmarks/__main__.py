@@ -1,5 +1,6 @@
-"""`python -m benchmarks`: measure the index on this machine, and keep what was measured."""
+"""`python -m benchmarks`: measure our programs on this machine, and keep what was measured."""
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks.messages import Protocol
 from benchmarks.proving import cpu_ms_of_proving
 from benchmarks.results import RESULTS, keep
 from benchmarks.stores import Engine
+from tests.support import confined
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -23,7 +25,7 @@ Engines = Annotated[
 
 @app.callback()
 def main() -> None:
-    """Benchmarks of the index. They use loopback and folders for temporary files alone."""
+    """Benchmarks of gateway and index. They use loopback and folders for temporary files alone."""
 
 
 @app.command("publish")
@@ -117,4 +119,7 @@ def _command() -> str:
 
 
 if __name__ == "__main__":
+    if confined.ALONE not in os.environ:  # a network of our own first: see `peers`
+        module = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
+        os.execv(sys.executable, [sys.executable, confined.__file__, "", "", *module])
     app(prog_name="python -m benchmarks")

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "dcmtk": "dcm2json dcm2xml dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
     " getscu movescu storescp storescu termscu",
+    "curl": "curl",
     "dicom3tools": "dciodvfy",
+    "nginx": "nginx",
     "openssl": "openssl",
     "orthanc": "Orthanc",
 }

@@ -1,9 +1,10 @@
-"""Runs the programs that tests meet, on loopback: the gateway, the index and Orthanc.
+"""Runs the programs that tests meet, on loopback: the gateway, the index, Orthanc and nginx.
 
 Each gets free ports, a folder of its own and a log, and is ended however the test ends.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,13 @@ class Orthanc(_Running):
             return names
         finally:
             connection.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nginx(_Running):
+    """A running nginx, with the folder whose files it gives."""
+
+    served: Path
 
 
 @contextmanager
@@ -178,8 +186,7 @@ def an_orthanc(
         )
     )
     known = [port for _title, port in modalities.values()]
-    ports_out = ",".join(str(port) for port in (*known, *reaches))
-    confined = [sys.executable, confined_program.__file__, f"{http},{dicom}", ports_out]
+    confined = _confined((http, dicom), (*known, *reaches))
     command = [*confined, str(peer("Orthanc")), str(configuration)]
     log = folder / "orthanc.log"
     program = Program(command, NO_DELAY, log=log, port=http, ready_at="/system")
@@ -187,9 +194,61 @@ def an_orthanc(
         yield Orthanc(program=program, http=http, dicom=dicom)
 
 
+@contextmanager
+def an_nginx(folder: Path, *, server: str = "") -> Iterator[Nginx]:
+    """An nginx that gives the files of a folder, as its own manual would have it set.
+
+    Args:
+        server: more of its `server` block.
+    """
+    served, http = folder / "served", free_port()
+    served.mkdir()
+    (served / "ready").write_text("yes")
+    temporary = "".join(
+        f"    {kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"""
+{"user root;" if os.geteuid() == 0 else ""}
+daemon off;
+worker_processes auto;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000;
+    default_type application/octet-stream;
+{temporary}
+    server {{
+        listen {HOST}:{http};
+        root {served};
+        {server}
+    }}
+}}
+"""
+    )
+    command = [str(peer("nginx")), "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+    program = Program(command, {}, log=folder / "nginx.log", port=http, ready_at="/ready")
+    with _started(program):
+        yield Nginx(program=program, http=http, served=served)
+
+
 def serving(module: str, *, open_access: bool = True) -> list[str]:
     """The command that has one of our programs serve."""
     return [sys.executable, "-m", module, "serve", *(["--open-access"] if open_access else [])]
+
+
+def _confined(ports_in: Sequence[int], ports_out: Sequence[int]) -> list[str]:
+    """What a command follows that listens on every interface; nothing where loopback is all."""
+    if os.environ.get(confined_program.ALONE):
+        return []
+    lists = [",".join(map(str, ports)) for ports in (ports_in, ports_out)]
+    return [sys.executable, confined_program.__file__, *lists]
 
 
 @contextmanager

@@ -1,0 +1,59 @@
+"""Studies as a scanner makes them, in files: 512 x 512 pixels of 16 bits, 0.5 MiB an instance."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from simulators.synthetic.examination import make_examination
+from simulators.synthetic.studies import build_instances
+from simulators.synthetic.uids import uid_of
+
+SERIES_OF = 100
+"""Instances in a series; the last one of a study may have fewer."""
+_ENLARGED = 4  # a drawn slice has 128 x 128 pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFiles:
+    """A study, in files."""
+
+    uid: str
+    patient_id: str
+    files: tuple[Path, ...]
+
+
+def save_ct(folder: Path, *, number: int = 0, instances: int = 200) -> StudyFiles:
+    """Write a study; the same number always gives the same, and each its own patient."""
+    folder.mkdir(parents=True, exist_ok=True)
+    examination = make_examination(7, number, "CT")
+    files = []
+    for at, ds in enumerate(build_ct(number, instances)):
+        path = folder / f"{at:05}.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        files.append(path)
+    return StudyFiles(
+        uid=examination.study_uid,
+        patient_id=examination.patient.local_id,
+        files=tuple(files),
+    )
+
+
+def build_ct(number: int, instances: int) -> Iterator[Dataset]:
+    """The instances of a study, in Explicit VR Little Endian; one is to be used at a time."""
+    drawn = list(islice(build_instances(make_examination(7, number, "CT")), 5))
+    pixels = [np.kron(one.pixel_array, np.ones((_ENLARGED, _ENLARGED), np.uint16)) for one in drawn]
+    for at in range(instances):
+        ds = drawn[at % len(drawn)]
+        ds.Rows, ds.Columns = pixels[0].shape
+        series, within = at // SERIES_OF + 1, at % SERIES_OF + 1
+        ds.SeriesNumber, ds.InstanceNumber = series, within
+        ds.SeriesInstanceUID = uid_of(ds.StudyInstanceUID, series)
+        ds.SOPInstanceUID = uid_of(ds.StudyInstanceUID, series, within)
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        # No two of them are equal, as no two of a scanner's are.
+        ds.PixelData = (pixels[at % len(drawn)] ^ np.uint16(at % 8)).tobytes()
+        yield ds
