@@ -13,7 +13,8 @@
     │   │   ├── PacsBusy         with what it was asked before, for others
     │   │   ├── PacsRefused      it answered, with a status that says no
     │   │   └── PacsIncomplete   it sent a part, and could not send the rest
-    │   └── StorageUnavailable
+    │   ├── StorageUnavailable
+    │   └── WorkerDied
     └── Rejected             a peer refused for good: a person must look
         └── PacsAnswerUnreadable
 
@@ -85,6 +86,10 @@ class PacsIncomplete(PacsUnavailable):
 
 class StorageUnavailable(Unavailable):
     """The disk or the database cannot take more now."""
+
+
+class WorkerDied(Unavailable):
+    """A process of ours crashed on the work, or was ended for the time or memory that it took."""
 
 
 class Rejected(GatewayError):

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyAddress,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     field_validator,
@@ -174,6 +175,10 @@ class Settings(ProgramSettings):
     """Longest instance taken by C-STORE or STOW-RS, in MiB."""
     reencoded_mib_max: PositiveInt = 512
     """Longest instance written anew in another transfer syntax, in MiB."""
+    workers: NonNegativeInt = 0
+    """Processes that rewrite instances; 0: one a core, at most 8."""
+    worker_mib_max: PositiveInt = 1024
+    """What each of them may allocate, in MiB."""
     message_mib_max: PositiveInt = 32
     """Longest HL7 message, in MiB."""
     associations_max: PositiveInt = 64

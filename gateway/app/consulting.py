@@ -30,11 +30,11 @@ def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]
         on_news=on_news,
     )
     transcoder = Transcoder(
+        parts.workers,
         objects.new_spool,
         objects.discard_spool,
         size_bytes_max=parts.settings.reencoded_mib_max * MIB,
     )
-    parts.stack.callback(transcoder.close)
     files = FileReader()
     parts.stack.callback(files.close)
     from_pacs = PacsSource(

@@ -1,5 +1,6 @@
 """What the gateway is made of: storage, repositories, the PACS and the index, opened in order."""
 
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import PynetdicomRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.manifest.centre import Centre
+from gateway.processes.pool import WorkerPool
 from gateway.publication.outbox import Outbox
 from gateway.security.policy import Policy
 from gateway.settings import DicomPeer, Settings
@@ -33,6 +35,9 @@ from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 
 MIB: Final = 2**20
+WORKERS_BY_DEFAULT_MAX: Final = 8
+WORKS_WAITING_MAX: Final = 256
+"""Works that wait for a worker process; one more is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ class Parts:
     directory: PacsDirectory
     mediator: MoveMediator
     index: Index
+    workers: WorkerPool
 
 
 async def open_parts(
@@ -85,7 +91,20 @@ async def open_parts(
         directory=_pacs_directory(settings, requestors, _learner(database, studies, mediator)),
         mediator=mediator,
         index=build_index(settings, session),
+        workers=open_workers(stack, settings),
     )
+
+
+def open_workers(stack: AsyncExitStack, settings: Settings) -> WorkerPool:
+    """Who does what would keep the loop waiting."""
+    cores = len(os.sched_getaffinity(0))
+    workers = WorkerPool(
+        workers=settings.workers or min(cores, WORKERS_BY_DEFAULT_MAX),
+        waiting_max=WORKS_WAITING_MAX,
+        memory_mib_max=settings.worker_mib_max,
+    )
+    stack.push_async_callback(workers.close)
+    return workers
 
 
 def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, PynetdicomRequestor]:

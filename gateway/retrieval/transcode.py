@@ -1,15 +1,13 @@
 """Gives instances in the transfer syntax that a client may have, without decoding a pixel.
 
 The web forbids Implicit VR Little Endian and Explicit VR Big Endian (PS3.18 §8.7.3), and one who
-names no transfer syntax gets Explicit VR Little Endian (PS3.18 §8.7.3.4). Rewriting runs on threads
-of its own and goes from file to file, so neither the loop nor the memory feels a large instance.
+names no transfer syntax gets Explicit VR Little Endian (PS3.18 §8.7.3.4). Rewriting runs in worker
+processes and goes from file to file, so neither the loop nor the memory feels a large instance.
 """
 
-import asyncio
 import mmap
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,13 +23,15 @@ from gateway.dicomweb.negotiation import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
-from gateway.errors import NotAcceptable, StorageUnavailable
+from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
+from gateway.processes.pool import WorkerPool
 from gateway.retrieval.files import UNREADABLE, to_the_end
 from gateway.retrieval.reencode import NotNative, Reencoder
 from gateway.retrieval.sources.source import HeldInstance
 from indexer.contract.identifiers import Uid
 
-THREADS: Final = 2
+REWRITE_S_MAX: Final = 300.0
+"""For one instance, once a worker has begun."""
 _WRITE_BUFFER_BYTES: Final = 2**20
 _INFLATE_BYTES: Final = 2**20  # inflated at a time
 _PREFIX: Final = bytes(128) + b"DICM"  # PS3.10 §7.1; the preamble is no part of the instance
@@ -41,9 +41,10 @@ _TOO_LARGE: Final = "the instance is too large to be given in another transfer s
 
 
 class Transcoder:
-    """Rewrites instances on two threads. Whoever makes it closes it.
+    """Rewrites instances in worker processes.
 
     Args:
+        workers: where it is done.
         new_spool: a fresh path at which nothing is yet.
         discard: removes what lies at such a path.
         size_bytes_max: size of the largest instance, before and after, that is rewritten.
@@ -51,15 +52,16 @@ class Transcoder:
 
     def __init__(
         self,
+        workers: WorkerPool,
         new_spool: Callable[[], Path],
         discard: Callable[[Path], Awaitable[None]],
         *,
         size_bytes_max: int,
     ) -> None:
+        self._workers = workers
         self._new_spool = new_spool
         self._discard = discard
         self._size_bytes_max = size_bytes_max
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transcode")
 
     @asynccontextmanager
     async def given(self, held: HeldInstance, transfer_syntax: Uid) -> AsyncIterator[Path]:
@@ -68,27 +70,25 @@ class Transcoder:
         Raises:
             NotAcceptable: the instance is too large to be rewritten, or is not what its transfer
                 syntax says. Another form of it may be had.
-            StorageUnavailable: the disk is full or fails.
+            Unavailable: too much work waits, or the disk is full or fails.
         """
         if transfer_syntax == held.transfer_syntax:
             yield held.path
             return
         target = self._new_spool()
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._threads, rewrite, held.path, target, self._size_bytes_max)
+        size_bytes_max = self._size_bytes_max
         try:
-            # Else its file could come after its removal.
             try:
-                await to_the_end(work)
+                await self._workers.run(
+                    rewrite, held.path, target, size_bytes_max, within_s=REWRITE_S_MAX
+                )
             except OSError as error:
                 raise StorageUnavailable(UNREADABLE) from error
+            except WorkerDied as error:
+                raise NotAcceptable(f"the instance cannot be given so: {error}") from error
             yield target
         finally:
             await to_the_end(self._discard(target))
-
-    def close(self) -> None:
-        """Wait for what is being rewritten."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:

@@ -31,6 +31,7 @@ from gateway.errors import PacsUnavailable
 from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
 from gateway.model.resource import Resource
+from gateway.processes.pool import WorkerPool
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever
@@ -286,8 +287,9 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
             clock=stores.clock,
             on_news=lambda: None,
         )
+        workers = WorkerPool(workers=2, waiting_max=16, memory_mib_max=512)
         transcoder = Transcoder(
-            objects.new_spool, objects.discard_spool, size_bytes_max=REWRITTEN_BYTES_MAX
+            workers, objects.new_spool, objects.discard_spool, size_bytes_max=REWRITTEN_BYTES_MAX
         )
         from_pacs = PacsSource(
             catalogue,
@@ -307,5 +309,5 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         async with serving(app) as url, aiohttp.ClientSession() as bench.http:
             bench.root = f"{url}/dicom-web"
             yield bench
-        transcoder.close()
+        await workers.close()
         files.close()
