@@ -63,7 +63,7 @@ def _names(tag: str, told: JsonDataSet) -> str | None:
         keyword = keyword_for_tag(tag)
         return f'tag="{tag}" keyword="{keyword}"' if keyword else f'tag="{tag}"'
     group, block, element = tag[:4], tag[4:6], tag[6:]
-    if block == "00":
+    if block == "00" and element >= "10":
         return None
     # Which block it is in is the writer's own affair, so it is left out of the tag.
     written = f'tag="{group}00{element}"'

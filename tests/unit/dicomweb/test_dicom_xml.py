@@ -114,11 +114,13 @@ def test_a_private_element_names_its_creator_and_not_the_block_that_it_lies_in()
         "00111001": element("LO", "v"),
         "0011111A": element("LO", "w"),
         "00131001": element("LO", "nobody's"),
+        "0013000D": element("LO", "lawless"),
     }
 
     assert [one.attrib for one in attributes(told)] == [
         {"tag": "00110001", "vr": "LO", "privateCreator": "ACME"},
         {"tag": "0011001A", "vr": "LO", "privateCreator": 'A "B"'},
+        {"tag": "0013000D", "vr": "LO"},
         {"tag": "00130001", "vr": "LO"},
     ]
 
