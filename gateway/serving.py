@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,8 @@ messages under way have after them, less than the 10 s after which container run
 YOUNG_OBJECTS = 10_000
 """Containers, made and not let go, at which garbage is looked for: few of ours form the cycles for
 which alone it must be."""
+TURN_S = 0.001
+"""How long a thread holds the interpreter while another waits for it."""
 
 
 class _Server(uvicorn.Server):
@@ -126,13 +129,14 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def spare_collector() -> None:
-    """Have the collector of garbage look at what requests leave behind, and seldom.
+def tune_interpreter() -> None:
+    """Set how Python looks for garbage, and how its threads take turns, for a program that serves.
 
-    For a program that is ready to serve. What was made until then stays until its end; by Python's
-    own settings it would be looked through again and again, for a sixth of the time that a request
-    takes.
+    What was made until now stays until the program's end; by Python's own settings it would be
+    looked through again and again, for a sixth of the time that a request takes. And a thread that
+    comes back from a statement of the database would wait five milliseconds for a busy loop.
     """
+    sys.setswitchinterval(TURN_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)

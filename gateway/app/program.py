@@ -27,7 +27,7 @@ from gateway.publication.people import acting_routes
 from gateway.publication.publisher import Publisher
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
-from gateway.serving import listen, serve, spare_collector, stop_on_signals, url_of
+from gateway.serving import listen, serve, stop_on_signals, tune_interpreter, url_of
 from gateway.settings import Settings
 from gateway.storage.database import Transaction
 from gateway.telemetry import configure_logging
@@ -73,7 +73,7 @@ async def run(settings: Settings, *, open_access: bool) -> None:
                 ports["dicom_tls"] = gateway.dicom_tls_port
             if gateway.mllp_tls_port is not None:
                 ports["mllp_tls"] = gateway.mllp_tls_port
-            spare_collector()
+            tune_interpreter()
             log.info("listening", extra=ports | {"http": url_of(listening)})
             await serve(gateway.http, listening, stop=stop)
 

@@ -6,6 +6,7 @@ COMMIT that holds it.
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,6 +42,12 @@ class CommitInDoubt(StorageUnavailable):
 
 class WritingConnection(Protocol):
     """What the writer asks of an engine's connection, which nobody else uses."""
+
+    async def drive(self, group: Coroutine[Any, Any, None]) -> None:
+        """Run to its end what the writer does with one group, where this connection lives.
+
+        The other methods are awaited in there, and nothing else is.
+        """
 
     async def begin(self, script: str) -> None:
         """Begin a transaction with the script; a connection that was lost is opened anew.
@@ -108,7 +115,7 @@ class GroupWriter:
         group: list[_Submitted] = []
         try:
             while group := await self._next_group():
-                await self._commit(group)
+                await self._connection.drive(self._commit(group))
                 for submitted in group:
                     submitted.settle()
         finally:  # the loop is being torn down: whoever still waits must not wait for ever

@@ -10,7 +10,7 @@ import asyncpg
 
 from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.storage.database import Param, Row, T, Work
-from gateway.storage.transaction import run_work
+from gateway.storage.transaction import run_pausing_work
 
 STATEMENTS_MAX = 1024
 """Statements whose translation is remembered; the gateway has some two hundred."""
@@ -176,7 +176,7 @@ async def run_work_on(connection: Connection, work: Work[T], *, within_s: float 
     Raises:
         StorageUnavailable: as `execute`, or the work paused for too long.
     """
-    return await run_work(_PostgresqlStatements(connection, within_s), work)
+    return await run_pausing_work(_PostgresqlStatements(connection, within_s), work)
 
 
 class _PostgresqlStatements:

@@ -1,8 +1,10 @@
 """The one connection that writes to PostgreSQL, with the lock by which it is the one."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from importlib import resources
+from typing import Any
 
 import asyncpg
 
@@ -50,6 +52,10 @@ class PostgresqlWriting:
             StorageUnavailable: another process writes to it, or it is not as it must be.
         """
         await self._connected()
+
+    async def drive(self, group: Coroutine[Any, Any, None]) -> None:
+        """See `WritingConnection.drive`."""
+        await group
 
     async def begin(self, script: str) -> None:
         """See `WritingConnection.begin`."""

@@ -8,29 +8,16 @@ are opened read-only; `FolderLock` keeps other processes out. So no version need
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
-from urllib.parse import quote
-
-import aiosqlite
+from typing import Any, Self
 
 from gateway.errors import StorageUnavailable
-from gateway.storage.database import Dialect, Param, Row, T, Work
+from gateway.storage.database import Dialect, T, Work
 from gateway.storage.group_writer import GroupWriter
 from gateway.storage.reading import Reading
-from gateway.storage.sqlite_transaction import (
-    ScriptConnection,
-    SqliteWriting,
-    execute,
-    run_work_on,
-)
-
-BUSY_S_MAX = 5.0
-"""How long to wait for a lock that an operator's tool, such as a backup, holds on the file."""
-INTERRUPT_AGAIN_S = 0.1
-"""How soon to interrupt again a statement whose caller is gone."""
+from gateway.storage.sqlite_connection import SqliteConnection, connect
 
 WRITER_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # with NORMAL a power cut may undo an acknowledged commit
@@ -46,7 +33,7 @@ class SqliteDatabase:
         self,
         connections: AsyncExitStack,
         writer: GroupWriter,
-        readers: list[aiosqlite.Connection],
+        readers: list[SqliteConnection],
         *,
         reads_max: int,
     ) -> None:
@@ -74,19 +61,13 @@ class SqliteDatabase:
         async with AsyncExitStack() as connections:
             try:
                 _make_file(path)
-                writing = await _connect(connections, path, mode="rw")
-                for pragma in WRITER_PRAGMAS:
-                    await execute(writing, pragma)
-                [mode] = await execute(writing, "PRAGMA journal_mode = WAL")
-                if mode["journal_mode"] != "wal":
-                    raise StorageUnavailable(f"{path}: no WAL here, use a local disk")
-                reading = [await _connect(connections, path, mode="ro") for _ in range(readers)]
-                for connection in reading:
-                    await execute(connection, "PRAGMA query_only = ON")
+                writing = await connect(connections, path, mode="rw")
+                await writing.drive(_prepare_to_write(writing))
+                reading = [await _connect_to_read(connections, path) for _ in range(readers)]
             except (OSError, sqlite3.Error, StorageUnavailable) as error:
                 raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
             opened = connections.pop_all()
-        writer = GroupWriter(SqliteWriting(writing), group_max=group_max, queue_max=queue_max)
+        writer = GroupWriter(_SqliteWriting(writing), group_max=group_max, queue_max=queue_max)
         return cls(opened, writer, reading, reads_max=readers + queue_max)
 
     @property
@@ -119,7 +100,7 @@ class SqliteDatabase:
 
 
 @asynccontextmanager
-async def sqlite_reading(path: Path) -> AsyncIterator[Reading[aiosqlite.Connection]]:
+async def sqlite_reading(path: Path) -> AsyncIterator[Reading[SqliteConnection]]:
     """A way to read a file that another process may be writing to; nothing of it is changed.
 
     A reader neither writes nor checkpoints, so it needs no lock on the folder.
@@ -130,8 +111,7 @@ async def sqlite_reading(path: Path) -> AsyncIterator[Reading[aiosqlite.Connecti
     async with AsyncExitStack() as connections:
         try:
             os.close(os.open(path, os.O_RDONLY))  # as in `_make_file`
-            connection = await _connect(connections, path, mode="ro")
-            await execute(connection, "PRAGMA query_only = ON")
+            connection = await _connect_to_read(connections, path)
         except (OSError, sqlite3.Error, StorageUnavailable) as error:
             raise StorageUnavailable(f"cannot open the database {path}: {error}") from error
         reading = Reading(_SqliteReaders([connection]), reads_max=1)
@@ -144,34 +124,62 @@ async def sqlite_reading(path: Path) -> AsyncIterator[Reading[aiosqlite.Connecti
 class _SqliteReaders:
     """The connections that read, as `Reading` lends them."""
 
-    def __init__(self, connections: list[aiosqlite.Connection]) -> None:
-        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+    def __init__(self, connections: list[SqliteConnection]) -> None:
+        self._idle: asyncio.LifoQueue[SqliteConnection] = asyncio.LifoQueue()
         for connection in connections:
             self._idle.put_nowait(connection)
 
-    async def lend(self) -> aiosqlite.Connection:
+    async def lend(self) -> SqliteConnection:
         """See `Lender.lend`."""
         return await self._idle.get()
 
-    async def run_work(self, connection: aiosqlite.Connection, work: Work[T]) -> T:
+    async def run_work(self, connection: SqliteConnection, work: Work[T]) -> T:
         """See `Lender.run_work`."""
-        await execute(connection, "BEGIN")
-        return await run_work_on(connection, work)
+        return await connection.drive(_snapshot(connection, work))
 
-    async def take_back(self, connection: aiosqlite.Connection) -> None:
+    async def take_back(self, connection: SqliteConnection) -> None:
         """See `Lender.take_back`."""
         try:
-            ending = asyncio.ensure_future(connection.rollback())
-            while not ending.done():
-                await connection.interrupt()
-                # Again after a while, for the thread may not have begun the statement yet.
-                await asyncio.wait([ending], timeout=INTERRUPT_AGAIN_S)
-            ending.result()
+            await connection.settle(interrupting=True)
         finally:
             self._idle.put_nowait(connection)
 
     async def close(self) -> None:
         """See `Lender.close`; who opened them closes them."""
+
+
+class _SqliteWriting:
+    """The writing connection, as the group writer uses it."""
+
+    def __init__(self, connection: SqliteConnection) -> None:
+        self._connection = connection
+
+    async def drive(self, group: Coroutine[Any, Any, None]) -> None:
+        """See `WritingConnection.drive`."""
+        try:
+            await self._connection.drive(group)
+        finally:
+            await self._connection.settle(interrupting=False)
+
+    async def begin(self, script: str) -> None:
+        """See `WritingConnection.begin`."""
+        self._connection.run_script(f"BEGIN IMMEDIATE; {script}")
+
+    async def run_script(self, script: str) -> None:
+        """See `WritingConnection.run_script`."""
+        self._connection.run_script(script)
+
+    async def run_work(self, work: Work[T]) -> T:
+        """See `WritingConnection.run_work`."""
+        return await self._connection.run_work(work)
+
+    async def commit(self, script: str) -> None:
+        """See `WritingConnection.commit`."""
+        self._connection.run_script(f"{script}COMMIT")
+
+    async def roll_back(self) -> None:
+        """See `WritingConnection.roll_back`."""
+        self._connection.roll_back()
 
 
 def _make_file(path: Path) -> None:
@@ -182,19 +190,24 @@ def _make_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-async def _connect(connections: AsyncExitStack, path: Path, *, mode: str) -> aiosqlite.Connection:
-    """A connection that `connections` closes; one left open would keep the process from ending."""
-    connecting = aiosqlite.connect(
-        f"file:{quote(str(path))}?mode={mode}",
-        uri=True,
-        timeout=BUSY_S_MAX,
-        factory=ScriptConnection,
-        isolation_level=None,  # transactions are begun here, never by the Python module
-    )
-    connection = await connections.enter_async_context(connecting)
-    connection.row_factory = _as_mapping  # type: ignore[assignment]
+async def _prepare_to_write(connection: SqliteConnection) -> None:
+    for pragma in WRITER_PRAGMAS:
+        connection.run(pragma, {})
+    [mode] = connection.run("PRAGMA journal_mode = WAL", {})
+    if mode["journal_mode"] != "wal":
+        raise StorageUnavailable("no WAL here, use a local disk")
+
+
+async def _connect_to_read(connections: AsyncExitStack, path: Path) -> SqliteConnection:
+    connection = await connect(connections, path, mode="ro")
+    await connection.execute_fetchall("PRAGMA query_only = ON")
     return connection
 
 
-def _as_mapping(cursor: sqlite3.Cursor, row: tuple[Param, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+async def _snapshot(connection: SqliteConnection, work: Work[T]) -> T:
+    """Run the work on what the file holds at its first statement."""
+    connection.run_script("BEGIN")
+    try:
+        return await connection.run_work(work)
+    finally:
+        connection.roll_back()

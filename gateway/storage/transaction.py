@@ -24,32 +24,47 @@ class Statements(Protocol):
         """Add rows, at least one, whose values are in the order of the columns."""
 
 
-async def run_work(statements: Statements, work: Work[T]) -> T:
+async def run_work(
+    statements: Statements, work: Work[T], *, pause: asyncio.Timeout | None = None
+) -> T:
     """Run `work` on a connection that is inside a transaction; the caller ends that transaction.
+
+    Args:
+        pause: ends a work that takes too long from one statement to the next; None where it
+            cannot wait for anything between them.
+
+    Raises:
+        StorageUnavailable: as `statements`.
+    """
+    tx = WorkTransaction(statements, pause)
+    try:
+        result = await work(tx)
+    finally:
+        tx.end()
+    if tx.failure is not None:
+        raise tx.failure
+    return result
+
+
+async def run_pausing_work(statements: Statements, work: Work[T]) -> T:
+    """As `run_work`, on the loop, where a work can wait for what is not its transaction.
 
     Raises:
         StorageUnavailable: as `statements`, or the work paused for longer than `PAUSE_S_MAX`.
     """
     try:
         async with asyncio.timeout(PAUSE_S_MAX) as pause:
-            tx = PausingTransaction(statements, pause)
-            try:
-                result = await work(tx)
-            finally:
-                tx.end()
-            if tx.failure is not None:
-                raise tx.failure
-            return result
+            return await run_work(statements, work, pause=pause)
     except TimeoutError as error:
         if pause.expired():
             raise StorageUnavailable(f"a work paused for {PAUSE_S_MAX} s") from error
         raise
 
 
-class PausingTransaction:
+class WorkTransaction:
     """A `Transaction` for one work, and void when that work ends."""
 
-    def __init__(self, statements: Statements, pause: asyncio.Timeout) -> None:
+    def __init__(self, statements: Statements, pause: asyncio.Timeout | None) -> None:
         self._statements = statements
         self._pause = pause
         self.failure: BaseException | None = None
@@ -77,7 +92,8 @@ class PausingTransaction:
         if self._busy:  # one engine would queue it, and the other refuse
             raise RuntimeError("a transaction runs one statement at a time")
         self._busy = True
-        self._pause.reschedule(None)
+        if self._pause is not None:
+            self._pause.reschedule(None)
         try:
             yield
         except BaseException as error:
@@ -85,7 +101,7 @@ class PausingTransaction:
             raise
         finally:
             self._busy = False
-            if not self._pause.expired():
+            if self._pause is not None and not self._pause.expired():
                 self._pause.reschedule(asyncio.get_running_loop().time() + PAUSE_S_MAX)
 
     def end(self) -> None:

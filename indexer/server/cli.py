@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway.errors import Unavailable
-from gateway.serving import listen, loop_factory, serve, spare_collector, stop_on_signals, url_of
+from gateway.serving import listen, loop_factory, serve, stop_on_signals, tune_interpreter, url_of
 from gateway.storage.migrations import MigrationRefused
 from gateway.telemetry import configure_logging
 from indexer.server.access.checks import Checks
@@ -83,6 +83,6 @@ async def _serve(
     stop = stop_on_signals()
     with listen(str(settings.bind), settings.http_port) as listening:
         async with opened_index(settings, policy, signatures) as index:
-            spare_collector()
+            tune_interpreter()
             log.info("listening", extra={"http": url_of(listening)})
             await serve(index, listening, stop=stop)

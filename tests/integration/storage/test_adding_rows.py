@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Database, Row, Transaction, Work
+from tests.support.gates import Gate
 from tests.support.notes import WorkFailed, a_note, note_ids
 
 CREATE_KEPT = """CREATE TABLE kept
@@ -132,32 +133,21 @@ async def test_a_work_that_fails_after_it_added_rows_hurts_no_neighbour(
 async def test_a_cancelled_caller_does_not_keep_its_rows_from_being_added(
     database: Database,
 ) -> None:
-    begun, proceed = asyncio.Event(), asyncio.Event()
+    gate = Gate()
 
     async def work(tx: Transaction) -> None:
-        begun.set()
-        await proceed.wait()
+        await gate.pass_through()
         await tx.add("note", notes(1, 2))
 
     caller = asyncio.create_task(database.write(work))
-    await begun.wait()
+    await gate.reached.wait()
     caller.cancel()
-    proceed.set()
+    gate.open()
     with pytest.raises(asyncio.CancelledError):
         await caller
     await database.write(adding(notes(3)))
 
     assert await note_ids(database) == [1, 2, 3]
-
-
-async def test_rows_are_added_one_statement_at_a_time(database: Database) -> None:
-    async def work(tx: Transaction) -> None:
-        await asyncio.gather(tx.add("note", notes(1)), tx.add("note", notes(2)))
-
-    with pytest.raises(RuntimeError, match="one statement at a time"):
-        await database.write(work)
-
-    assert await note_ids(database) == []
 
 
 async def test_a_reader_may_not_add_rows(database: Database) -> None:

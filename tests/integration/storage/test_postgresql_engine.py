@@ -382,3 +382,19 @@ def test_parameters_are_numbered_where_sql_has_them(
     sql: str, expected: tuple[str, tuple[str, ...]]
 ) -> None:
     assert spoken(sql) == expected
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_work_asks_one_thing_at_a_time(engine: PostgresqlDatabase, kind: str) -> None:
+    async def fetching(tx: Transaction) -> None:
+        await asyncio.gather(tx.fetch(SELECT), tx.fetch(SELECT))
+
+    async def adding(tx: Transaction) -> None:
+        await asyncio.gather(*(tx.add("note", [{"note_id": n}]) for n in (1, 2)))
+
+    for work in (fetching, adding):
+        with pytest.raises(RuntimeError, match="one statement at a time"):
+            await getattr(engine, kind)(work)
+    await engine.write(a_note(3))
+
+    assert await note_ids(engine) == [3]

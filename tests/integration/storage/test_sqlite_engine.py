@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StorageUnavailable
-from gateway.storage import transaction
 from gateway.storage.database import Transaction, Work
 from gateway.storage.sqlite import SqliteDatabase
+from tests.support.gates import Gate
 from tests.support.notes import CREATE, SELECT, WorkFailed, a_note, a_note_that_fails, note_ids
 
 WAL_HEADER_BYTES = 32
@@ -54,18 +54,6 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-class Gate:
-    """A work that holds the writer until `open` is set."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.open = asyncio.Event()
-
-    async def __call__(self, tx: Transaction) -> None:
-        self.reached.set()
-        await self.open.wait()
-
-
 async def behind_a_gate(
     engine: SqliteDatabase, tasks: asyncio.TaskGroup, works: int
 ) -> tuple[Gate, list[asyncio.Task[None]]]:
@@ -82,7 +70,7 @@ async def test_works_that_wait_share_one_commit(engine: SqliteDatabase, file: Pa
     async with asyncio.TaskGroup() as tasks:
         gate, _ = await behind_a_gate(engine, tasks, works=200)
         before = commits(file)
-        gate.open.set()
+        gate.open()
 
     assert commits(file) - before == 1
     assert len(await note_ids(engine)) == 200
@@ -95,7 +83,7 @@ async def test_a_group_has_a_limit(file: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
         gate, _ = await behind_a_gate(engine, tasks, works=200)
         before = commits(file)
-        gate.open.set()
+        gate.open()
 
     assert commits(file) - before == 4
     await engine.close()
@@ -116,7 +104,7 @@ async def test_no_caller_hears_of_its_work_before_the_commit(
         for n in range(1, 21):
             tasks.create_task(write(n))
         await asyncio.sleep(0)  # each has handed in its work
-        gate.open.set()
+        gate.open()
 
     assert at_return == [before + 1] * 20
 
@@ -144,7 +132,7 @@ async def test_too_many_waiting_writes_are_turned_away(file: Path) -> None:
         gate, _ = await behind_a_gate(engine, tasks, works=10)
         with pytest.raises(StorageUnavailable) as refused:
             await engine.write(a_note(11))
-        gate.open.set()
+        gate.open()
 
     assert refused.value.retry_after_s is not None
     assert await note_ids(engine) == list(range(1, 11))
@@ -153,16 +141,17 @@ async def test_too_many_waiting_writes_are_turned_away(file: Path) -> None:
 
 async def test_too_many_waiting_reads_are_turned_away(file: Path) -> None:
     engine = await SqliteDatabase.open(file, readers=1, queue_max=1)
+    await engine.write(lambda tx: tx.fetch(CREATE))
     gate = Gate()
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(engine.read(gate))
         await gate.reached.wait()
-        tasks.create_task(engine.read(gate))
+        tasks.create_task(engine.read(lambda tx: tx.fetch(SELECT)))
         await asyncio.sleep(0)  # it waits for the connection
         with pytest.raises(StorageUnavailable):
             await engine.read(gate)
-        gate.open.set()
+        gate.open()
 
     await engine.close()
 
@@ -205,7 +194,7 @@ async def test_a_full_disk_fails_the_group_and_spares_the_next(
         )
         await asyncio.sleep(0)  # each has handed in its work
         with no_file_may_grow():
-            gate.open.set()
+            gate.open()
             *unavailable, own = await together
 
     assert [type(outcome) for outcome in unavailable] == [StorageUnavailable] * 5
@@ -243,14 +232,19 @@ async def test_no_rows_are_added_after_sqlite_has_rolled_back(engine: SqliteData
     assert await note_ids(engine) == [2]
 
 
-async def test_a_long_statement_is_no_pause(
-    engine: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_work_cannot_wait_for_what_is_not_its_transaction(
+    engine: SqliteDatabase, kind: str
 ) -> None:
-    monkeypatch.setattr(transaction, "PAUSE_S_MAX", 0.01)
-    long = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
-        SELECT max(i) AS count FROM n"""
+    async def waiting(tx: Transaction) -> None:
+        await tx.fetch(SELECT)
+        await asyncio.sleep(0)
 
-    assert await engine.read(lambda tx: tx.fetch(long)) == [{"count": 1_000_000}]
+    with pytest.raises(RuntimeError, match="awaits nothing but its transaction"):
+        await getattr(engine, kind)(waiting)
+
+    await engine.write(a_note(1))
+    assert await note_ids(engine) == [1]
 
 
 async def test_a_commit_that_is_refused_leaves_no_transaction_open(engine: SqliteDatabase) -> None:
@@ -272,27 +266,31 @@ async def test_nobody_waits_for_ever_when_the_loop_is_torn_down(engine: SqliteDa
     gate = Gate()
     callers = [asyncio.create_task(engine.write(work)) for work in (gate, a_note(1), a_note(2))]
     await gate.reached.wait()
+    late = asyncio.create_task(engine.write(a_note(3)))
+    await asyncio.sleep(0)  # it has handed in its work
 
     [writer] = [task for task in asyncio.all_tasks() if task.get_name() == "group-writer"]
     writer.cancel()
-    heard = await asyncio.gather(*callers, return_exceptions=True)
+    gate.open()  # what a thread has begun it ends; nobody waits for what comes after
+    heard = await asyncio.gather(*callers, late, return_exceptions=True)
 
-    assert [type(answer) for answer in heard] == [StorageUnavailable] * 3
-    assert await note_ids(engine) == []
+    assert [type(answer) for answer in heard] == [StorageUnavailable] * 4
+    assert 3 not in await note_ids(engine)
     with pytest.raises(StorageUnavailable):
-        await engine.write(a_note(3))
+        await engine.write(a_note(4))
 
 
 async def test_a_cancelled_read_ends_its_statement(engine: SqliteDatabase) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    begun = asyncio.Event()
+    gate = Gate()
+    gate.open()
 
     async def work(tx: Transaction) -> None:
-        begun.set()
+        await gate.pass_through()
         await tx.fetch(endless)
 
     reading = asyncio.create_task(engine.read(work))
-    await begun.wait()
+    await gate.reached.wait()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(10):
