@@ -25,6 +25,7 @@ from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.people import acting_routes
 from gateway.publication.publisher import Publisher
+from gateway.retrieval.routes import capability_routes
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, tune_interpreter, url_of
@@ -139,13 +140,14 @@ async def opened(
 
 
 def _build_http(parts: Parts, assembler: Assembler, publisher: Publisher, watch: Watch) -> FastAPI:
+    dicomweb = [
+        *dicomweb_routes(parts, on_news=publisher.worker.wake),
+        *store_routes(parts, assembler),
+    ]
     return build_web(
         parts.policy,
         Resolver(parts.policy, parts.index),
-        [
-            *dicomweb_routes(parts, on_news=publisher.worker.wake),
-            *store_routes(parts, assembler),
-        ],
+        [*dicomweb, *capability_routes(parts.policy, dicomweb, base_url=parts.settings.base_url)],
         health=health_routes(readiness(parts), watch),
         announce=assembler.study_announced,
         acting=acting_routes(

@@ -145,6 +145,18 @@ class Accepted:
                 return JSON_TYPES[0]
         raise NotAcceptable("this resource is given as application/dicom+json")
 
+    def one_of(self, *given: str) -> str:
+        """The type to give of those that can be given, the default first.
+
+        Raises:
+            NotAcceptable: the client takes none of them.
+        """
+        for media in (*self._asked, *self._accepted):
+            for kind in given:
+                if media.kind in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+                    return kind
+        raise NotAcceptable(f"this resource is given as {' or '.join(given)}")
+
     def model_type(self) -> str:
         """How data sets without pixels are given (PS3.18 §10.4.3, §10.6.3): one of `JSON_TYPES`
         for an array, or `DICOM_XML` for parts of that type.

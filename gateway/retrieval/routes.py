@@ -1,15 +1,18 @@
 """The addresses of DICOMweb (PS3.18 §10.1), below the root at which `app` mounts them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.routing import Route
 
 from gateway.dicomweb.qido import SearchLevel
+from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.transactions import methods_of
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
@@ -56,3 +59,25 @@ def build_search_routes(policy: Policy, searcher: Searcher, *, public_url: str) 
         search = SearchEndpoint(policy, searcher, level=level, retrieve_url=f"{public_url}{ROOT}")
         routes.append(NamedRoute(path, search, methods=["GET"]))
     return routes
+
+
+def capability_routes(policy: Policy, routes: Sequence[Route], *, base_url: str) -> list[Route]:
+    """The routes that describe these: one for the root, and one for each address below it.
+
+    Args:
+        base_url: the gateway's address as viewers reach it, without a slash at its end.
+    """
+    told: dict[str, set[str]] = {ROOT: set()}
+    for route in routes:
+        if route.path.startswith(f"{ROOT}/"):
+            told.setdefault(route.path, set()).update(route.methods or ())
+    methods = {path.removeprefix(ROOT): methods_of(path, told[path]) for path in told}
+    url = f"{base_url}{ROOT}"
+    return [
+        NamedRoute(
+            path,
+            CapabilitiesEndpoint(policy, methods, root_url=url, at=path.removeprefix(ROOT)),
+            methods=[OPTIONS],
+        )
+        for path in told
+    ]

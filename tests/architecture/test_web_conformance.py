@@ -14,6 +14,7 @@ from gateway.app.program import opened
 from gateway.dicomweb.qido import LIMIT_DEFAULT, SearchLevel, parse_query
 from gateway.dicomweb.store_response import FailureReason
 from gateway.http_errors import HTTP_STATUS
+from gateway.retrieval.routes import ROOT
 from gateway.security.policy import OpenAccess
 from gateway.settings import Settings
 from tests.architecture.repository import files
@@ -56,7 +57,8 @@ async def test_each_address_is_stated_with_what_it_answers_on_success(
 
 
 def routes(application: FastAPI) -> Iterator[tuple[str, str, int]]:
-    """Paths with their methods and the status of success; HEAD goes with GET."""
+    """Paths with their methods and the status of success; HEAD goes with GET, and OPTIONS with
+    each address below the root of DICOMweb."""
     described = application.openapi()["paths"]
     for path, methods in described.items():
         for method, told in methods.items():
@@ -64,7 +66,8 @@ def routes(application: FastAPI) -> Iterator[tuple[str, str, int]]:
             yield path, method.upper(), status
     for route in application.router.routes:
         if isinstance(route, Route):
-            for method in sorted((route.methods or set()) - {"HEAD"}):
+            told_at_once = {"HEAD"} if route.path == ROOT else {"HEAD", "OPTIONS"}
+            for method in sorted((route.methods or set()) - told_at_once):
                 yield route.path, method, 200
 
 

@@ -1,0 +1,38 @@
+"""Retrieve Capabilities Transaction (PS3.18 §8.9): what there is, made from the routes themselves.
+
+It is asked of the service, as the standard says, or of any resource, as another DRIMbox asks; then
+it tells of that resource and of what lies below it.
+"""
+
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.dicomweb.capabilities import WADL, Methods, as_json, describe, write_wadl
+from gateway.dicomweb.negotiation import JSON_TYPES
+from gateway.retrieval.endpoints.answering import read_request
+from gateway.security.policy import Policy
+
+OPTIONS: Final = "OPTIONS"
+
+
+class CapabilitiesEndpoint:
+    """Answers with what one resource, and what lies below it, can do."""
+
+    def __init__(self, policy: Policy, methods: Methods, *, root_url: str, at: str) -> None:
+        self._policy = policy
+        own = {*methods[at], OPTIONS} | ({"HEAD"} if "GET" in methods[at] else set())
+        self._allowed = ", ".join(sorted(own))
+        description = describe(methods, base_url=root_url, at=at)
+        self._wadl = write_wadl(description)
+        self._json = orjson.dumps({"application": as_json(description)})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one OPTIONS request."""
+        request = read_request(scope, self._policy)
+        content_type = request.accepted.one_of(WADL, *JSON_TYPES)
+        content = self._wadl if content_type == WADL else self._json
+        headers = {"Allow": self._allowed, "Content-Type": content_type}
+        await Response(content, headers=headers)(scope, receive, send)

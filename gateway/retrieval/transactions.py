@@ -1,0 +1,51 @@
+"""What each address of DICOMweb does, for who asks what this service can do (PS3.18 Annex H)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.dicomweb.capabilities import Transaction
+from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES
+
+_PARTS: Final = 'multipart/related; type="{}"'
+_MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
+
+_SEARCH: Final = Transaction(
+    title="Search (PS3.18 §10.6)",
+    gives=JSON_TYPES,
+    query=("limit", "offset", "includefield", "accept"),
+)
+_STORE: Final = Transaction(
+    title="Store (PS3.18 §10.5)",
+    takes=(_PARTS.format(DICOM),),
+    gives=(JSON_TYPES[0], DICOM_XML),
+    query=("accept",),
+)
+_INSTANCES: Final = Transaction(
+    title="Retrieve instances (PS3.18 §10.4.1.1.1)",
+    gives=(_PARTS.format(DICOM), DICOM),
+    query=("accept",),
+)
+_OF: Final = {
+    "metadata": Transaction(
+        title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept",)
+    ),
+}
+"""By the segment of the address that says what is retrieved."""
+
+
+def methods_of(path: str, names: Iterable[str]) -> dict[str, Transaction]:
+    """What each method does at an address, HEAD apart, which goes with GET.
+
+    Args:
+        path: template of the address, such as `/dicom-web/studies/{study}`.
+    """
+    return {name: _transaction(name, path) for name in names if name != "HEAD"}
+
+
+def _transaction(method: str, path: str) -> Transaction:
+    if method == "POST":
+        return _STORE
+    words = [segment for segment in path.split("/") if not segment.startswith("{")]
+    if words[-1] in _OF:
+        return _OF[words[-1]]
+    return _INSTANCES if path.endswith("}") else _SEARCH
