@@ -10,6 +10,7 @@ from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoi
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
+from gateway.retrieval.endpoints.wado_uri import WadoUriEndpoint
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transactions import methods_of
@@ -18,6 +19,7 @@ from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
 
 ROOT: Final = "/dicom-web"
+WADO_URI: Final = "/wado"
 
 STUDIES: Final = ROOT + "/studies"
 STUDY: Final = STUDIES + "/{study}"
@@ -41,7 +43,9 @@ def build_routes(
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
     metadata = MetadataEndpoint(policy, retriever, transcoder, files)
-    routes: list[Route] = []
+    routes: list[Route] = [
+        NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])
+    ]
     for path in (STUDY, SERIES, INSTANCE):
         routes.append(NamedRoute(path, instances, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))
