@@ -1,215 +1,193 @@
-"""Chooses the form in which a client gets what it asked for (PS3.18 §8.7).
+"""The forms in which each kind of resource can be given (PS3.18 §8.7.3, Table 10.4.4-1).
 
-What a client takes comes in the `accept` query parameter, which is looked at first, and in the
-Accept header. Values that cannot be read or are not known are passed over (PS3.18 §8.7.8). Where
-the standard would refuse a request without an Accept header, it is served as if it took anything.
+Of each, the first is what a client gets that takes anything. `accept` chooses among them.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from gateway.errors import InvalidRequest, NotAcceptable
+from gateway.dicomweb.accept import AS_STORED, OCTETS, Accepted, Form, Offer
+from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, FORBIDDEN_ON_THE_WEB, NATIVE
 from indexer.contract.identifiers import Uid
-from indexer.framing.media_types import read_media_type
-
-IMPLICIT_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2")
-EXPLICIT_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2.1")
-DEFLATED_LITTLE_ENDIAN: Final = Uid("1.2.840.10008.1.2.1.99")
-EXPLICIT_BIG_ENDIAN: Final = Uid("1.2.840.10008.1.2.2")
-
-FORBIDDEN_ON_THE_WEB: Final = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN})
-"""Never sent, not even to one who names them (PS3.18 §8.7.3)."""
-
-RE_ENCODED: Final = FORBIDDEN_ON_THE_WEB | {EXPLICIT_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN}
-"""What is given in Explicit VR Little Endian without touching a pixel."""
 
 DICOM: Final = "application/dicom"
-JSON_TYPES: Final = ("application/dicom+json", "application/json")
 DICOM_XML: Final = "application/dicom+xml"
-"""Of a part; what is told of several data sets has as many parts."""
-XML_TYPES: Final = ("application/dicom+xml", "application/xml", "text/xml")
+JSON_TYPES: Final = ("application/dicom+json", "application/json")
+XML_TYPES: Final = (DICOM_XML, "application/xml", "text/xml")
 
-ACCEPT_LENGTH_MAX: Final = 8192
-"""Characters of an Accept header or `accept` parameter."""
-RANGES_MAX: Final = 64
-"""Media ranges that are looked at in one."""
+_ROOT: Final = "1.2.840.10008.1.2"
+_OLD_NAMES: Final = {"image/dicom-rle": "image/x-dicom-rle", "image/jls": "image/x-jls"}
+_BULK_TYPES: Final = {
+    "image/jpeg": "4.70 4.50 4.51 4.57",
+    "image/dicom-rle": "5",
+    "image/jls": "4.80 4.81",
+    "image/jp2": "4.90 4.91",
+    "image/jpx": "4.92 4.93",
+    "image/jphc": "4.201 4.202 4.203",
+    "image/jxl": "4.110 4.111 4.112",
+    "video/mpeg": "4.101 4.101.1 4.100 4.100.1",
+    "video/mp4": "4.102 4.102.1 4.103 4.103.1 4.104 4.104.1 4.105 4.105.1 4.106 4.106.1",
+    "video/H265": "4.107 4.108",
+}
+"""Media types of compressed pixels, each with its transfer syntaxes, the default first (PS3.18
+Tables 8.7.3-4 and 8.7.3-5)."""
+_SYNTAXES: Final = {
+    kind: tuple(Uid(f"{_ROOT}.{one}") for one in listed.split())
+    for kind, listed in _BULK_TYPES.items()
+}
+BULK_TYPE: Final = {syntax: kind for kind, listed in _SYNTAXES.items() for syntax in listed}
+"""The media type of a frame that is compressed so."""
 
-_COMMA_PARTED: Final = re.compile(r'(?:[^,"]|"[^"]*")+')
-_TYPE: Final = re.compile(r"[!#$&^_.+a-z0-9*-]+/[!#$&^_.+a-z0-9*-]+")
-_QUALITY: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+MAYBE_LOSSY: Final = frozenset(
+    syntax
+    for syntax, kind in BULK_TYPE.items()
+    if kind.startswith("video/")
+    or syntax in {f"{_ROOT}.4.{one}" for one in (50, 51, 81, 91, 93, 111, 112, 203)}
+)
+"""What may hold all that there is of an image in lossy form, so that it need not be given
+uncompressed to one who does not say what it takes (PS3.18 §8.7.3)."""
 
+Targets = Callable[[Uid], Sequence[Uid]]
+"""The transfer syntaxes in which what is held in one can be given beside that one."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaRange:
-    """One value of an Accept header (RFC 9110 §12.5.1), names in lower case."""
-
-    kind: str
-    parameters: Mapping[str, str]
-    quality: float
-    """In (0, 1]; what a client refuses with 0 is not kept."""
-
-    @property
-    def specificity(self) -> tuple[int, int]:
-        """Sorts `*/*` before `type/*` before a type, and that before a type with parameters."""
-        wildcards = self.kind.count("*")
-        return (-wildcards, len(self.parameters))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceForm:
-    """How an instance leaves."""
-
-    multipart: bool
-    transfer_syntax: Uid
-
-
-def parse_accept(text: str) -> list[MediaRange]:
-    """The media ranges of an Accept header, the most wanted first; unreadable ones are left out.
-
-    Raises:
-        InvalidRequest: the text is longer than `ACCEPT_LENGTH_MAX`.
-    """
-    if len(text) > ACCEPT_LENGTH_MAX:
-        raise InvalidRequest(f"what is accepted is longer than {ACCEPT_LENGTH_MAX} characters")
-    ranges = []
-    for part in _COMMA_PARTED.findall(text)[:RANGES_MAX]:
-        if (media := _parse_range(part)) is not None:
-            ranges.append(media)
-    return sorted(ranges, key=lambda media: (media.quality, media.specificity), reverse=True)
+DATA_SETS: Final = (
+    *(Offer(form=Form(kind=kind)) for kind in JSON_TYPES),
+    Offer(form=Form(kind=DICOM_XML, multipart=True)),
+)
+"""Metadata and what a search finds."""
 
 
-def _parse_range(text: str) -> MediaRange | None:
-    kind, parameters = read_media_type(text)
-    quality = parameters.pop("q", "1")
-    if not _TYPE.fullmatch(kind) or not _QUALITY.fullmatch(quality) or not float(quality):
-        return None
-    return MediaRange(kind=kind, parameters=parameters, quality=float(quality))
+def natively(stored: Uid) -> Sequence[Uid]:
+    """What can be given without touching a pixel."""
+    return (EXPLICIT_LITTLE_ENDIAN,) if stored in NATIVE else ()
 
 
-class Accepted:
-    """What a client takes.
+def instance_form(
+    accepted: Accepted, stored: Uid, *, single: bool, targets: Targets = natively
+) -> Form:
+    """How an instance is given that is held in this transfer syntax.
 
     Args:
-        header: the Accept header; None where the request had none.
-        parameter: the `accept` query parameter; None where there was none.
+        single: whether the resource is one instance, the only case for a body without parts.
 
     Raises:
-        InvalidRequest: one of the two is too long.
+        NotAcceptable: the client takes no form in which it can be given.
     """
+    offers = [
+        Offer(form=Form(kind=DICOM, multipart=multipart, transfer_syntax=syntax), answers=answers)
+        for multipart in ((True, False) if single else (True,))
+        for syntax, answers in _instance_syntaxes(stored, targets(stored))
+    ]
+    return accepted.choose(
+        offers,
+        refusal='instances are given as multipart/related; type="application/dicom"; this one is'
+        f" held in transfer syntax {stored}, in which transfer-syntax=* has it",
+    )
 
-    def __init__(self, header: str | None, parameter: str | None = None) -> None:
-        # In a query an unescaped plus reads as a blank, and no media type holds a blank.
-        asked = re.sub(r"(?<=[a-z]) (?=[a-z])", "+", parameter or "")
-        ranges = parse_accept(asked)
-        self._asked = [media for media in ranges if "*" not in media.kind]  # PS3.18 §8.3.3.1
-        self._accepted = parse_accept("*/*" if header is None else header)
 
-    def instance_form(self, stored: Uid, *, single: bool) -> InstanceForm:
-        """How an instance that is stored in this transfer syntax is given (PS3.18 §8.7.3, §8.7.8).
+def bulk_form(
+    accepted: Accepted, stored: Uid, *, single: bool, targets: Targets = natively
+) -> Form:
+    """How a frame, or all pixels, of an instance are given that is held in this transfer syntax.
 
-        Args:
-            stored: transfer syntax of the file.
-            single: whether the resource is one instance, the only case for a body without parts.
+    Args:
+        single: whether it is one item, the only case for a body without parts.
 
-        Raises:
-            NotAcceptable: the client takes no form that can be given without decompression.
-        """
-        takes_instances = False
-        for media in (*self._asked, *self._accepted):
-            multipart = _asks_for_instances(media, single=single)
-            if multipart is None:
-                continue
-            takes_instances = True
-            syntax = _given_as(stored, media.parameters.get("transfer-syntax"))
-            if syntax is not None:
-                return InstanceForm(multipart=multipart, transfer_syntax=syntax)
-        if takes_instances:
-            raise NotAcceptable(
-                f"the instance is held in transfer syntax {stored} and is not transcoded: accept"
-                ' multipart/related; type="application/dicom"; transfer-syntax=*'
-            )
-        raise NotAcceptable('instances are given as multipart/related; type="application/dicom"')
-
-    def json_type(self) -> str:
-        """The content type of search results (PS3.18 §10.6.3).
-
-        Raises:
-            NotAcceptable: the client takes no JSON.
-        """
-        for media in (*self._asked, *self._accepted):
-            if media.kind in JSON_TYPES:
-                return media.kind
-            if media.kind in ("*/*", "application/*"):
-                return JSON_TYPES[0]
-        raise NotAcceptable("this resource is given as application/dicom+json")
-
-    def one_of(self, *given: str) -> str:
-        """The type to give of those that can be given, the default first.
-
-        Raises:
-            NotAcceptable: the client takes none of them.
-        """
-        for media in (*self._asked, *self._accepted):
-            for kind in given:
-                if media.kind in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
-                    return kind
-        raise NotAcceptable(f"this resource is given as {' or '.join(given)}")
-
-    def model_type(self) -> str:
-        """How data sets without pixels are given (PS3.18 §10.4.3, §10.6.3): one of `JSON_TYPES`
-        for an array, or `DICOM_XML` for parts of that type.
-
-        Raises:
-            NotAcceptable: the client takes neither.
-        """
-        for media in (*self._asked, *self._accepted):
-            if media.kind in JSON_TYPES:
-                return media.kind
-            if media.kind in ("multipart/related", "multipart/*"):
-                if media.parameters.get("type", DICOM_XML).lower() == DICOM_XML:
-                    return DICOM_XML
-            elif media.kind in ("*/*", "application/*"):
-                return JSON_TYPES[0]
-        raise NotAcceptable(
-            f'this resource is given as {JSON_TYPES[0]} or as multipart/related; type="{DICOM_XML}"'
+    Raises:
+        NotAcceptable: the client takes no form in which it can be given.
+    """
+    offers = [
+        Offer(
+            form=Form(kind=kind, multipart=multipart, transfer_syntax=syntax),
+            names=frozenset({_OLD_NAMES[kind]} if kind in _OLD_NAMES else ()),
+            answers=answers,
         )
-
-    def report_type(self) -> str:
-        """The content type of the answer to a Store transaction: JSON or XML (PS3.18 §10.5.3).
-
-        Raises:
-            NotAcceptable: the client takes neither.
-        """
-        for media in (*self._asked, *self._accepted):
-            if media.kind in JSON_TYPES + XML_TYPES:
-                return media.kind
-            if media.kind in ("*/*", "application/*"):
-                return JSON_TYPES[0]
-        raise NotAcceptable("what was stored is told as application/dicom+json or +xml")
+        for multipart in ((True, False) if single else (True,))
+        for kind, syntax, answers in _bulk_forms(stored, targets(stored))
+    ]
+    return accepted.choose(
+        offers,
+        refusal=f'this is given as multipart/related; type="{OCTETS}"; its instance is held in'
+        f" transfer syntax {stored}, in which transfer-syntax=* has it",
+    )
 
 
-def _asks_for_instances(media: MediaRange, *, single: bool) -> bool | None:
-    """True for parts, False for the instance alone, None where the range means something else."""
-    if media.kind in ("multipart/related", "multipart/*"):
-        part_type = media.parameters.get("type", DICOM).lower()
-        return True if part_type in (DICOM, "*/*", "application/*") else None
-    if media.kind == "*/*":
-        return True
-    if media.kind in (DICOM, "application/*"):
-        return False if single else None
-    return None
+def data_set_form(accepted: Accepted) -> Form:
+    """How metadata or search results are given (PS3.18 §10.4.3, §10.6.3).
 
-
-def _given_as(stored: Uid, asked: str | None) -> Uid | None:
-    """The transfer syntax to send; None where the client cannot have this one.
-
-    Without a word from the client it is Explicit VR Little Endian (PS3.18 §8.7.3.4).
+    Raises:
+        NotAcceptable: the client takes neither JSON nor XML in parts.
     """
-    wanted = EXPLICIT_LITTLE_ENDIAN if asked is None else asked
-    if wanted in ("*", stored) and stored not in FORBIDDEN_ON_THE_WEB:
-        return stored
-    if wanted in ("*", EXPLICIT_LITTLE_ENDIAN) and stored in RE_ENCODED:
-        return EXPLICIT_LITTLE_ENDIAN
-    return None
+    refusal = f'this is given as {JSON_TYPES[0]} or as multipart/related; type="{DICOM_XML}"'
+    return accepted.choose(DATA_SETS, refusal=refusal)
+
+
+def document_type(accepted: Accepted, kinds: Sequence[str]) -> str:
+    """The media type of what is one document, such as the answer to a Store transaction.
+
+    Args:
+        kinds: those in which it can be given, the default first.
+
+    Raises:
+        NotAcceptable: the client takes none of them.
+    """
+    offers = [Offer(form=Form(kind=kind)) for kind in kinds]
+    return accepted.choose(offers, refusal=f"this is given as {' or '.join(kinds)}").kind
+
+
+def rendered_form(accepted: Accepted, kinds: Sequence[str], *, single: bool) -> Form:
+    """How something is given as what people look at (PS3.18 §8.7.4).
+
+    Args:
+        kinds: media types that it can be rendered in, the default first.
+        single: whether it is one item: then without parts, unless they are asked for.
+
+    Raises:
+        NotAcceptable: the client takes none of them.
+    """
+    offers = [
+        Offer(form=Form(kind=kind, multipart=multipart))
+        for multipart in ((False, True) if single else (True,))
+        for kind in kinds
+    ]
+    parted = "" if single else ", in parts"
+    return accepted.choose(offers, refusal=f"this is given as {', '.join(kinds)}{parted}")
+
+
+def _instance_syntaxes(
+    stored: Uid, targets: Sequence[Uid]
+) -> Iterator[tuple[Uid, frozenset[str | None]]]:
+    """Each transfer syntax, with what it is an answer to; the stored one first."""
+    default = EXPLICIT_LITTLE_ENDIAN
+    if stored not in FORBIDDEN_ON_THE_WEB:
+        has_no_default = stored in MAYBE_LOSSY and default not in targets
+        answers = {stored, AS_STORED, *((None,) if has_no_default else ())}
+        yield stored, frozenset(answers | ({None} if stored == default else set()))
+    for syntax in targets:
+        if syntax != stored:
+            is_stored_so = stored in FORBIDDEN_ON_THE_WEB and syntax == default
+            more = {*((None,) if syntax == default else ()), *((AS_STORED,) * is_stored_so)}
+            yield syntax, frozenset({syntax, *more})
+
+
+def _bulk_forms(
+    stored: Uid, targets: Sequence[Uid]
+) -> Iterator[tuple[str, Uid, frozenset[str | None]]]:
+    """Each media type and transfer syntax, with what it is an answer to."""
+    own = BULK_TYPE.get(stored)
+    if EXPLICIT_LITTLE_ENDIAN in (stored, *targets):
+        plain = {EXPLICIT_LITTLE_ENDIAN, None, *((AS_STORED,) if own is None else ())}
+        yield OCTETS, EXPLICIT_LITTLE_ENDIAN, frozenset(plain)
+    if own is not None:
+        default = _SYNTAXES[own][0]
+        is_best = stored == default or default not in targets
+        told = {stored, AS_STORED, *((None,) if is_best else ())}
+        yield own, stored, frozenset(told)
+    for syntax in targets:
+        kind = BULK_TYPE.get(syntax)
+        if kind is not None and syntax != stored:
+            unsaid = (None,) if syntax == _SYNTAXES[kind][0] else ()
+            yield kind, syntax, frozenset({syntax, *unsaid})
+    if own is not None:
+        # Not of the standard, which has these bytes travel as `own` alone; viewers ask for it.
+        yield OCTETS, stored, frozenset({stored, AS_STORED})

@@ -10,8 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.dicomweb.accept import Accepted
 from gateway.dicomweb.dicom_xml import write_xml
-from gateway.dicomweb.negotiation import DICOM, XML_TYPES, Accepted
+from gateway.dicomweb.negotiation import DICOM, JSON_TYPES, XML_TYPES, document_type
 from gateway.dicomweb.store_response import Failed, Outcome, build_response, status_of
 from gateway.errors import AccessDenied, InvalidRequest
 from gateway.http_errors import problem
@@ -60,11 +61,10 @@ class _Endpoint:
         sent = ContentType.parse(request.headers.get("content-type", ""))
         if not _is_taken(sent) or "content-encoding" in request.headers:
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _TAKEN)
-        accepts = request.headers.getlist("accept")
-        accepted = Accepted(
-            ", ".join(accepts) if accepts else None, request.query_params.get("accept")
+        accepted = Accepted.of(
+            request.headers.getlist("accept"), request.query_params.getlist("accept")
         )
-        content_type = accepted.report_type()
+        content_type = document_type(accepted, JSON_TYPES + XML_TYPES)
         study = _study(request.path_params)
         outcomes = await self._door.store(_body(request), boundary=sent.boundary, study=study)
         failed = [one for one in outcomes if isinstance(one, Failed)]

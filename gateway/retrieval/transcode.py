@@ -18,12 +18,12 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-from gateway.dicomweb.negotiation import (
+from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
+from gateway.pixels.syntaxes import (
     DEFLATED_LITTLE_ENDIAN,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
-from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.files import UNREADABLE, to_the_end
 from gateway.retrieval.reencode import NotNative, Reencoder
@@ -65,7 +65,7 @@ class Transcoder:
 
     @asynccontextmanager
     async def given(self, held: HeldInstance, transfer_syntax: Uid) -> AsyncIterator[Path]:
-        """The instance's file in a transfer syntax that `Accepted.instance_form` chose.
+        """The instance's file in a transfer syntax that `instance_form` chose.
 
         Raises:
             NotAcceptable: the instance is too large to be rewritten, or is not what its transfer

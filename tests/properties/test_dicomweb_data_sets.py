@@ -6,10 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dicomweb.dicom_json import write_json
-from gateway.dicomweb.negotiation import Accepted
-from gateway.errors import NotAcceptable
 from gateway.retrieval.reencode import NotNative, Reencoder
-from indexer.contract.identifiers import Uid
 
 VRS = st.sampled_from([b"SQ", b"UN", b"LO", b"PN", b"DS", b"US", b"FD", b"OW", b"AT", b"ZZ"])
 TAGS = st.sampled_from(
@@ -46,13 +43,3 @@ def test_any_bytes_are_told_or_refused(source: bytes) -> None:
         return
 
     assert content.startswith(b"{")
-
-
-@given(st.text(max_size=300), st.text(max_size=100))
-def test_any_accept_header_is_met_or_refused(header: str, parameter: str) -> None:
-    accepted = Accepted(header, parameter)
-    try:
-        accepted.instance_form(Uid("1.2.840.10008.1.2.1"), single=True)
-        accepted.json_type()
-    except NotAcceptable:
-        return

@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from gateway.dicomweb.negotiation import Accepted
+from gateway.dicomweb.accept import Accepted
 from gateway.errors import InvalidRequest
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
@@ -66,15 +66,14 @@ def read_request(scope: Scope, policy: Policy) -> Request:
 
     Raises:
         Unauthenticated: the caller does not show who it is.
-        InvalidRequest: what is accepted is too long.
+        InvalidRequest: what is accepted is too long, or may not be asked for together.
     """
     headers = Headers(scope=scope)
     access = policy.authenticate(headers.get("authorization"))
     query = QueryParams(scope["query_string"])
-    accepts = headers.getlist("accept")
     return Request(
         access=access,
-        accepted=Accepted(", ".join(accepts) if accepts else None, query.get("accept")),
+        accepted=Accepted.of(headers.getlist("accept"), query.getlist("accept")),
         path=scope["path_params"],
         query=query,
         head=scope["method"] == "HEAD",

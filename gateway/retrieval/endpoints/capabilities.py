@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.capabilities import WADL, Methods, as_json, describe, write_wadl
-from gateway.dicomweb.negotiation import JSON_TYPES
+from gateway.dicomweb.negotiation import JSON_TYPES, document_type
 from gateway.retrieval.endpoints.answering import read_request
 from gateway.security.policy import Policy
 
@@ -32,7 +32,7 @@ class CapabilitiesEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one OPTIONS request."""
         request = read_request(scope, self._policy)
-        content_type = request.accepted.one_of(WADL, *JSON_TYPES)
+        content_type = document_type(request.accepted, (WADL, *JSON_TYPES))
         content = self._wadl if content_type == WADL else self._json
         headers = {"Allow": self._allowed, "Content-Type": content_type}
         await Response(content, headers=headers)(scope, receive, send)

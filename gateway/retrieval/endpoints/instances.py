@@ -4,7 +4,8 @@ from contextlib import AsyncExitStack, aclosing
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.dicomweb.negotiation import DICOM, Accepted, InstanceForm
+from gateway.dicomweb.accept import Accepted, Form
+from gateway.dicomweb.negotiation import DICOM, instance_form
 from gateway.model.resource import Resource
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader, OpenFile
@@ -41,7 +42,7 @@ class InstancesEndpoint:
             single = resource.instance is not None
             # All of them before the first byte: what cannot be ended must not be begun.
             forms = [
-                request.accepted.instance_form(syntax, single=single) for syntax in stream.foreseen
+                instance_form(request.accepted, syntax, single=single) for syntax in stream.foreseen
             ]
             if forms[0].multipart:
                 await self._send_parts(stream, request.accepted, single, body)
@@ -53,31 +54,26 @@ class InstancesEndpoint:
     ) -> None:
         frame = MultipartRelated(DICOM)
         async for held in stream:
-            form = accepted.instance_form(held.transfer_syntax, single=single)
+            form = instance_form(accepted, held.transfer_syntax, single=single)
             async with AsyncExitStack() as stack:
                 opened = await self._open(stack, held, form)
                 if not body.begun:
                     await body.begin(frame.content_type)
-                await body.write(frame.part(_part_type(form), size_bytes=opened.size_bytes))
+                await body.write(frame.part(form.part_type, size_bytes=opened.size_bytes))
                 async for chunk in self._files.chunks(opened):
                     await body.write(chunk)
         await body.write(frame.end(), more=False)
 
     async def _send_alone(self, stream: InstanceStream, accepted: Accepted, body: Body) -> None:
-        form = accepted.instance_form(stream.first.transfer_syntax, single=True)
+        form = instance_form(accepted, stream.first.transfer_syntax, single=True)
         async with AsyncExitStack() as stack:
             opened = await self._open(stack, stream.first, form)
-            await body.begin(_part_type(form), size_bytes=opened.size_bytes)
+            await body.begin(form.part_type, size_bytes=opened.size_bytes)
             async for chunk in self._files.chunks(opened):
                 await body.write(chunk)
         await body.write(b"", more=False)
 
-    async def _open(
-        self, stack: AsyncExitStack, held: HeldInstance, form: InstanceForm
-    ) -> OpenFile:
+    async def _open(self, stack: AsyncExitStack, held: HeldInstance, form: Form) -> OpenFile:
+        assert form.transfer_syntax is not None
         path = await stack.enter_async_context(self._transcoder.given(held, form.transfer_syntax))
         return await stack.enter_async_context(self._files.open(path))
-
-
-def _part_type(form: InstanceForm) -> str:
-    return f"{DICOM}; transfer-syntax={form.transfer_syntax}"

@@ -13,14 +13,14 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.dicom_json import JsonArray, write_json
 from gateway.dicomweb.dicom_xml import XmlParts
-from gateway.dicomweb.negotiation import (
+from gateway.dicomweb.negotiation import DICOM_XML, data_set_form
+from gateway.errors import NotAcceptable
+from gateway.model.resource import Resource
+from gateway.pixels.syntaxes import (
     DEFLATED_LITTLE_ENDIAN,
-    DICOM_XML,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
-from gateway.errors import NotAcceptable
-from gateway.model.resource import Resource
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.reencode import Reencoder
@@ -54,7 +54,7 @@ class MetadataEndpoint:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         resource = request.resource()
-        asked = request.accepted.model_type()
+        asked = data_set_form(request.accepted).kind
         form = XmlParts() if asked == DICOM_XML else JsonArray(asked)
         if request.head:
             await self._retriever.ensure_known(request.access, resource)

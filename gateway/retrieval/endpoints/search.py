@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.catalogue.search import COUNT_MAX, Match, SearchPage
 from gateway.dicomweb.dicom_json import JsonDataSet, element
+from gateway.dicomweb.negotiation import JSON_TYPES, document_type
 from gateway.dicomweb.qido import SearchLevel, SearchQuery, parse_query
 from gateway.errors import AccessDenied
 from gateway.model.access import AccessContext
@@ -87,7 +88,7 @@ class SearchEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
-        content_type = request.accepted.json_type()
+        content_type = document_type(request.accepted, JSON_TYPES)
         body = Body(send)
         query, within = self._query(request)
         page = await self._searcher.search(request.access, query, within=within)

@@ -1,211 +1,242 @@
 """Which form a client gets (PS3.18 §8.7)."""
 
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
 import pytest
 
+from gateway.dicomweb.accept import ACCEPT_LENGTH_MAX, RANGES_MAX, Accepted, Form, parse_accept
 from gateway.dicomweb.negotiation import (
-    ACCEPT_LENGTH_MAX,
-    DEFLATED_LITTLE_ENDIAN,
     DICOM_XML,
-    EXPLICIT_BIG_ENDIAN,
-    EXPLICIT_LITTLE_ENDIAN,
-    IMPLICIT_LITTLE_ENDIAN,
     JSON_TYPES,
-    Accepted,
-    InstanceForm,
-    parse_accept,
+    XML_TYPES,
+    bulk_form,
+    data_set_form,
+    document_type,
+    instance_form,
+    rendered_form,
 )
 from gateway.errors import InvalidRequest, NotAcceptable
+from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
 from indexer.contract.identifiers import Uid
 
-JPEG = Uid("1.2.840.10008.1.2.4.70")
-JPEG_2000 = Uid("1.2.840.10008.1.2.4.90")
+SYNTAXES = {
+    "ELE": "1.2.840.10008.1.2.1",
+    "ILE": "1.2.840.10008.1.2",
+    "EBE": "1.2.840.10008.1.2.2",
+    "DEF": "1.2.840.10008.1.2.1.99",
+    "JPG": "1.2.840.10008.1.2.4.50",
+    "JPL": "1.2.840.10008.1.2.4.70",
+    "JLS": "1.2.840.10008.1.2.4.80",
+    "J2K": "1.2.840.10008.1.2.4.90",
+    "H264": "1.2.840.10008.1.2.4.102",
+}
+KINDS = {
+    "application/octet-stream": "oct",
+    "image/jpeg": "jpeg",
+    "image/jls": "jls",
+    "image/jp2": "jp2",
+    "video/mp4": "mp4",
+}
 PARTS = 'multipart/related; type="application/dicom"'
+XML_PARTS = f'multipart/related; type="{DICOM_XML}"'
+PICTURES = ("image/jpeg", "image/png", "image/gif")
+
+Row = tuple[str, str, str, str]
 
 
-def parts(syntax: Uid) -> InstanceForm:
-    return InstanceForm(multipart=True, transfer_syntax=syntax)
+def rows() -> Iterator[Row]:
+    """Resource, Accept header, stored syntax and outcome of each cell of the table."""
+    table = Path(__file__).with_name("negotiation.txt").read_text()
+    lines = [line for line in table.splitlines() if line and not line.startswith("#")]
+    columns = lines[0].split()[1:]
+    for line in lines[1:]:
+        resource, accept, told = (cell.strip() for cell in line.split("|"))
+        outcomes = told.split()
+        assert len(outcomes) == len(columns), line
+        for at, outcome in enumerate(outcomes):
+            outcomes[at] = outcomes[at - 1] if outcome == '"' else outcome
+            yield resource, accept, columns[at], outcomes[at]
 
 
-def alone(syntax: Uid) -> InstanceForm:
-    return InstanceForm(multipart=False, transfer_syntax=syntax)
+def header_of(accept: str) -> str | None:
+    """As a client writes it."""
+    named = re.sub(r"MR\(([^)]*)\)", r'multipart/related; type="\1"', accept)
+    written = re.sub(r"\bts=", "transfer-syntax=", named)
+    for name, uid in SYNTAXES.items():
+        written = re.sub(rf"\b{name}\b", uid, written)
+    return written or None
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        None,
-        "*/*",
-        "multipart/*",
-        "multipart/related",
-        PARTS,
-        "multipart/related; type=application/dicom",
-        "multipart/related;type=application/dicom",
-        'Multipart/Related; Type="application/dicom"; boundary=x',
-        'multipart/related; q=0.5; type="application/dicom"',
-        f'text/html, multipart/related; type="application/octet-stream", {PARTS}; q=0.1',
-        f"{PARTS}; transfer-syntax=*",
-        f"{PARTS}; transfer-syntax={EXPLICIT_LITTLE_ENDIAN}",
-        f'{PARTS}; transfer-syntax="{EXPLICIT_LITTLE_ENDIAN}"',
-        f"{PARTS}; transfer-syntax={JPEG}, {PARTS}; q=0.2",
-        f"not a media range, ;;, =, {PARTS}",
-        'text/html; x="a, multipart/related", */*; q=0.1',
-    ],
-)
-def test_parts_in_explicit_little_endian_are_what_most_ask_for(accept: str | None) -> None:
-    form = Accepted(accept).instance_form(EXPLICIT_LITTLE_ENDIAN, single=False)
-
-    assert form == parts(EXPLICIT_LITTLE_ENDIAN)
+def given_beside(stored: Uid) -> Sequence[Uid]:
+    """What the table takes for granted."""
+    if stored == SYNTAXES["H264"]:
+        return ()
+    return [Uid(SYNTAXES[name]) for name in ("ELE", "JLS", "J2K")]
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "",
-        "text/html",
-        "application/dicom",
-        "application/*",
-        "application/dicom+json",
-        'multipart/related; type="application/octet-stream"',
-        'multipart/related; type="image/jpeg"',
-        f"{PARTS}; q=0",
-        f"{PARTS}; q=nonsense",
-        f"{PARTS}; transfer-syntax={JPEG}",
-        f"{PARTS}; transfer-syntax={IMPLICIT_LITTLE_ENDIAN}",
-    ],
-)
-def test_what_else_is_asked_for_a_study_is_refused(accept: str) -> None:
-    with pytest.raises(NotAcceptable):
-        Accepted(accept).instance_form(EXPLICIT_LITTLE_ENDIAN, single=False)
+def told(form: Form) -> str:
+    """As the table has it."""
+    [syntax] = [name for name, uid in SYNTAXES.items() if uid == form.transfer_syntax]
+    kind = f"{KINDS[form.kind]}:" if form.kind in KINDS else ""
+    return f"{'p' if form.multipart else 'a'}:{kind}{syntax}"
 
 
-@pytest.mark.parametrize(
-    "stored, asked, given",
-    [
-        (IMPLICIT_LITTLE_ENDIAN, None, EXPLICIT_LITTLE_ENDIAN),
-        (IMPLICIT_LITTLE_ENDIAN, "*", EXPLICIT_LITTLE_ENDIAN),
-        (IMPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, None),
-        (EXPLICIT_BIG_ENDIAN, None, EXPLICIT_LITTLE_ENDIAN),
-        (EXPLICIT_BIG_ENDIAN, "*", EXPLICIT_LITTLE_ENDIAN),
-        (EXPLICIT_BIG_ENDIAN, EXPLICIT_BIG_ENDIAN, None),
-        (EXPLICIT_LITTLE_ENDIAN, None, EXPLICIT_LITTLE_ENDIAN),
-        (EXPLICIT_LITTLE_ENDIAN, JPEG, None),
-        (DEFLATED_LITTLE_ENDIAN, None, EXPLICIT_LITTLE_ENDIAN),
-        (DEFLATED_LITTLE_ENDIAN, "*", DEFLATED_LITTLE_ENDIAN),
-        (DEFLATED_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN),
-        (JPEG, None, None),
-        (JPEG, "*", JPEG),
-        (JPEG, JPEG, JPEG),
-        (JPEG, JPEG_2000, None),
-        (JPEG, EXPLICIT_LITTLE_ENDIAN, None),
-    ],
-)
-def test_the_syntax_given_is_the_stored_one_or_explicit_little_endian(
-    stored: Uid, asked: str | None, given: Uid | None
+@pytest.mark.parametrize("resource, accept, stored, outcome", list(rows()))
+def test_a_client_gets_what_the_standard_says(
+    resource: str, accept: str, stored: str, outcome: str
 ) -> None:
-    accepted = Accepted(PARTS if asked is None else f"{PARTS}; transfer-syntax={asked}")
+    choose = instance_form if resource in ("study", "instance") else bulk_form
+    form_of = partial(
+        choose,
+        stored=Uid(SYNTAXES[stored]),
+        single=resource in ("instance", "frame"),
+        targets=given_beside,
+    )
 
-    if given is None:
-        with pytest.raises(NotAcceptable):
-            accepted.instance_form(stored, single=False)
-    else:
-        assert accepted.instance_form(stored, single=False) == parts(given)
+    try:
+        came = told(form_of(Accepted(header_of(accept))))
+    except NotAcceptable:
+        came = "406"
+    except InvalidRequest:
+        came = "400"
+
+    assert came == outcome
 
 
-def test_each_instance_of_a_mixed_study_gets_a_syntax_that_fits_it() -> None:
-    accepted = Accepted(f"{PARTS}; transfer-syntax={JPEG}, {PARTS}; transfer-syntax={JPEG_2000}")
+def test_what_cannot_be_decoded_is_still_given_as_it_is_stored() -> None:
+    stored = Uid(SYNTAXES["JPL"])
 
-    assert accepted.instance_form(JPEG, single=False) == parts(JPEG)
-    assert accepted.instance_form(JPEG_2000, single=False) == parts(JPEG_2000)
-
-
-@pytest.mark.parametrize(
-    "accept, form",
-    [
-        ("application/dicom", alone(EXPLICIT_LITTLE_ENDIAN)),
-        ("application/*", alone(EXPLICIT_LITTLE_ENDIAN)),
-        ("application/dicom; transfer-syntax=*", alone(EXPLICIT_LITTLE_ENDIAN)),
-        ("*/*", parts(EXPLICIT_LITTLE_ENDIAN)),
-        ("*/*, application/dicom", alone(EXPLICIT_LITTLE_ENDIAN)),
-        (f"application/dicom; q=0.5, {PARTS}", parts(EXPLICIT_LITTLE_ENDIAN)),
-        (f"{PARTS}; q=0.5, application/dicom", alone(EXPLICIT_LITTLE_ENDIAN)),
-    ],
-)
-def test_one_instance_may_come_without_parts(accept: str, form: InstanceForm) -> None:
-    assert Accepted(accept).instance_form(EXPLICIT_LITTLE_ENDIAN, single=True) == form
+    assert instance_form(Accepted(f"{PARTS}; transfer-syntax=*"), stored, single=False) == Form(
+        kind="application/dicom", multipart=True, transfer_syntax=stored
+    )
+    with pytest.raises(
+        NotAcceptable, match=r"held in transfer syntax 1\.2\.840\.10008\.1\.2\.4\.70"
+    ):
+        instance_form(Accepted("*/*"), stored, single=False)
 
 
 def test_the_query_parameter_is_looked_at_before_the_header() -> None:
-    both = Accepted("*/*", f"{PARTS}; transfer-syntax=*")
+    accepted = Accepted("*/*", "application/dicom; transfer-syntax=*")
 
-    assert both.instance_form(JPEG, single=False) == parts(JPEG)
+    form = instance_form(accepted, Uid(SYNTAXES["JPL"]), single=True)
+
+    assert form.part_type == f"application/dicom; transfer-syntax={SYNTAXES['JPL']}"
 
 
-@pytest.mark.parametrize("parameter", ["*/*", "text/html", "nonsense", ""])
+@pytest.mark.parametrize("parameter", ["*/*", "multipart/*", "text/html", "nonsense", ""])
 def test_a_query_parameter_that_cannot_be_met_leaves_it_to_the_header(parameter: str) -> None:
     accepted = Accepted(f"{PARTS}; transfer-syntax=*", parameter)
 
-    assert accepted.instance_form(JPEG, single=False) == parts(JPEG)
+    form = instance_form(accepted, Uid(SYNTAXES["JPL"]), single=False)
+
+    assert form.transfer_syntax == SYNTAXES["JPL"]
+
+
+def test_a_link_may_ask_for_dicom_in_a_browser_that_takes_pages() -> None:
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/png,*/*;q=0.8"
+
+    form = instance_form(
+        Accepted(browser, "application/dicom"), EXPLICIT_LITTLE_ENDIAN, single=True
+    )
+
+    assert not form.multipart
 
 
 @pytest.mark.parametrize(
-    "header, parameter, given",
+    "header, parameter, kind",
     [
         (None, None, "application/dicom+json"),
         ("*/*", None, "application/dicom+json"),
         ("application/*", None, "application/dicom+json"),
         ("application/dicom+json", None, "application/dicom+json"),
         ("application/json", None, "application/json"),
+        ("application/json, text/plain, */*", None, "application/json"),
         ("application/json; q=0.5, application/dicom+json", None, "application/dicom+json"),
+        ("*/*, application/dicom+json; q=0", None, "application/json"),
+        ("application/dicom+json; charset=utf-8", None, "application/dicom+json"),
+        ("application/dicom+json; transfer-syntax=*", None, "application/dicom+json"),
         ("*/*", "application/json", "application/json"),
         # A plus sign that the client did not escape.
-        ("text/html, */*", "application/dicom json", "application/dicom+json"),
-    ],
-)
-def test_results_are_json(header: str | None, parameter: str | None, given: str) -> None:
-    assert Accepted(header, parameter).json_type() == given
-
-
-def test_results_are_not_given_in_another_form() -> None:
-    with pytest.raises(NotAcceptable):
-        Accepted('multipart/related; type="application/dicom+xml"').json_type()
-
-
-@pytest.mark.parametrize(
-    "header, parameter, given",
-    [
-        (None, None, "application/dicom+json"),
-        ("*/*", None, "application/dicom+json"),
-        ("application/json", None, "application/json"),
-        ('multipart/related; type="application/dicom+xml"', None, DICOM_XML),
+        ("image/webp, */*", "application/dicom json", "application/dicom+json"),
+        (XML_PARTS, None, DICOM_XML),
         ("multipart/related;type=application/dicom+xml", None, DICOM_XML),
         ("multipart/related", None, DICOM_XML),
-        ('multipart/related; type="application/dicom+xml", */*; q=0.1', None, DICOM_XML),
-        ('multipart/related; type="application/dicom+xml"; q=0.1, */*', None, JSON_TYPES[0]),
-        ('multipart/related; type="application/dicom", application/json', None, JSON_TYPES[1]),
+        (f"{XML_PARTS}, */*; q=0.1", None, DICOM_XML),
+        (f"{XML_PARTS}; q=0.1, */*", None, "application/dicom+json"),
+        (f"{PARTS}, application/json", None, "application/json"),
         ("*/*", 'multipart/related; type="application/dicom xml"', DICOM_XML),
     ],
 )
-def test_data_sets_are_json_or_xml(header: str | None, parameter: str | None, given: str) -> None:
-    assert Accepted(header, parameter).model_type() == given
+def test_data_sets_are_json_or_xml(header: str | None, parameter: str | None, kind: str) -> None:
+    form = data_set_form(Accepted(header, parameter))
+
+    assert form == Form(kind=kind, multipart=kind == DICOM_XML)
 
 
 @pytest.mark.parametrize(
-    "header", ["application/dicom+xml", 'multipart/related; type="application/dicom"', "text/html"]
+    "header",
+    [
+        "application/dicom+xml",
+        PARTS,
+        "text/html",
+        "application/dicom+json; charset=iso-8859-1",
+        "",
+    ],
 )
 def test_data_sets_are_not_given_in_another_form(header: str) -> None:
     with pytest.raises(NotAcceptable, match=r"dicom\+json or as multipart/related"):
-        Accepted(header).model_type()
+        data_set_form(Accepted(header))
 
 
-def test_an_accept_header_has_a_longest_length() -> None:
+def test_what_was_stored_is_told_in_one_document() -> None:
+    kinds = (*JSON_TYPES, *XML_TYPES)
+
+    assert document_type(Accepted("application/dicom+xml"), kinds) == DICOM_XML
+    assert document_type(Accepted("text/*, image/png"), kinds) == "text/xml"
+    with pytest.raises(NotAcceptable, match="given as application/dicom"):
+        document_type(Accepted(XML_PARTS), kinds)
+
+
+@pytest.mark.parametrize(
+    "header, single, form",
+    [
+        ("*/*", True, Form(kind="image/jpeg")),
+        ("image/*", True, Form(kind="image/jpeg")),
+        ("image/png", True, Form(kind="image/png")),
+        ("image/webp, image/png; q=0.9, image/jpeg; q=0.8", True, Form(kind="image/png")),
+        ('multipart/related; type="image/gif"', True, Form(kind="image/gif", multipart=True)),
+        ("*/*", False, Form(kind="image/jpeg", multipart=True)),
+        ('multipart/related; type="image/png"', False, Form(kind="image/png", multipart=True)),
+        ("image/png", False, None),
+        ("image/webp", True, None),
+    ],
+)
+def test_pictures_come_alone_only_where_there_is_one(
+    header: str, single: bool, form: Form | None
+) -> None:
+    accepted = Accepted(header)
+
+    if form is None:
+        with pytest.raises(NotAcceptable):
+            rendered_form(accepted, PICTURES, single=single)
+    else:
+        assert rendered_form(accepted, PICTURES, single=single) == form
+
+
+def test_headers_that_are_repeated_are_one() -> None:
+    accepted = Accepted.of(["text/html", f"{PARTS}; q=0"], [])
+
+    with pytest.raises(NotAcceptable):
+        instance_form(accepted, EXPLICIT_LITTLE_ENDIAN, single=False)
+    assert Accepted.of([], []) == Accepted(None)
+
+
+def test_an_accept_header_has_a_longest_length_and_a_most_of_ranges() -> None:
+    many = ",".join(["a/b"] * RANGES_MAX + ["application/dicom+json"])
+
+    assert len(parse_accept(many)) == RANGES_MAX
     with pytest.raises(InvalidRequest):
         parse_accept("a" * (ACCEPT_LENGTH_MAX + 1))
-
-
-def test_the_most_wanted_comes_first_and_of_equals_the_most_specific() -> None:
-    ranges = parse_accept("*/*, text/*, text/html; level=1, text/html, a/b; q=0.9, c/d; q=0.95")
-
-    kinds = [(media.kind, len(media.parameters)) for media in ranges]
-    assert kinds == [
-        ("text/html", 1), ("text/html", 0), ("text/*", 0), ("*/*", 0), ("c/d", 0), ("a/b", 0),
-    ]  # fmt: skip

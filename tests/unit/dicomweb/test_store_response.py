@@ -5,8 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gateway.dicomweb.accept import Accepted
 from gateway.dicomweb.dicom_xml import write_xml
-from gateway.dicomweb.negotiation import Accepted
+from gateway.dicomweb.negotiation import JSON_TYPES, XML_TYPES, document_type
 from gateway.dicomweb.store_response import (
     Failed,
     FailureReason,
@@ -106,9 +107,9 @@ def test_the_same_is_told_in_xml() -> None:
     ],
 )
 def test_the_answer_comes_in_the_form_that_is_accepted(header: str | None, form: str) -> None:
-    assert Accepted(header).report_type() == form
+    assert document_type(Accepted(header), JSON_TYPES + XML_TYPES) == form
 
 
 def test_no_answer_comes_in_another_form() -> None:
     with pytest.raises(NotAcceptable):
-        Accepted("application/dicom").report_type()
+        document_type(Accepted("application/dicom"), JSON_TYPES + XML_TYPES)
