@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from gateway.dicomweb.negotiation import DICOM, parse_accept
+from gateway.dicomweb.accept import MediaRange, parse_accept
+from gateway.dicomweb.negotiation import DICOM
 from gateway.errors import InvalidRequest, NotAcceptable
 from gateway.model.resource import Resource
 from indexer.contract.errors import InvalidValue
@@ -33,7 +34,6 @@ _OF_BOTH: Final = (
     "contentType", "charset", "anonymize", "annotation", "imageAnnotation", "imageQuality",
 )  # fmt: skip
 _KNOWN: Final = frozenset((*_MANDATORY, *_OF_INSTANCES, *_OF_PICTURES, *_OF_BOTH))
-_FORBIDDEN_IN_TYPES: Final = ("transfer-syntax", "charset")
 _UTF_8: Final = frozenset({"utf-8", "iso_ir 192"})
 
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -137,11 +137,11 @@ def _kinds(content_type: str | None, accept: str | None) -> tuple[str, ...]:
 
     The parameter is looked at first, and says enough: browsers send a header of their own.
     """
-    asked = parse_accept(content_type or "")
-    if any(name in media.parameters for media in asked for name in _FORBIDDEN_IN_TYPES):
+    asked = _by_preference(content_type or "")
+    if any(media.transfer_syntax is not None or media.charset for media in asked):
         raise InvalidRequest("a contentType has no transfer-syntax and no charset of its own")
     named = [media.kind for media in asked if "*" not in media.kind]
-    accepted = [media.kind for media in parse_accept("*/*" if accept is None else accept)]
+    accepted = [media.kind for media in _by_preference("*/*" if accept is None else accept)]
     kinds = tuple(dict.fromkeys(named or accepted))
     if DICOM not in kinds:
         if not kinds:
@@ -150,6 +150,12 @@ def _kinds(content_type: str | None, accept: str | None) -> tuple[str, ...]:
     if named and len(kinds) > 1:
         raise InvalidRequest("a contentType names an instance, or pictures, and not both")
     return (DICOM,)
+
+
+def _by_preference(accepted: str) -> list[MediaRange]:
+    """What is taken, the most wanted first; there are no bodies in parts here (PS3.18 §9)."""
+    taken = [one for one in parse_accept(accepted) if one.quality > 0 and not one.multipart]
+    return sorted(taken, key=lambda media: (media.quality, media.specificity), reverse=True)
 
 
 def _refuse_anonymization(given: Mapping[str, str]) -> None:
