@@ -2,7 +2,9 @@
 
     GatewayError
     ├── InvalidRequest       send something else (also an InvalidValue of the contract)
-    │   └── NotAcceptable        ask for another form of it
+    │   ├── NotAcceptable        ask for another form of it
+    │   ├── PreconditionFailed   what is here is not what you know
+    │   └── RangeNotSatisfiable  ask for bytes that it has
     ├── Unauthenticated      say who you are
     ├── AccessDenied         nothing: policy said no
     ├── NotFound             ask another place
@@ -34,6 +36,18 @@ class InvalidRequest(GatewayError, InvalidValue):
 
 class NotAcceptable(InvalidRequest):
     """None of the forms that the caller takes can be given."""
+
+
+class PreconditionFailed(InvalidRequest):
+    """What is here is not what the caller makes a condition."""
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    """None of the bytes that were asked for is there."""
+
+    def __init__(self, message: str, *, size_bytes: int) -> None:
+        super().__init__(message)
+        self.size_bytes = size_bytes
 
 
 class Unauthenticated(GatewayError):

@@ -20,6 +20,8 @@ from gateway.errors import (
     InvalidRequest,
     NotAcceptable,
     NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
     Rejected,
     Unauthenticated,
     Unavailable,
@@ -37,6 +39,8 @@ HTTP_STATUS: Final[dict[type[Exception], int]] = {
     InvalidValue: 400,
     InvalidRequest: 400,
     NotAcceptable: 406,
+    PreconditionFailed: 412,
+    RangeNotSatisfiable: 416,
     Unauthenticated: 401,
     AccessDenied: 403,
     NotFound: 404,
@@ -92,6 +96,8 @@ def answer(error: Exception) -> Response:
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(retry_after_s)))
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
     return problem(status, str(error), headers=headers)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
+from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import StorageUnavailable
 
 R = TypeVar("R")
@@ -56,17 +57,18 @@ class FileReader:
         with opened.file:
             yield opened
 
-    async def chunks(self, opened: OpenFile) -> AsyncIterator[bytes]:
-        """The file's bytes, once.
+    async def chunks(self, opened: OpenFile, part: ByteRange | None = None) -> AsyncIterator[bytes]:
+        """The file's bytes, or a part of them, once.
 
         Raises:
             StorageUnavailable: the disk fails, or the file is shorter than it was.
         """
-        at = 0
-        while at < opened.size_bytes:
-            chunk = _read_at_once(opened.file, at)
+        at, end = (0, opened.size_bytes) if part is None else (part.start, part.end)
+        while at < end:
+            wanted_bytes = min(CHUNK_BYTES, end - at)
+            chunk = _read_at_once(opened.file, at, wanted_bytes)
             if chunk is None:
-                chunk = await self.run(_read, opened.file, at)
+                chunk = await self.run(_read, opened.file, at, wanted_bytes)
             if not chunk:
                 raise StorageUnavailable("an instance's file is shorter than it was")
             at += len(chunk)
@@ -96,13 +98,13 @@ def _open(path: Path) -> OpenFile:
     return OpenFile(os.fstat(file.fileno()).st_size, file)
 
 
-def _read(file: BinaryIO, at: int) -> bytes:
-    return os.pread(file.fileno(), CHUNK_BYTES, at)
+def _read(file: BinaryIO, at: int, wanted_bytes: int) -> bytes:
+    return os.pread(file.fileno(), wanted_bytes, at)
 
 
-def _read_at_once(file: BinaryIO, at: int) -> bytes | None:
-    """A chunk, or less of it, if the kernel has it in memory; None if the disk must be asked."""
-    chunk = bytearray(CHUNK_BYTES)
+def _read_at_once(file: BinaryIO, at: int, wanted_bytes: int) -> bytes | None:
+    """So much, or less, if the kernel has it in memory; None if the disk must be asked."""
+    chunk = bytearray(wanted_bytes)
     try:
         size_bytes = os.preadv(file.fileno(), [chunk], at, os.RWF_NOWAIT)
     except BlockingIOError:

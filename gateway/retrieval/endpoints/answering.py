@@ -8,21 +8,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.conditions import ByteRange, Conditions
 from gateway.errors import InvalidRequest
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
+from gateway.retrieval.files import FileReader, OpenFile
 from gateway.security.policy import Policy
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
 
+WARNING: Final = '299 drim-gateway "{}"'
+"""A warning to the client (PS3.18 §8.3.4); the form is that of RFC 7234 §5.5."""
 SEND_S_MAX: Final = 120.0
 """How long a client may take for one chunk, of 1 MiB at most, before it counts as gone."""
 
@@ -39,6 +44,7 @@ class Request:
     accepted: Accepted
     path: dict[str, str]
     query: QueryParams
+    conditions: Conditions
     head: bool
 
     def resource(self) -> Resource:
@@ -76,6 +82,12 @@ def read_request(scope: Scope, policy: Policy) -> Request:
         accepted=Accepted.of(headers.getlist("accept"), query.getlist("accept")),
         path=scope["path_params"],
         query=query,
+        conditions=Conditions(
+            if_match=", ".join(headers.getlist("if-match")),
+            if_none_match=", ".join(headers.getlist("if-none-match")),
+            if_range=headers.get("if-range", ""),
+            range=headers.get("range", ""),
+        ),
         head=scope["method"] == "HEAD",
     )
 
@@ -88,15 +100,44 @@ class Body:
         self.begun = False
 
     async def begin(
-        self, content_type: str, *, size_bytes: int | None = None, warnings: tuple[str, ...] = ()
+        self,
+        content_type: str,
+        *,
+        size_bytes: int | None = None,
+        tag: str = "",
+        location: str = "",
+        part: ByteRange | None = None,
+        status: int = HTTPStatus.OK,
+        warnings: tuple[str, ...] = (),
     ) -> None:
-        """Send the status 200 and the headers."""
-        headers = [(b"content-type", content_type.encode("ascii"))]
+        """Send the status and the headers.
+
+        Args:
+            size_bytes: of the whole, where that is known.
+            tag: of the whole (see `tag_of`); whoever gives one also gives parts.
+            location: URL of what the body is of (Content-Location, PS3.18 §8.4.2).
+            part: what of the whole the body is, if not all of it.
+        """
+        told = {"content-type": content_type, **_told_of(tag, location)}
+        if part is not None:
+            told |= {"content-range": part.content_range}
+            size_bytes, status = part.size_bytes, HTTPStatus.PARTIAL_CONTENT
         if size_bytes is not None:
-            headers.append((b"content-length", str(size_bytes).encode("ascii")))
+            told |= {"content-length": str(size_bytes)}
+        headers = [(name.encode(), value.encode("ascii")) for name, value in told.items()]
         headers += [(b"warning", warning.encode("ascii")) for warning in warnings]
         self.begun = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def not_modified(self, tag: str, *, location: str = "") -> None:
+        """Answer that the client has what there is (RFC 9110 §15.4.5)."""
+        told = _told_of(tag, location)
+        headers = [(name.encode(), value.encode("ascii")) for name, value in told.items()]
+        self.begun = True
+        await self._send(
+            {"type": "http.response.start", "status": HTTPStatus.NOT_MODIFIED, "headers": headers}
+        )
+        await self.write(b"", more=False)
 
     async def send_head(self, content_type: str) -> None:
         """Answer HEAD: what GET would begin with, and nothing more."""
@@ -111,6 +152,26 @@ class Body:
         """
         async with asyncio.timeout(SEND_S_MAX):
             await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    async def write_file(
+        self, opened: OpenFile, files: FileReader, part: ByteRange | None = None
+    ) -> None:
+        """Send a file, or a part of it.
+
+        Raises:
+            TimeoutError: the client takes nothing.
+            StorageUnavailable: the file cannot be read.
+        """
+        async for chunk in files.chunks(opened, part):
+            await self.write(chunk)
+
+
+def _told_of(tag: str, location: str) -> dict[str, str]:
+    told = {"vary": "Accept"}
+    if tag:
+        # What a viewer keeps it may show again only once it has asked: rights may have changed.
+        told |= {"etag": tag, "accept-ranges": "bytes", "cache-control": "private, no-cache"}
+    return told | ({"content-location": location} if location else {})
 
 
 async def answer(

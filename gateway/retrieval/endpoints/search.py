@@ -4,7 +4,7 @@ A search that finds nothing is answered 200 with an empty array. The standard as
 2024 and for 200 since; a client that reads JSON reads an empty array in either case.
 """
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -17,11 +17,9 @@ from gateway.errors import AccessDenied
 from gateway.model.access import AccessContext
 from gateway.model.image import ImageDescription
 from gateway.model.resource import Resource
-from gateway.retrieval.endpoints.answering import Body, Request, read_request
+from gateway.retrieval.endpoints.answering import WARNING, Body, Request, read_request
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
-
-_WARNING: Final = '299 drim-gateway "{}"'  # PS3.18 §8.3.4; the form is that of RFC 7234 §5.5
 
 
 class Searched(Protocol):
@@ -94,7 +92,7 @@ class SearchEndpoint:
         page = await self._searcher.search(request.access, query, within=within)
         told = [self._attributes(match, within) for match in page.matches]
         content = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
-        warnings = tuple(_WARNING.format(text) for text in (*query.warnings, *_more(page)))
+        warnings = tuple(WARNING.format(text) for text in (*query.warnings, *_more(page)))
         await body.begin(content_type, size_bytes=len(content), warnings=warnings)
         await body.write(content, more=False)
 

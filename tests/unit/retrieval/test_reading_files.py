@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import StorageUnavailable
 from gateway.retrieval.files import CHUNK_BYTES, FileReader
 
@@ -36,6 +37,15 @@ async def read(files: FileReader, path: Path) -> bytes:
 
 async def test_a_file_is_read_whole(files: FileReader, path: Path) -> None:
     assert await read(files, path) == CONTENT
+
+
+async def test_a_part_of_a_file_is_read_alone(files: FileReader, path: Path) -> None:
+    part = ByteRange(start=5, end=2 * CHUNK_BYTES + 1, of=len(CONTENT))
+
+    async with files.open(path) as opened:
+        content = b"".join([chunk async for chunk in files.chunks(opened, part)])
+
+    assert content == CONTENT[5 : 2 * CHUNK_BYTES + 1]
 
 
 @pytest.mark.parametrize("kernel_says", [errno.EAGAIN, errno.EOPNOTSUPP])
