@@ -15,8 +15,9 @@ from socket import socket
 from ssl import SSLContext
 from typing import Self
 
-from gateway.connections import arrivals, listen, open_streams, why_no_tls
+from gateway.connections import arrivals, listen, why_no_tls
 from gateway.dimse.commands import Peer
+from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import negotiate
 from gateway.dimse.pdus import ProtocolError, decode_request, decode_titles
@@ -147,14 +148,14 @@ class DimseServer:
         task.add_done_callback(self._forget)
 
     async def _open(self, connection: socket, tls: SSLContext | None) -> UpperLayer:
-        reader, writer = await open_streams(
+        opened = await Connection.of(
             connection,
             tls,
-            buffered_bytes=self._limits.pdu_bytes_announced,
+            buffered_bytes=2 * self._limits.pdu_bytes_announced,
             handshake_s=self._limits.handshake_s,
             shutdown_s=self._limits.artim_s,
         )
-        return UpperLayer(reader, writer, self._limits)
+        return UpperLayer(opened, self._limits)
 
     def _make_room(self) -> bool:
         """End the oldest silent connection: a few from one address must not keep all others out."""

@@ -19,6 +19,7 @@ from pynetdicom import dsutils
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from gateway.dimse.commands import Command, CommandField, Element, encode_event_report
+from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.messages import data_set, drain, read_command
 from gateway.dimse.negotiation import Context, ask_as_scp
@@ -235,15 +236,15 @@ async def _associated(
 async def _connect(to: Listener, limits: DimseLimits) -> UpperLayer:
     try:
         async with asyncio.timeout(CONNECT_S_MAX):
-            reader, writer = await asyncio.open_connection(
+            connection = await Connection.to(
                 to.host,
                 to.port,
-                ssl=to.tls,
-                ssl_shutdown_timeout=limits.artim_s if to.tls else None,
-                limit=limits.pdu_bytes_announced,
+                to.tls,
+                buffered_bytes=limits.pdu_bytes_announced,
+                shutdown_s=limits.artim_s,
             )
     except SSLError:
         raise Unavailable("the peer does not come to terms by TLS") from None
     except OSError:  # its time is up, too
         raise Unavailable("the peer cannot be reached") from None
-    return UpperLayer(reader, writer, limits)
+    return UpperLayer(connection, limits)

@@ -27,6 +27,17 @@ _REQUEST_FIXED_BYTES = 68  # protocol version, AE titles and reserved fields, PS
 _ITEM = Struct(">BxH")
 _FRAGMENT = Struct(">IBB")  # length, presentation context, control header
 
+_REJECTIONS = {  # by source and diagnostic, PS3.8 Table 9-21
+    (1, 1): "no reason given",
+    (1, 2): "the application context is not supported",
+    (1, 3): "the calling AE title is not recognised",
+    (1, 7): "the called AE title is not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "the protocol version is not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "the local limit is exceeded",
+}
+
 _SYNTAXES = frozenset({0x30, 0x40})
 _USER_ITEMS = frozenset(range(0x51, 0x59))
 
@@ -61,7 +72,7 @@ class Fragment:
     data: memoryview
 
 
-def split_header(header: bytes, *, bytes_max: int) -> tuple[PduKind, int]:
+def split_header(header: bytes | memoryview, *, bytes_max: int) -> tuple[PduKind, int]:
     """Type and length of a PDU, from its first 6 bytes.
 
     Raises:
@@ -75,7 +86,7 @@ def split_header(header: bytes, *, bytes_max: int) -> tuple[PduKind, int]:
     return PduKind(kind), length
 
 
-def fragments(payload: bytes) -> Iterator[Fragment]:
+def fragments(payload: bytes | memoryview) -> Iterator[Fragment]:
     """Presentation data values of a P-DATA-TF, one at a time.
 
     Raises:
@@ -146,6 +157,17 @@ def decode_accept(payload: bytes) -> A_ASSOCIATE:
         return pdu.to_primitive()
     except Exception as error:  # as above
         raise ProtocolError(AbortReason.INVALID_PARAMETER) from error
+
+
+def decode_reject(payload: bytes | memoryview) -> str:
+    """Why, by an A-ASSOCIATE-RJ without its 6-byte header.
+
+    Raises:
+        ProtocolError: it is cut.
+    """
+    if len(payload) < 4:
+        raise ProtocolError(AbortReason.INVALID_PARAMETER)
+    return _REJECTIONS.get((payload[2], payload[3]), "of a reason that is none of the standard's")
 
 
 def _sift_request(encoded: bytes) -> bytes:

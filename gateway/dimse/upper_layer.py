@@ -1,4 +1,4 @@
-"""One association: the state machine of PS3.8 §9.2 over asyncio streams.
+"""One association: the state machine of PS3.8 §9.2 over a connection.
 
 The states are places in the code. As acceptor: before `accept` (Sta2, Sta3), after it (Sta6), and
 `_linger` (Sta13), where the peer is given its time to close. As requestor: `request` (Sta5), after
@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import Agreement, Context, agreed
 from gateway.dimse.pdus import (
@@ -20,6 +21,7 @@ from gateway.dimse.pdus import (
     PduKind,
     ProtocolError,
     decode_accept,
+    decode_reject,
     encode_abort,
     encode_accept,
     encode_fragments,
@@ -37,20 +39,20 @@ class AssociationEnded(Exception):
     """The peer released, aborted or left; there is nobody to answer."""
 
 
+class AssociationRejected(AssociationEnded):
+    """The peer does not associate; the message says why, in the words of PS3.8 §9.3.4."""
+
+
 class UpperLayer:
     """Our end of one association. One task uses it."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: DimseLimits
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, connection: Connection, limits: DimseLimits) -> None:
+        self._connection = connection
         self._limits = limits
         self._contexts: dict[int, Context] = {}
         self._peer_pdu_bytes_max = 0
         self._is_established = False
         self._fragments: Iterator[Fragment] = iter(())
-        self._peeked = b""
 
     async def read_request(self) -> bytes:
         """The association request (Sta2), without its header and not taken apart.
@@ -68,7 +70,7 @@ class UpperLayer:
             raise AssociationEnded
         if kind is not PduKind.ASSOCIATE_RQ:
             raise ProtocolError(AbortReason.UNEXPECTED_PDU)
-        return payload
+        return bytes(payload)
 
     async def accept(self, agreement: Agreement) -> None:
         """Send the A-ASSOCIATE-AC; the association is established."""
@@ -82,25 +84,31 @@ class UpperLayer:
 
         Raises:
             ProtocolError: something else than an answer came.
-            AssociationEnded: the peer refused, aborted or left.
+            AssociationRejected: the peer refused.
+            AssociationEnded: it aborted or left.
             TimeoutError: it did not answer within `handshake_s`.
         """
         await self._write(encode_request(asked))
         async with asyncio.timeout(self._limits.handshake_s):
             kind, payload = await self._read_pdu()
-        if kind in (PduKind.ASSOCIATE_RJ, PduKind.ABORT):
+        if kind is PduKind.ASSOCIATE_RJ:
+            raise AssociationRejected(decode_reject(payload))
+        if kind is PduKind.ABORT:
             raise AssociationEnded
         if kind is not PduKind.ASSOCIATE_AC:
             raise ProtocolError(AbortReason.UNEXPECTED_PDU)
-        self._contexts, self._peer_pdu_bytes_max = agreed(asked, decode_accept(payload))
+        self._contexts, self._peer_pdu_bytes_max = agreed(asked, decode_accept(bytes(payload)))
         self._is_established = True
         return self._contexts
 
     async def release(self) -> None:
-        """End the association in order, as its requestor, and let the peer close."""
-        with suppress(AssociationEnded, TimeoutError):
+        """End the association in order, as its requestor: it closes once it is answered (AR-3)."""
+        with suppress(AssociationEnded, TimeoutError, ProtocolError):
             await self._write(encode_release_request())
-            await self._linger()
+            async with asyncio.timeout(self._limits.artim_s):
+                kind = PduKind.DATA
+                while kind is PduKind.DATA:  # what was under way (Sta7)
+                    kind, _ = await self._read_pdu()
 
     async def reject(self, reason: RejectReason) -> None:
         """Send an A-ASSOCIATE-RJ and let the peer close."""
@@ -117,9 +125,7 @@ class UpperLayer:
 
     def abort_at_once(self, reason: AbortReason) -> None:
         """Send an A-ABORT without waiting for anything, for who is being cancelled."""
-        self._writer.write(encode_abort(reason))
-        if self._writer.transport.get_write_buffer_size():  # the peer takes nothing
-            self._writer.transport.abort()
+        self._connection.write_at_once(encode_abort(reason))
 
     async def next_fragment(self) -> tuple[Fragment, Context]:
         """The next fragment, with its presentation context.
@@ -151,11 +157,9 @@ class UpperLayer:
 
     async def is_silent(self, seconds: float) -> bool:
         """Whether the peer sends nothing in that time; what it sends is not lost."""
-        if self._peeked:
-            return False
         try:
             async with asyncio.timeout(seconds):
-                self._peeked = await self._reader.read(1)
+                await self._connection.wait()
         except TimeoutError:  # an OSError too
             return True
         except OSError as error:
@@ -197,30 +201,27 @@ class UpperLayer:
 
     async def close(self) -> None:
         """Close the connection, whatever state it is in."""
-        self._writer.close()
         try:
             async with asyncio.timeout(self._limits.write_s):
-                await self._writer.wait_closed()
-        except OSError:  # it has gone already, or takes nothing more
-            self._writer.transport.abort()
+                await self._connection.close()
+        except TimeoutError:  # the peer takes nothing more
+            self._connection.abort()
 
-    async def _read_pdu(self) -> tuple[PduKind, bytes]:
+    async def _read_pdu(self) -> tuple[PduKind, memoryview]:
         try:
-            header = self._peeked + await self._reader.readexactly(HEADER.size - len(self._peeked))
-            self._peeked = b""
+            header = await self._connection.read(HEADER.size)
             kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
             async with asyncio.timeout(self._limits.pdu_s):
-                return kind, await self._reader.readexactly(length)
+                return kind, await self._connection.read(length)
         except TimeoutError:  # an OSError too
             raise
-        except (asyncio.IncompleteReadError, OSError) as error:
+        except OSError as error:
             raise AssociationEnded from error
 
     async def _write(self, encoded: bytes) -> None:
         try:
-            self._writer.write(encoded)
             async with asyncio.timeout(self._limits.write_s):
-                await self._writer.drain()
+                await self._connection.write(encoded)
         except TimeoutError:  # an OSError too
             raise
         except OSError as error:
@@ -229,7 +230,6 @@ class UpperLayer:
     async def _linger(self) -> None:
         # Closing while something of the peer's is unread would reset the connection, and our last
         # word with it.
-        with suppress(OSError):  # also when the time is up
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.artim_s):
-                while await self._reader.read(self._limits.pdu_bytes_announced):
-                    pass
+                await self._connection.skip()

@@ -5,6 +5,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from socket import socketpair
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from gateway.dimse.commands import (
     decode_command,
     encode_answer,
 )
+from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import Agreement, negotiate
 from gateway.dimse.pdus import (
@@ -100,11 +102,18 @@ def test_a_command_is_read_or_refused(encoded: bytes) -> None:
 @given(st.binary(max_size=2000))
 def test_whatever_a_peer_sends_the_association_ends_in_order(sent: bytes) -> None:
     async def receive() -> None:
-        reader = asyncio.StreamReader()
-        reader.feed_data(sent)
-        reader.feed_eof()
-        layer = UpperLayer(reader, None, DimseLimits())  # type: ignore[arg-type]
-        await layer.read_request()
+        ours, its = socketpair()
+        with its:
+            its.sendall(sent)
+        ours.setblocking(False)
+        connection = await Connection.of(
+            ours, None, buffered_bytes=2**16, handshake_s=1, shutdown_s=1
+        )
+        layer = UpperLayer(connection, DimseLimits())
+        try:
+            await layer.read_request()
+        finally:
+            await layer.close()
 
     try:
         asyncio.run(receive())
