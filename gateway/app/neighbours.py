@@ -6,7 +6,8 @@ from typing import Final
 from gateway.app.parts import listener_of
 from gateway.dimse.event_reports import try_listener
 from gateway.dimse.negotiation import STORAGE_COMMITMENT
-from gateway.dimse.scu import PacsAbilities, PynetdicomRequestor
+from gateway.dimse.requestor import PacsRequestor
+from gateway.dimse.scu import PacsAbilities
 from gateway.errors import (
     PacsBusy,
     PacsUnavailable,
@@ -21,9 +22,7 @@ from gateway.storage.postgresql_connection import look_at
 _MEND_TLS: Final = "check that it listens for TLS, and the certificates of both sides"
 
 
-def pacs_probes(
-    settings: Settings, requestors: Mapping[str, PynetdicomRequestor]
-) -> dict[str, Probe]:
+def pacs_probes(settings: Settings, requestors: Mapping[str, PacsRequestor]) -> dict[str, Probe]:
     """One for each PACS; one finding where there is none."""
 
     def probe_of(one: PacsSettings) -> Probe:
@@ -42,9 +41,7 @@ def pacs_probes(
     return {f"PACS {one.ae_title}": probe_of(one) for one in settings.pacs}
 
 
-async def _pacs(
-    one: PacsSettings, requestor: PynetdicomRequestor, *, our_title: str
-) -> list[Finding]:
+async def _pacs(one: PacsSettings, requestor: PacsRequestor, *, our_title: str) -> list[Finding]:
     name, place = f"PACS {one.ae_title}", f"{one.host}:{one.port}"
     try:
         abilities = await requestor.examine()

@@ -17,9 +17,10 @@ from gateway.catalogue.pairing import SQLITE_FILE, Pairing
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
-from gateway.dimse.event_reports import Listener
+from gateway.dimse.limits import DimseLimits
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.manifest.centre import Centre
 from gateway.processes.pool import WorkerPool
@@ -53,7 +54,7 @@ class Parts:
     studies: Studies
     standings: Standings
     outbox: Outbox
-    requestors: Mapping[str, PynetdicomRequestor]
+    requestors: Mapping[str, PacsRequestor]
     directory: PacsDirectory
     mediator: MoveMediator
     index: Index
@@ -107,17 +108,16 @@ def open_workers(stack: AsyncExitStack, settings: Settings) -> WorkerPool:
     return workers
 
 
-def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, PynetdicomRequestor]:
+def open_requestors(stack: AsyncExitStack, settings: Settings) -> dict[str, PacsRequestor]:
     """Who asks each PACS, by its AE title, in the order of the settings."""
     threads = stack.enter_context(PacsThreads(settings.pacs_requests_max))
     return {
-        one.ae_title: PynetdicomRequestor(
-            one.host,
-            one.port,
+        one.ae_title: PacsRequestor(
+            listener_of(settings, one),
             called_ae=one.ae_title,
             calling_ae=settings.ae_title,
             turns=threads.turns(associations_max=one.associations_max, moves_max=one.moves_max),
-            tls=tls_towards(settings, one),
+            limits=DimseLimits(message_bytes_max=settings.instance_mib_max * MIB),
         )
         for one in settings.pacs
     }
@@ -129,7 +129,7 @@ def tls_towards(settings: Settings, peer: DicomPeer) -> SSLContext | None:
 
 
 def listener_of(settings: Settings, peer: DicomPeer) -> Listener:
-    """Where it is told what came of a storage commitment."""
+    """Where the peer listens for associations of ours."""
     return Listener(host=peer.host, port=peer.port, tls=tls_towards(settings, peer))
 
 
@@ -141,7 +141,7 @@ def _learner(database: Database, studies: Studies, mediator: MoveMediator) -> Cl
 
 
 def _pacs_directory(
-    settings: Settings, requestors: Mapping[str, PynetdicomRequestor], learner: ClassLearner
+    settings: Settings, requestors: Mapping[str, PacsRequestor], learner: ClassLearner
 ) -> PacsDirectory:
     return PacsDirectory(
         [

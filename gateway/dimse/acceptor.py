@@ -22,6 +22,7 @@ from gateway.dimse.limits import DimseLimits
 from gateway.dimse.negotiation import negotiate
 from gateway.dimse.pdus import ProtocolError, decode_request, decode_titles
 from gateway.dimse.provider import Handlers, Provider
+from gateway.dimse.receiving import Spooling
 from gateway.dimse.statuses import AbortReason, RejectReason
 from gateway.dimse.upper_layer import AssociationEnded, UpperLayer
 
@@ -47,9 +48,9 @@ class DimseServer:
     ) -> None:
         self._handlers = handlers
         self._admits = admits
-        self._spool = spool
         self._limits = limits
         self._executor = ThreadPoolExecutor(SPOOL_THREADS, thread_name_prefix="dimse-spool")
+        self._spooling = Spooling(spool, self._executor)
         self._long_one = asyncio.Lock()
         self._ids = count(1)
         self._providers: dict[asyncio.Task[None], Provider | None] = {}
@@ -229,8 +230,7 @@ class DimseServer:
             layer,
             peer,
             handlers=self._handlers,
-            spool=self._spool,
-            executor=self._executor,
+            spooling=self._spooling,
             long_one=self._long_one,
             limits=self._limits,
         )

@@ -47,6 +47,8 @@ class Element(IntEnum):
     COMMAND_FIELD = 0x0100
     MESSAGE_ID = 0x0110
     MESSAGE_ID_RESPONDED_TO = 0x0120
+    MOVE_DESTINATION = 0x0600
+    PRIORITY = 0x0700
     DATA_SET_TYPE = 0x0800
     STATUS = 0x0900
     ERROR_COMMENT = 0x0902
@@ -55,6 +57,9 @@ class Element(IntEnum):
     REQUESTED_SOP_INSTANCE = 0x1001
     EVENT_TYPE = 0x1002
     ACTION_TYPE = 0x1008
+    COMPLETED_SUB_OPERATIONS = 0x1021
+    FAILED_SUB_OPERATIONS = 0x1022
+    WARNING_SUB_OPERATIONS = 0x1023
     ORIGINATOR_AE = 0x1030
     ORIGINATOR_MESSAGE_ID = 0x1031
 
@@ -63,6 +68,9 @@ class CommandField(IntEnum):
     """Messages that we know by name (PS3.7 Annex E.1)."""
 
     C_STORE_RQ = 0x0001
+    C_GET_RQ = 0x0010
+    C_FIND_RQ = 0x0020
+    C_MOVE_RQ = 0x0021
     C_ECHO_RQ = 0x0030
     N_EVENT_REPORT_RQ = 0x0100
     N_SET_RQ = 0x0120
@@ -74,6 +82,7 @@ class CommandField(IntEnum):
 
 RESPONSE = 0x8000  # bit of a command field that answers
 DATA_SET_FOLLOWS = 0x0001
+_MEDIUM = 0x0000  # priority, PS3.7 §9.3.2.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +274,32 @@ def encode_answer(
             Element.ERROR_COMMENT: _even(comment[:ERROR_COMMENT_LENGTH_MAX], b" "),
             Element.ERROR_ID: _US.pack(error_id) if error_id else b"",
             Element.AFFECTED_SOP_INSTANCE: _even(command.sop_instance or instance, b"\0"),
+        }
+    )
+
+
+def encode_request(
+    field: CommandField,
+    *,
+    sop_class: str,
+    message_id: int,
+    has_data_set: bool,
+    destination: str = "",
+) -> bytes:
+    """The command set of a C-ECHO, C-FIND, C-GET or C-MOVE request (PS3.7 §9.3).
+
+    Args:
+        destination: AE title that a C-MOVE sends to.
+    """
+    has_priority = field != CommandField.C_ECHO_RQ
+    return _encode(
+        {
+            Element.AFFECTED_SOP_CLASS: _even(sop_class, b"\0"),
+            Element.COMMAND_FIELD: _US.pack(field),
+            Element.MESSAGE_ID: _US.pack(message_id),
+            Element.MOVE_DESTINATION: _even(destination, b" "),
+            Element.PRIORITY: _US.pack(_MEDIUM) if has_priority else b"",
+            Element.DATA_SET_TYPE: _US.pack(DATA_SET_FOLLOWS if has_data_set else NO_DATA_SET),
         }
     )
 

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ssl import SSLContext, SSLError
 from typing import Final, Protocol
 
 from pydicom import Dataset
@@ -19,13 +18,13 @@ from pynetdicom import dsutils
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from gateway.dimse.commands import Command, CommandField, Element, encode_event_report
-from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
-from gateway.dimse.messages import data_set, drain, read_command
+from gateway.dimse.messages import data_set, drain
 from gateway.dimse.negotiation import Context, ask_as_scp
 from gateway.dimse.pdus import ProtocolError
+from gateway.dimse.requesting import Association, Listener, NoAssociation, associated
 from gateway.dimse.statuses import AbortReason, Status
-from gateway.dimse.upper_layer import AssociationEnded, UpperLayer
+from gateway.dimse.upper_layer import UpperLayer
 from gateway.errors import Unavailable
 from indexer.contract.identifiers import Uid
 
@@ -164,16 +163,6 @@ async def read_answer(
     return Status.PROCESSING_FAILURE if status is None else status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Where a peer listens for results."""
-
-    host: str
-    port: int
-    tls: SSLContext | None = None
-    """What the connection must come to terms with before the association; None for none."""
-
-
 async def report_anew(
     to: Listener,
     report: EventReport,
@@ -190,11 +179,11 @@ async def report_anew(
     """
     asked = ask_as_scp(report.sop_class, calling_ae=calling_ae, called_ae=called_ae)
     limits = limits or DimseLimits(idle_s=60.0)
-    async with _associated(to, asked, limits) as (layer, context):
-        await send_report(layer, report, 1, context)
-        fragment, _ = await layer.next_fragment()
-        command = await read_command(layer, fragment, limits)
-        return await read_answer(layer, command, fragment.context_id, limits)
+    async with _associated(to, asked, limits) as association:
+        [context] = association.contexts.items()
+        await send_report(association.layer, report, 1, context)
+        answer = await association.receive()
+        return await read_answer(association.layer, answer.command, answer.context_id, limits)
 
 
 async def try_listener(to: Listener, sop_class: str, *, calling_ae: str, called_ae: str) -> None:
@@ -211,40 +200,12 @@ async def try_listener(to: Listener, sop_class: str, *, calling_ae: str, called_
 @asynccontextmanager
 async def _associated(
     to: Listener, asked: A_ASSOCIATE, limits: DimseLimits
-) -> AsyncIterator[tuple[UpperLayer, tuple[int, Context]]]:
-    layer = await _connect(to, limits)
+) -> AsyncIterator[Association]:
     try:
-        contexts = await layer.request(asked)
-        if not contexts:
-            await layer.release()
-            raise Unavailable("the peer does not take the service of the result")
-        [context] = contexts.items()
-        yield layer, context
-        await layer.release()
-    except AssociationEnded:
-        raise Unavailable("the peer refuses the association, or breaks it off") from None
-    except TimeoutError:
-        layer.abort_at_once(AbortReason.SERVICE_USER)
-        raise Unavailable("the peer does not answer in time") from None
-    except ProtocolError as error:
-        layer.abort_at_once(error.reason)
-        raise Unavailable("the peer answers what it was not asked") from None
-    finally:
-        await layer.close()
-
-
-async def _connect(to: Listener, limits: DimseLimits) -> UpperLayer:
-    try:
-        async with asyncio.timeout(CONNECT_S_MAX):
-            connection = await Connection.to(
-                to.host,
-                to.port,
-                to.tls,
-                buffered_bytes=limits.pdu_bytes_announced,
-                shutdown_s=limits.artim_s,
-            )
-    except SSLError:
-        raise Unavailable("the peer does not come to terms by TLS") from None
-    except OSError:  # its time is up, too
-        raise Unavailable("the peer cannot be reached") from None
-    return UpperLayer(connection, limits)
+        async with associated(to, asked, limits, connect_s=CONNECT_S_MAX) as association:
+            if association.contexts:
+                yield association
+                return
+    except NoAssociation as error:
+        raise Unavailable(f"the peer {error}") from None
+    raise Unavailable("the peer does not take the service of the result")

@@ -2,12 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-from gateway.dimse.commands import Command, decode_command
+from gateway.dimse.commands import Command, Element, decode_command
 from gateway.dimse.limits import DimseLimits
+from gateway.dimse.negotiation import Context
 from gateway.dimse.pdus import Fragment, ProtocolError
 from gateway.dimse.statuses import AbortReason
 from gateway.dimse.upper_layer import UpperLayer
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A command set that the peer sent; its data set, if it has one, is still to be read."""
+
+    command: Command
+    context_id: int
+    context: Context
+
+    @property
+    def status(self) -> int:
+        """Of an answer."""
+        return self.command.number(Element.STATUS) or 0
 
 
 async def read_command(layer: UpperLayer, fragment: Fragment, limits: DimseLimits) -> Command:

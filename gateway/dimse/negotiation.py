@@ -1,9 +1,10 @@
 """What is offered, and agreed to, when an association begins (PS3.8 §7.1, PS3.7 Annex D).
 
-Pure: as acceptor a request goes in, an answer or a reason to refuse comes out. As requestor, which
-the gateway is to tell the result of a storage commitment, it asks for the role of the SCP.
+Pure: as acceptor a request goes in, an answer or a reason to refuse comes out. As requestor it asks
+for the role of the SCP where the peer is to store to us (C-GET), or to be told a result.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -21,6 +22,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, build_context, negotiate_as_acceptor
 
+from gateway.dimse.limits import CONTEXTS_MAX
 from gateway.dimse.statuses import RejectReason
 from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
@@ -61,6 +63,19 @@ _ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # which pynetdicom does n
 # A private one is not taken, though nothing is decoded: its order of bytes and its VRs are not
 # known, so no header could be read. Senders then use another that they propose.
 _STORED = frozenset(ALL_TRANSFER_SYNTAXES) | _RETIRED_JPEG | {_ENCAPSULATED_UNCOMPRESSED}
+
+_OF_MESSAGES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+_GOT = tuple(
+    f"1.2.840.10008.1.2{suffix}"
+    for suffix in (
+        ".1", "", ".2", ".1.99", ".5",  # uncompressed, deflated, RLE
+        ".4.50", ".4.51", ".4.57", ".4.70",  # JPEG
+        ".4.80", ".4.81", ".4.90", ".4.91", ".4.92", ".4.93",  # JPEG-LS, JPEG 2000
+        ".4.201", ".4.202", ".4.203",  # HTJ2K
+        ".4.100", ".4.101", ".4.102", ".4.103", ".4.104", ".4.105", ".4.107", ".4.108",  # video
+    )
+)  # fmt: skip
+"""Transfer syntaxes in which instances are asked for; some few retired ones are not."""
 
 PDU_BYTES_ASKED = 16 * 1024  # announced as requestor: only short answers come
 PDU_BYTES_MIN = 128  # a peer that announces less is answered in PDUs of this size
@@ -131,18 +146,70 @@ def negotiate(
 
 def ask_as_scp(sop_class: str, *, calling_ae: str, called_ae: str) -> A_ASSOCIATE:
     """A request for an association on which we, its requestor, are the SCP (PS3.7 §D.3.3.4)."""
+    proposed = [(sop_class, _OF_MESSAGES)]
+    return _ask(proposed, [sop_class], PDU_BYTES_ASKED, (calling_ae, called_ae))
+
+
+def ask_as_scu(sop_classes: Iterable[str], *, calling_ae: str, called_ae: str) -> A_ASSOCIATE:
+    """A request for an association on which we ask for these services."""
+    proposed = [(name, _OF_MESSAGES) for name in sop_classes]
+    return _ask(proposed, [], PDU_BYTES_ASKED, (calling_ae, called_ae))
+
+
+def ask_to_get(
+    sop_classes: Collection[str],
+    storage: Collection[str],
+    *,
+    pdu_bytes_announced: int,
+    calling_ae: str,
+    called_ae: str,
+) -> A_ASSOCIATE:
+    """The same, and instances of these storage classes are stored to us on it (PS3.4 §C.5.3).
+
+    Each class has a context for each transfer syntax, so that the peer has one for what it holds,
+    as it holds it: in one context it would choose one syntax for all.
+
+    Raises:
+        ValueError: these are more classes than `gettable_max` tells.
+    """
+    if len(storage) > gettable_max(len(sop_classes)):
+        raise ValueError("more contexts than an association has")
+    proposed = [
+        *((name, _OF_MESSAGES) for name in sop_classes),
+        *((name, [syntax]) for name in storage for syntax in _GOT),
+    ]
+    return _ask(proposed, storage, pdu_bytes_announced, (calling_ae, called_ae))
+
+
+def gettable_max(services: int) -> int:
+    """Storage classes for which one association has contexts, beside so many services."""
+    return (CONTEXTS_MAX - services) // len(_GOT)
+
+
+def _ask(
+    proposed: Sequence[tuple[str, Sequence[str]]],
+    as_scp: Iterable[str],
+    pdu_bytes_announced: int,
+    titles: tuple[str, str],
+) -> A_ASSOCIATE:
     asked = A_ASSOCIATE()
     asked.application_context_name = UID(APPLICATION_CONTEXT)
-    asked.calling_ae_title = calling_ae
-    asked.called_ae_title = called_ae
-    context = build_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
-    context.context_id = 1
-    asked.presentation_context_definition_list = [context]
+    asked.calling_ae_title, asked.called_ae_title = titles
+    contexts = []
+    for number, (name, syntaxes) in enumerate(proposed):
+        context = build_context(name, list(syntaxes))
+        context.context_id = 2 * number + 1
+        contexts.append(context)
+    asked.presentation_context_definition_list = contexts
+    asked.user_information = [*_introduction(pdu_bytes_announced), *map(_role_of_scp, as_scp)]
+    return asked
+
+
+def _role_of_scp(sop_class: str) -> SCP_SCU_RoleSelectionNegotiation:
     role = SCP_SCU_RoleSelectionNegotiation()
     role.sop_class_uid = UID(sop_class)
     role.scu_role, role.scp_role = False, True
-    asked.user_information = [*_introduction(PDU_BYTES_ASKED), role]
-    return asked
+    return role
 
 
 def agreed(asked: A_ASSOCIATE, answer: A_ASSOCIATE) -> tuple[dict[int, Context], int]:

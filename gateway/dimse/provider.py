@@ -8,10 +8,8 @@ What an N-ACTION comes to is told between two requests (see `event_reports`).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pydicom.uid import generate_uid
 
@@ -27,7 +25,7 @@ from gateway.dimse.commands import (
 )
 from gateway.dimse.event_reports import EventReports, Result
 from gateway.dimse.limits import DimseLimits
-from gateway.dimse.messages import data_set, drain, read_command
+from gateway.dimse.messages import Message, data_set, drain, read_command
 from gateway.dimse.negotiation import (
     INSTANCE_AVAILABILITY,
     PROCEDURE_STEP,
@@ -36,7 +34,8 @@ from gateway.dimse.negotiation import (
     VERIFICATION,
     Context,
 )
-from gateway.dimse.spool import MemorySink, NoRoom, Sink, SpoolFile, file_header
+from gateway.dimse.receiving import NO_ROOM, Spooling, receive_data_set, spooled
+from gateway.dimse.spool import MemorySink
 from gateway.dimse.statuses import Refused, Status, StoreStatus
 from gateway.dimse.upper_layer import UpperLayer
 from gateway.errors import GatewayError, InvalidRequest, Unavailable
@@ -90,9 +89,6 @@ class _Answer:
     error_id: int = 0
 
 
-_NO_ROOM = "the data set is too long, or there is no room for it"
-
-
 class Provider:
     """Serves one association. `is_busy` tells whether a message is under way.
 
@@ -106,8 +102,7 @@ class Provider:
         peer: Peer,
         *,
         handlers: Handlers,
-        spool: Callable[[], Path],
-        executor: Executor,
+        spooling: Spooling,
         long_one: asyncio.Lock,
         limits: DimseLimits,
     ) -> None:
@@ -115,8 +110,7 @@ class Provider:
         self._layer = layer
         self._peer = peer
         self._handlers = handlers
-        self._spool = spool
-        self._executor = executor
+        self._spooling = spooling
         self._long_one = long_one
         self._limits = limits
         self._reports = EventReports(layer)
@@ -168,39 +162,20 @@ class Provider:
         return answer
 
     async def _store(self, command: Command, context_id: int, context: Context) -> _Answer:
-        instance = Uid(command.text(Element.AFFECTED_SOP_INSTANCE) or "")
-        header = file_header(
-            sop_class=context.abstract_syntax,
-            sop_instance=instance,
-            transfer_syntax=context.transfer_syntax,
-        )
-        file = SpoolFile(
-            self._spool(), header, self._executor, bytes_max=self._limits.message_bytes_max
-        )
-        try:
-            if not await self._receive(context_id, file):
-                return _Answer(StoreStatus.OUT_OF_RESOURCES, _NO_ROOM)
-            request = StoreRequest(
-                peer=self._peer,
-                sop_class=Uid(context.abstract_syntax),
-                sop_instance=instance,
-                transfer_syntax=Uid(context.transfer_syntax),
-                spooled=file.path,
-                digest_sha256=file.digest_sha256,
-                size_bytes=file.size_bytes,
-                originator_ae=command.text(Element.ORIGINATOR_AE),
-                originator_message_id=command.number(Element.ORIGINATOR_MESSAGE_ID),
-            )
+        message = Message(command, context_id, context)
+        async with spooled(
+            self._layer, message, self._peer, self._spooling, self._limits
+        ) as request:
+            if request is None:
+                return _Answer(StoreStatus.OUT_OF_RESOURCES, NO_ROOM)
             return await self._ask(self._handlers.store(request), _STORE_STATUS)
-        finally:
-            file.discard()
 
     async def _notify(self, command: Command, context_id: int, context: Context) -> _Answer:
         # The SCP allots the instance's UID where the SCU leaves it out (PS3.7 §10.1.5.1.4).
         instance = command.sop_instance or Uid(generate_uid(prefix=None))
         received = MemorySink(bytes_max=self._limits.notification_bytes_max)
-        if not await self._receive(context_id, received):
-            return _Answer(Status.RESOURCE_LIMITATION, _NO_ROOM)
+        if not await receive_data_set(self._layer, context_id, received, self._limits):
+            return _Answer(Status.RESOURCE_LIMITATION, NO_ROOM)
         request = NRequest(
             peer=self._peer,
             sop_class=Uid(context.abstract_syntax),
@@ -224,19 +199,6 @@ class Provider:
         result = await self._handlers.n_action(request)
         self._reports.add(result, context_id, context)
         return Status.SUCCESS
-
-    async def _receive(self, context_id: int, sink: Sink) -> bool:
-        """Read the data set into the sink; False, once it is read, if the sink cannot take it."""
-        async with asyncio.timeout(self._limits.message_s):
-            pieces = data_set(self._layer, context_id)
-            try:
-                async for data in pieces:
-                    await sink.write(data)
-                await sink.finish()
-            except NoRoom:
-                await drain(pieces, self._limits)
-                return False
-            return True
 
     async def _ask(
         self, outcome: Awaitable[int], statuses: Mapping[type[Exception], int]

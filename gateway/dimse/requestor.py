@@ -1,162 +1,316 @@
-"""pynetdicom's end of an association that we asked for, with the limits that it lacks."""
+"""Asks a PACS, each time on an association of its own when it is the request's turn.
 
-import sys
-from contextlib import suppress
-from errno import EMSGSIZE
-from queue import Empty, Queue
-from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
-from ssl import SSLContext
-from threading import Lock
-from typing import Any
+A caller that is cancelled, or out of time, has its association aborted.
+"""
 
-from pynetdicom import AE
-from pynetdicom.association import Association
-from pynetdicom.transport import AddressInformation, AssociationSocket
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Final, TypeVar
+from uuid import uuid4
 
-from gateway.errors import PacsUnavailable, PacsUnreachable
+from pydicom import Dataset
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-if sys.platform == "linux":
-    from socket import TCP_QUICKACK
+from gateway.dimse.commands import CommandField, Element, Peer, StoreRequest, encode_answer
+from gateway.dimse.limits import DimseLimits
+from gateway.dimse.messages import Message, data_set, drain
+from gateway.dimse.negotiation import STORAGE, VERIFICATION, Context, ask_as_scu, ask_to_get
+from gateway.dimse.pdus import ProtocolError
+from gateway.dimse.query import FIND, Keys, Query, accepted, build_identifier, encode, raise_unless
+from gateway.dimse.receiving import Spooling, spooled
+from gateway.dimse.requesting import (
+    Association,
+    Listener,
+    NoAssociation,
+    associated,
+    ensure_answer,
+)
+from gateway.dimse.scu import (
+    PENDING,
+    SOME_FAILED,
+    SUCCESS,
+    Find,
+    MoveOutcome,
+    PacsAbilities,
+    PacsTimeouts,
+    QueryLevel,
+)
+from gateway.dimse.statuses import AbortReason, StoreStatus
+from gateway.dimse.turns import Lane, PacsTurns
+from gateway.errors import (
+    PacsAnswerUnreadable,
+    PacsRefused,
+    PacsUnavailable,
+    PacsUnreachable,
+)
+from gateway.model.resource import Resource
+from indexer.contract.identifiers import Uid
 
-Message = tuple[int, Any] | tuple[None, None]  # a presentation context's id, and a primitive
-END: Message = (None, None)
+T = TypeVar("T")
 
-PDU_BYTES_MAX = 1024 * 1024  # that a PACS may send; it is told of 16 KiB
-ASSOCIATION_BYTES_MAX = 256 * 1024 * 1024  # that it may send on one; an answer takes some hundred
-ITEMS_MAX = 500_000
-"""Items of all sequences in its answers: eight bytes each on the way, a kilobyte each in memory."""
+# PS3.4 §C.6.1.3, §C.6.2.3: Study Root, Patient Root.
+MOVE: Final = ("1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.1.2.1.2")
+GET: Final = ("1.2.840.10008.5.1.4.1.2.2.3", "1.2.840.10008.5.1.4.1.2.1.3")
+SOP_CLASSES: Final = (VERIFICATION, *FIND, *MOVE, *GET)
+"""All that a PACS is ever asked for."""
+GETTING: Final = (*GET, FIND[1])
+"""What an association for a C-GET asks for beside storage: with Patient Root, a query, too."""
 
-_ITEM_TAGS = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"  # little and big endian, PS3.5 §7.5
+_NOTHING: Final = MoveOutcome(status=SUCCESS, completed=0, failed=0, warning=0)
 
-
-class Connection(AssociationSocket):
-    """pynetdicom's connection: it acknowledges at once, and reads nothing beyond its limits."""
-
-    _bytes_left = ASSOCIATION_BYTES_MAX
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read so many bytes, or what comes before the end."""
-        self._bytes_left -= nr_bytes
-        if nr_bytes > PDU_BYTES_MAX or self._bytes_left < 0:
-            raise OSError(EMSGSIZE, "the PACS sends too much")  # taken as a connection that closed
-        if sys.platform == "linux":
-            # A peer with Nagle's algorithm holds the second PDU of an answer until we acknowledge
-            # the first, 40 ms later. The kernel forgets the wish, so it is told each time.
-            assert self.socket is not None
-            self.socket.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)
-        return super().recv(nr_bytes)
+Take = Callable[[StoreRequest], Awaitable[int]]
+"""Takes an instance that was got; the status that its C-STORE is answered with."""
 
 
-class RequestorAE(AE):
-    """pynetdicom's application entity, on connections of ours."""
+class PacsRequestor:
+    """Asks one PACS (see `DimseRequestor`).
 
-    def _create_socket(
-        self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[SSLContext, str] | None,
-    ) -> AssociationSocket:
-        connection = Connection(assoc, address=address)
-        connection.tls_args = tls_args
-        return connection
-
-
-class Messages(Queue[Message]):
-    """What pynetdicom received, and then the end of the association, for whoever asks.
-
-    pynetdicom puts the end in once, and one of its threads may take it from under the thread that
-    waits for an answer, which would then wait out its time.
-
-    That thread also looks in without waiting, for requests, which a PACS has none of for us. It may
-    do so while another waits for an answer, and would throw the answer away; so it finds nothing.
-
-    Answers of too many items end the association, too, before they are decoded.
+    Args:
+        turns: when a request may run; queries are background work.
+        limits: of what it sends; how long it may take is told by `timeouts`.
     """
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Message:
-        """The next message, for who waits for it.
+    def __init__(
+        self,
+        to: Listener,
+        *,
+        called_ae: str,
+        calling_ae: str,
+        turns: PacsTurns,
+        timeouts: PacsTimeouts | None = None,
+        limits: DimseLimits | None = None,
+    ) -> None:
+        self.called_ae = called_ae
+        self._to = to
+        self._calling_ae = calling_ae
+        self._turns = turns
+        self._timeouts = timeouts or PacsTimeouts()
+        self._limits = limits or DimseLimits()
+
+    async def converse(self, talk: Callable[[Find], T]) -> T:
+        """Ask several queries on one association (see `DimseRequestor`)."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with (
+                asyncio.timeout(self._timeouts.conversation_s),
+                self._asking(Lane.BACKGROUND, FIND, self._timeouts.answer_s) as association,
+            ):
+                find = _Find(Query(association), loop)
+                return await self._turns.talk(lambda: talk(find), on_cancel=find.end)
+        except TimeoutError:
+            raise PacsUnavailable("the PACS did not tell all in time") from None
+
+    async def examine(self) -> PacsAbilities:
+        """What it lets us do, found out on one association by C-ECHO and a query for no study.
 
         Raises:
-            Empty: in the time given, or at once where the caller does not wait.
+            PacsUnreachable: there is no connection to it.
+            PacsUnavailable: it takes no association, or breaks it off; the message says why.
         """
-        if not block:
-            raise Empty
-        return super().get(timeout=timeout)
+        answer_s = self._timeouts.association_s
+        async with self._asking(Lane.BACKGROUND, SOP_CLASSES, answer_s) as association:
+            echoes = await _echoes(association)
+            finds, refusal = association.accepted(*FIND) is not None, ""
+            if finds:
+                try:
+                    await Query(association).patient_of(Uid(f"2.25.{uuid4().int}"))
+                except (PacsRefused, PacsAnswerUnreadable) as error:
+                    finds, refusal = False, str(error)
+            return PacsAbilities(
+                echoes=echoes,
+                finds=finds,
+                moves=association.accepted(*MOVE) is not None,
+                gets=association.accepted(*GET) is not None,
+                refusal=refusal,
+            )
 
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)
+    async def move(
+        self,
+        wanted: Resource,
+        *,
+        destination_ae: str,
+        message_id: int,
+        lane: Lane = Lane.VIEWER,
+    ) -> MoveOutcome:
+        """Have it send what is wanted to an AE title (see `DimseRequestor`)."""
+        services, field = (*MOVE, FIND[1]), CommandField.C_MOVE_RQ
+        async with self._asking(lane, services, self._timeouts.move_answer_s) as association:
+            context_id, context = accepted(association, MOVE)
+            identifier = await _identify(association, wanted, context)
+            if identifier is None:
+                return _NOTHING
+            await association.ask(
+                field, context_id, identifier, message_id=message_id, destination=destination_ae
+            )
+            while True:
+                answer = await association.receive_answer(field, message_id)
+                await _pass_over(association, answer)
+                if answer.status not in PENDING:
+                    return _outcome(answer, "C-MOVE", hint=_hint(answer.status, destination_ae))
+
+    async def get(
+        self,
+        wanted: Resource,
+        *,
+        storage: Collection[str],
+        spooling: Spooling,
+        take: Take,
+        lane: Lane = Lane.VIEWER,
+    ) -> MoveOutcome:
+        """Have it send what is wanted on the association that asks (C-GET, PS3.4 §C.4.3).
+
+        Args:
+            storage: SOP classes of what may come; of others the PACS can send none.
+            take: is given each instance; the PACS is slowed while it waits.
+
+        Raises:
+            PacsUnavailable: the PACS refuses, fails, breaks off or is silent.
+            ValueError: an association has not so many contexts (see `gettable_max`).
+        """
+        asked = ask_to_get(
+            GETTING,
+            storage,
+            pdu_bytes_announced=self._limits.pdu_bytes_announced,
+            calling_ae=self._calling_ae,
+            called_ae=self.called_ae,
+        )
+        answer_s, field = self._timeouts.get_answer_s, CommandField.C_GET_RQ
+        async with self._turn(lane, asked, answer_s) as association:
+            context_id, context = accepted(association, GET)
+            identifier = await _identify(association, wanted, context)
+            if identifier is None:
+                return _NOTHING
+            message_id = await association.ask(field, context_id, identifier)
+            while True:
+                message = await association.receive()
+                if message.command.field == CommandField.C_STORE_RQ:
+                    await self._store(association, message, spooling, take)
+                    continue
+                ensure_answer(message.command, field, message_id)
+                await _pass_over(association, message)
+                if message.status not in PENDING:
+                    return _outcome(message, "C-GET")
+
+    async def _store(
+        self, association: Association, message: Message, spooling: Spooling, take: Take
+    ) -> None:
+        """Take one instance, and answer its C-STORE."""
+        command, name = message.command, message.context.abstract_syntax
+        told = (command.sop_class, command.has_data_set, command.sop_instance is not None)
+        if name not in STORAGE or told != (name, True, True):
+            raise ProtocolError(AbortReason.SERVICE_USER)
+        sender = Peer(calling_ae=self.called_ae, called_ae=self._calling_ae, address=self._to.host)
+        layer = association.layer
+        async with spooled(layer, message, sender, spooling, association.limits) as request:
+            status = StoreStatus.OUT_OF_RESOURCES if request is None else await take(request)
+        await layer.send_command(encode_answer(command, status), context_id=message.context_id)
+
+    def _asking(
+        self, lane: Lane, services: Iterable[str], answer_s: float
+    ) -> AbstractAsyncContextManager[Association]:
+        """An association for these services, when it is its turn."""
+        asked = ask_as_scu(services, calling_ae=self._calling_ae, called_ae=self.called_ae)
+        return self._turn(lane, asked, answer_s)
+
+    @asynccontextmanager
+    async def _turn(
+        self, lane: Lane, asked: A_ASSOCIATE, answer_s: float
+    ) -> AsyncIterator[Association]:
+        allowed = self._timeouts
+        limits = replace(
+            self._limits,
+            handshake_s=allowed.association_s,
+            idle_s=answer_s,
+            pdu_s=allowed.stall_s,
+            write_s=allowed.stall_s,
+        )
+        async with self._turns.turn(lane):
+            try:
+                async with associated(
+                    self._to, asked, limits, connect_s=allowed.connect_s
+                ) as association:
+                    yield association
+            except NoAssociation as error:
+                kind = PacsUnavailable if error.is_reached else PacsUnreachable
+                raise kind(f"the PACS {error}") from None
+
+
+class _Find:
+    """Queries for a thread, which waits for their answers and decodes them itself."""
+
+    def __init__(self, query: Query, loop: asyncio.AbstractEventLoop) -> None:
+        self._query = query
+        self._loop = loop
         self._is_over = False
-        self._items_left = ITEMS_MAX
+        self._asking: Future[list[bytes]] | None = None
 
-    def _qsize(self) -> int:
-        return super()._qsize() or self._is_over
+    def __call__(self, keys: Keys, *, level: QueryLevel, answers_max: int) -> list[Dataset]:
+        identifier = self._query.encode(self._query.asked(keys, level))
+        found = self._query.find(identifier, answers_max=answers_max)
+        self._asking = asyncio.run_coroutine_threadsafe(found, self._loop)
+        if self._is_over:
+            self._asking.cancel()
+        return self._query.decode(self._asking.result(), level)
 
-    def _put(self, item: Message) -> None:
-        _, message = item
-        encoded = getattr(message, "Identifier", None)
-        if encoded is not None:
-            self._items_left -= sum(encoded.getvalue().count(tag) for tag in _ITEM_TAGS)
-        if item == END or self._items_left < 0:
-            self._is_over = True
-        else:
-            super()._put(item)
-
-    def _get(self) -> Message:
-        return super()._get() if super()._qsize() else END
+    def end(self) -> None:
+        """Have the thread end: what it asks is cancelled, now and from now on."""
+        self._is_over = True
+        if self._asking is not None:
+            self._asking.cancel()
 
 
-class Call:
-    """The association of one request, so that another thread can end it."""
+async def _echoes(association: Association) -> bool:
+    verification = association.accepted(VERIFICATION)
+    if verification is None:
+        return False
+    message_id = await association.ask(CommandField.C_ECHO_RQ, verification[0])
+    answer = await association.receive_answer(CommandField.C_ECHO_RQ, message_id)
+    return answer.status == SUCCESS
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._is_cancelled = False
-        self._association: Association | None = None
-        self._socket: socket | None = None
 
-    def opened(self, association: Association, *, stall_s: float) -> None:
-        """Called by pynetdicom once the connection is open."""
-        assert association.dul.socket is not None
-        connection = association.dul.socket.socket
-        assert connection is not None
-        # Without it each request of ours waits for the peer's delayed acknowledgement, 40 ms.
-        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        connection.settimeout(stall_s)  # pynetdicom has none of its own within a PDU
-        association.dimse.msg_queue = Messages()
-        with self._lock:
-            self._association, self._socket = association, connection
-            if self._is_cancelled:
-                self._cut()
+async def _identify(association: Association, wanted: Resource, context: Context) -> bytes | None:
+    """What names the resource to a retrieval; None if the PACS knows no patient who has it."""
+    keys = {"StudyInstanceUID": str(wanted.study)}
+    level = QueryLevel.STUDY
+    if wanted.series is not None:
+        keys["SeriesInstanceUID"], level = wanted.series, QueryLevel.SERIES
+    if wanted.instance is not None:
+        keys["SOPInstanceUID"], level = wanted.instance, QueryLevel.IMAGE
+    if context.abstract_syntax in (MOVE[1], GET[1]):  # Patient Root
+        patient_id = await Query(association).patient_of(wanted.study)
+        if patient_id is None:
+            return None
+        keys["PatientID"] = patient_id
+    return encode(build_identifier(level, keys), context)
 
-    def why_not(self, association: Association) -> PacsUnavailable:
-        """Why no association came about."""
-        with self._lock:
-            if self._socket is None:
-                return PacsUnreachable("the PACS cannot be reached")
-        answer = association.acceptor.primitive
-        if association.is_rejected and answer is not None:
-            return PacsUnavailable(f"the PACS rejects the association: {answer.reason_str}")
-        return PacsUnavailable("the PACS does not accept an association for this service")
 
-    def cancel(self) -> None:
-        """End the association; the thread that waits on it aborts it."""
-        with self._lock:
-            self._is_cancelled = True
-            if self._association is None:
-                return
-            self._association.dimse.msg_queue.put(END)
-            if not self._association.is_established:
-                self._cut()
+async def _pass_over(association: Association, message: Message) -> None:
+    """Read what an answer lists, which is what it could not send."""
+    if message.command.has_data_set:
+        pieces = data_set(association.layer, message.context_id)
+        async with asyncio.timeout(association.limits.message_s):
+            await drain(pieces, association.limits)
 
-    def close(self, association: Association) -> None:
-        """Leave no connection and no thread, however the association ended."""
-        with self._lock:
-            self._cut()
-            self._association, self._socket = None, None
-        association.kill()
 
-    def _cut(self) -> None:
-        # pynetdicom takes a closed connection as the end in every state.
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(SHUT_RDWR)
+def _outcome(answer: Message, service: str, *, hint: str = "") -> MoveOutcome:
+    raise_unless(answer.status in (SUCCESS, SOME_FAILED), service, answer.status, hint=hint)
+    number = answer.command.number
+    return MoveOutcome(
+        status=answer.status,
+        completed=number(Element.COMPLETED_SUB_OPERATIONS),
+        failed=number(Element.FAILED_SUB_OPERATIONS),
+        warning=number(Element.WARNING_SUB_OPERATIONS),
+    )
+
+
+def _hint(status: int, destination_ae: str) -> str:
+    """What to look at where the destination may be unknown (PS3.4 §C.4.2.1.5): A801 says so, A702
+    where it is not reached; some, as Orthanc, tell the first as unable to process."""
+    if status not in (0xA702, 0xA801) and not 0xC000 <= status <= 0xCFFF:
+        return ""
+    return (
+        f": does it know the AE title {destination_ae}, its address and its port as a destination?"
+    )

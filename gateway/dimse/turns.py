@@ -9,8 +9,9 @@ rest goes to whoever has waited longest.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from enum import Enum
 from itertools import count
 from types import TracebackType
@@ -138,32 +139,33 @@ class PacsTurns:
         """Requests under way."""
         return sum(self._held.values())
 
-    async def run(self, lane: Lane, work: Callable[[], T], *, on_cancel: Callable[[], None]) -> T:
-        """Run `work` on a thread when it is its turn; what it gives or raises comes back.
-
-        Args:
-            on_cancel: has the work end, as the caller is gone. The turn is over when it has.
+    @asynccontextmanager
+    async def turn(self, lane: Lane) -> AsyncIterator[None]:
+        """Wait for a turn, which lasts as long as the context.
 
         Raises:
             PacsBusy: too many wait, or the turn did not come in time.
         """
         await self._take(lane)
-        loop = asyncio.get_running_loop()
         try:
-            running = self._threads.executor.submit(work)
-        except BaseException:
+            yield
+        finally:
             self._release(lane)
-            raise
 
-        def ended(_work: Future[T]) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._release, lane)
+    async def talk(self, work: Callable[[], T], *, on_cancel: Callable[[], None]) -> T:
+        """Run `work`, which blocks, on a thread within a turn; what it gives or raises comes back.
 
-        running.add_done_callback(ended)
+        Args:
+            on_cancel: has the work end, as the caller is gone; the turn lasts until it has.
+        """
+        running = asyncio.wrap_future(self._threads.executor.submit(work))
         try:
-            return await asyncio.wrap_future(running)
+            return await asyncio.shield(running)
         except asyncio.CancelledError:
             on_cancel()
+            await asyncio.wait({running})
+            if not running.cancelled():
+                running.exception()  # looked at, for there is nobody left to tell
             raise
 
     def next_lane(self) -> Lane | None:

@@ -15,7 +15,8 @@ from uuid import uuid4
 from gateway.catalogue.holdings import ASKED_MAX, Holding, Holdings
 from gateway.clock import Clock
 from gateway.dimse.commands import NRequest
-from gateway.dimse.event_reports import EventReport, Listener, report_anew
+from gateway.dimse.event_reports import EventReport, report_anew
+from gateway.dimse.requesting import Listener
 from gateway.dimse.statuses import Refused, Status
 from gateway.errors import StorageUnavailable, Unavailable
 from gateway.intake.commitment import CommitmentRequest, build_report, read_commitment

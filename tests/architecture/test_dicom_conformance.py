@@ -7,7 +7,7 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_description
 
 from gateway.catalogue.listing import list_instances
-from gateway.dimse import negotiation, scu
+from gateway.dimse import negotiation, requestor
 from gateway.dimse.commands import CommandField
 from gateway.dimse.negotiation import STORAGE, transfer_syntaxes
 from gateway.dimse.provider import OPERATIONS
@@ -128,7 +128,9 @@ def test_each_sop_class_that_is_asked_for_is_stated_with_its_role() -> None:
 
     roles = dict(zip(stated.column("UID"), stated.column("Role"), strict=True))
 
-    assert {uid for uid, role in roles.items() if role.startswith("SCU")} == set(scu.SOP_CLASSES)
+    assert {uid for uid, role in roles.items() if role.startswith("SCU")} == set(
+        requestor.SOP_CLASSES
+    )
     assert {uid for uid, role in roles.items() if role.startswith("SCP")} == {
         negotiation.STORAGE_COMMITMENT
     }

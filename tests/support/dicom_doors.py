@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.dimse.acceptor import DimseServer
-from gateway.dimse.event_reports import Listener
 from gateway.dimse.provider import Handlers
+from gateway.dimse.requesting import Listener
 from gateway.intake.assembler import Assembler
 from gateway.intake.commitments import Commitment, Commitments, tell_peers
 from gateway.intake.dimse_door import DimseDoor

@@ -9,7 +9,8 @@ from pydicom import Dataset
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
 from gateway.dimse.turns import WAIT_S_MAX, PacsThreads
 from gateway.model.image import ImageDescription
 from gateway.model.notification import PacsAnswered
@@ -104,9 +105,8 @@ def a_centre(
         _all_running(holdings, models, running),
     ):
         for number, peer in enumerate(running, start=1):
-            requestor = PynetdicomRequestor(
-                "127.0.0.1",
-                peer.port,
+            requestor = PacsRequestor(
+                Listener(host="127.0.0.1", port=peer.port),
                 called_ae=f"PACS{number}",
                 calling_ae="DRIMBOX",
                 turns=threads.turns(associations_max=ASSOCIATIONS_MAX),

@@ -11,7 +11,9 @@ from pydicom import Dataset
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import MoveOutcome, PynetdicomRequestor
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
+from gateway.dimse.scu import MoveOutcome
 from gateway.dimse.turns import Lane, PacsThreads
 from gateway.errors import PacsAnswerUnreadable, PacsUnavailable
 from gateway.model.resource import Resource
@@ -23,7 +25,7 @@ STUDY = Uid("1.2.3")
 SERIES = "1.2.3.4"
 
 
-class NotingRequestor(PynetdicomRequestor):
+class NotingRequestor(PacsRequestor):
     """Notes in which lane it is asked to move."""
 
     lanes: list[Lane]
@@ -93,7 +95,10 @@ async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
     with pacs.running(), PacsThreads(4) as threads:
         pacs.destination_port = await receiver.listen(store=store)
         requestor = NotingRequestor(
-            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", turns=threads.turns()
+            Listener(host="127.0.0.1", port=pacs.port),
+            called_ae="PACS",
+            calling_ae="DRIMBOX",
+            turns=threads.turns(),
         )
         learner = ClassLearner(mediator, known_classes)
         directory = PacsDirectory([Pacs(requestor=requestor, learner=learner)])

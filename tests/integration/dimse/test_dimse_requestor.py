@@ -5,16 +5,16 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from queue import Empty
 from socket import TCP_NODELAY, socket
 from threading import Event
 
 import pytest
 from pydicom import Dataset
 
-from gateway.dimse import requestor as limits
-from gateway.dimse.requestor import Messages
-from gateway.dimse.scu import Find, PacsAbilities, PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.dimse import query as limits
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
+from gateway.dimse.scu import Find, PacsAbilities, PacsTimeouts, QueryLevel
 from gateway.dimse.turns import PacsThreads, PacsTurns
 from gateway.errors import PacsAnswerUnreadable, PacsRefused, PacsUnavailable
 from gateway.model.resource import Resource
@@ -40,12 +40,9 @@ def turns() -> Iterator[PacsTurns]:
         yield threads.turns(associations_max=1)
 
 
-def requestor(
-    port: int, turns: PacsTurns, timeouts: PacsTimeouts | None = None
-) -> PynetdicomRequestor:
-    return PynetdicomRequestor(
-        "127.0.0.1",
-        port,
+def requestor(port: int, turns: PacsTurns, timeouts: PacsTimeouts | None = None) -> PacsRequestor:
+    return PacsRequestor(
+        Listener(host="127.0.0.1", port=port),
         called_ae="PACS",
         calling_ae="DRIMBOX",
         turns=turns,
@@ -53,7 +50,7 @@ def requestor(
     )
 
 
-async def find(asked: PynetdicomRequestor, *, answers_max: int = 10) -> list[Dataset]:
+async def find(asked: PacsRequestor, *, answers_max: int = 10) -> list[Dataset]:
     """A conversation of one query."""
     return await asked.converse(
         lambda find: find(STUDY, level=QueryLevel.STUDY, answers_max=answers_max)
@@ -74,17 +71,6 @@ async def answering(encoded: bytes) -> AsyncIterator[int]:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-
-
-def test_an_answer_waits_for_the_thread_that_waits_for_it() -> None:
-    """pynetdicom's own thread looks for requests, and would take it and throw it away."""
-    messages = Messages()
-    messages.put((1, "answer"))
-
-    with pytest.raises(Empty):
-        messages.get(block=False)
-
-    assert messages.get(timeout=1) == (1, "answer")
 
 
 async def test_a_query_gives_all_that_matches(turns: PacsTurns) -> None:
@@ -113,7 +99,7 @@ async def test_a_conversation_is_one_association(turns: PacsTurns) -> None:
     assert pacs.associations == 1
 
 
-async def test_a_conversation_that_takes_too_long_frees_its_thread(
+async def test_a_conversation_that_takes_too_long_frees_its_turn(
     turns: PacsTurns,
 ) -> None:
     timeouts = PacsTimeouts(conversation_s=0.3)
@@ -171,9 +157,9 @@ async def test_a_study_that_a_pacs_of_patient_root_does_not_know_is_not_moved(
 @pytest.mark.parametrize(
     "models, abilities",
     [
-        ((*ECHO, *STUDY_ROOT), PacsAbilities(echoes=True, finds=True, moves=True)),
-        (PATIENT_ROOT, PacsAbilities(echoes=False, finds=True, moves=True)),
-        (ECHO, PacsAbilities(echoes=True, finds=False, moves=False)),
+        ((*ECHO, *STUDY_ROOT), PacsAbilities(echoes=True, finds=True, moves=True, gets=False)),
+        (PATIENT_ROOT, PacsAbilities(echoes=False, finds=True, moves=True, gets=False)),
+        (ECHO, PacsAbilities(echoes=True, finds=False, moves=False, gets=False)),
     ],
 )
 async def test_what_a_pacs_can_do_is_found_on_one_association(
@@ -197,11 +183,14 @@ async def test_a_pacs_that_takes_queries_and_refuses_them_is_told_so(turns: Pacs
 async def test_why_a_pacs_takes_no_association_is_told(turns: PacsTurns) -> None:
     with Pacs().running() as pacs:
         pacs.ae.require_called_aet = True
-        stranger = PynetdicomRequestor(
-            "127.0.0.1", pacs.port, called_ae="OTHER", calling_ae="DRIMBOX", turns=turns
+        stranger = PacsRequestor(
+            Listener(host="127.0.0.1", port=pacs.port),
+            called_ae="OTHER",
+            calling_ae="DRIMBOX",
+            turns=turns,
         )
 
-        with pytest.raises(PacsUnavailable, match="rejects the association: Called AE title"):
+        with pytest.raises(PacsUnavailable, match="rejects the association: the called AE title"):
             await stranger.examine()
 
 
@@ -216,7 +205,7 @@ async def test_more_answers_than_are_taken_are_none(turns: PacsTurns) -> None:
 async def test_answers_longer_than_any_study_are_not_taken_in(
     turns: PacsTurns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits.Connection, "_bytes_left", 20_000)
+    monkeypatch.setattr(limits, "ANSWERS_BYTES_MAX", 20_000)
     answers = [an_instance(n) for n in range(1000)]
 
     with Pacs(instances=answers).running() as pacs, pytest.raises(PacsUnavailable):
@@ -251,8 +240,11 @@ async def test_a_pacs_that_does_not_listen_is_unavailable(turns: PacsTurns) -> N
 
 
 async def test_a_host_without_an_address_is_unavailable(turns: PacsTurns) -> None:
-    nowhere = PynetdicomRequestor(
-        "nowhere.invalid", 104, called_ae="PACS", calling_ae="DRIMBOX", turns=turns
+    nowhere = PacsRequestor(
+        Listener(host="nowhere.invalid", port=104),
+        called_ae="PACS",
+        calling_ae="DRIMBOX",
+        turns=turns,
     )
 
     with pytest.raises(PacsUnavailable):
@@ -292,7 +284,7 @@ async def test_a_pacs_that_breaks_off_is_unavailable(turns: PacsTurns) -> None:
         await find(requestor(pacs.port, turns))
 
 
-async def test_a_cancelled_caller_frees_its_thread(turns: PacsTurns) -> None:
+async def test_a_cancelled_caller_frees_its_turn(turns: PacsTurns) -> None:
     with Pacs(waits=Event()).running() as pacs, Pacs().running() as other:
         asking = asyncio.create_task(find(requestor(pacs.port, turns)))
         await asyncio.to_thread(pacs.is_asked.wait, 10)
@@ -300,11 +292,11 @@ async def test_a_cancelled_caller_frees_its_thread(turns: PacsTurns) -> None:
         with pytest.raises(asyncio.CancelledError):
             await asking
 
-        async with asyncio.timeout(5):  # there is one thread
+        async with asyncio.timeout(5):  # there is one turn
             await find(requestor(other.port, turns))
 
 
-async def test_a_caller_cancelled_while_associating_frees_its_thread(
+async def test_a_caller_cancelled_while_associating_frees_its_turn(
     turns: PacsTurns,
 ) -> None:
     async with answering(b"") as port:

@@ -11,8 +11,9 @@ import pytest
 from pydicom import Dataset
 
 from gateway.dimse.commands import NRequest
-from gateway.dimse.event_reports import WAITING_MAX, EventReport, Listener, Result, report_anew
+from gateway.dimse.event_reports import WAITING_MAX, EventReport, Result, report_anew
 from gateway.dimse.limits import DimseLimits
+from gateway.dimse.requesting import Listener
 from gateway.errors import Unavailable
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse.conftest import Receiver

@@ -13,7 +13,8 @@ from pynetdicom import AE
 from gateway.dimse.arrivals import Arrivals
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import PynetdicomRequestor
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
 from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
 from gateway.model.resource import Resource
@@ -36,7 +37,7 @@ class Gateway:
 
     mediator: MoveMediator
     pacs: Pacs
-    requestor: PynetdicomRequestor
+    requestor: PacsRequestor
     receiver: Receiver
     answered: list[int] = field(default_factory=list)
 
@@ -63,8 +64,11 @@ def taken(arrival: StoreRequest) -> str:
 async def gateway(receiver: Receiver) -> AsyncIterator[Gateway]:
     pacs = Pacs(instances=[an_instance(number) for number in range(1, 6)])
     with pacs.running(), PacsThreads(4) as pool:
-        requestor = PynetdicomRequestor(
-            "127.0.0.1", pacs.port, called_ae="PACS", calling_ae="DRIMBOX", turns=pool.turns()
+        requestor = PacsRequestor(
+            Listener(host="127.0.0.1", port=pacs.port),
+            called_ae="PACS",
+            calling_ae="DRIMBOX",
+            turns=pool.turns(),
         )
         gateway = Gateway(
             MoveMediator(ae_title="DRIMBOX", moves_max=2, waiting_max=2), pacs, requestor, receiver

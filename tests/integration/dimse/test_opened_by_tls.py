@@ -9,8 +9,10 @@ from threading import Event
 import pytest
 from pydicom import Dataset
 
-from gateway.dimse.event_reports import Listener, try_listener
-from gateway.dimse.scu import PacsTimeouts, PynetdicomRequestor, QueryLevel
+from gateway.dimse.event_reports import try_listener
+from gateway.dimse.requesting import Listener
+from gateway.dimse.requestor import PacsRequestor
+from gateway.dimse.scu import PacsTimeouts, QueryLevel
 from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsUnreachable, Unavailable
 from gateway.model.resource import Resource
@@ -34,21 +36,19 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
 @contextmanager
 def asking(
     pacs: Pacs, centre: Centre, listens: ssl.SSLContext | None = None
-) -> Iterator[PynetdicomRequestor]:
+) -> Iterator[PacsRequestor]:
     """Who asks a PACS that listens by TLS, as one that is certified by the centre if not told."""
     with pacs.running(tls=listens or centre.listens(centre.modality)), PacsThreads(1) as threads:
-        yield PynetdicomRequestor(
-            HOST,
-            pacs.port,
+        yield PacsRequestor(
+            Listener(host=HOST, port=pacs.port, tls=centre.opens()),
             called_ae="PACS",
             calling_ae="DRIMBOX",
             turns=threads.turns(associations_max=1),
-            tls=centre.opens(),
             timeouts=TIMEOUTS,
         )
 
 
-async def found(asked: PynetdicomRequestor) -> list[Dataset]:
+async def found(asked: PacsRequestor) -> list[Dataset]:
     keys = {"StudyInstanceUID": str(STUDY)}
     return await asked.converse(lambda find: find(keys, level=QueryLevel.STUDY, answers_max=500))
 
@@ -94,7 +94,7 @@ async def test_nothing_is_asked_by_a_version_before_1_2(centre: Centre) -> None:
         await found(asked)
 
 
-async def test_a_query_by_tls_that_is_cancelled_frees_its_thread(centre: Centre) -> None:
+async def test_a_query_by_tls_that_is_cancelled_frees_its_turn(centre: Centre) -> None:
     held = Event()
     pacs = Pacs(waits=held, instances=[an_instance(1)])
 

@@ -11,7 +11,7 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
-from gateway.dimse.event_reports import Listener
+from gateway.dimse.requesting import Listener
 from gateway.intake import commitments
 from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
 from simulators.imaging_centre.commitment import PUSH_MODEL, CommitmentAsker, build_request

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event
 
 import pytest
 
@@ -18,36 +17,35 @@ class Requests:
     """Requests that run until they are told to end."""
 
     started: list[str] = field(default_factory=list)
-    ends: dict[str, Event] = field(default_factory=dict)
+    ends: dict[str, asyncio.Event] = field(default_factory=dict)
     tasks: list[asyncio.Task[str]] = field(default_factory=list)
     """Held, for the loop holds them only weakly."""
 
     async def ask(self, turns: PacsTurns, lane: Lane, name: str) -> asyncio.Task[str]:
         """Ask, and come back when the request runs, or waits."""
-        ends = self.ends[name] = Event()
-        running = Event()
+        ends = self.ends[name] = asyncio.Event()
 
-        def work() -> str:
-            self.started.append(name)
-            running.set()
-            ends.wait(10)
-            return name
+        async def work() -> str:
+            async with turns.turn(lane):
+                self.started.append(name)
+                await ends.wait()
+                return name
 
-        task = asyncio.create_task(turns.run(lane, work, on_cancel=ends.set))
+        task = asyncio.create_task(work())
         self.tasks.append(task)
-        held = turns.held
-        await asyncio.sleep(0)
-        if turns.held > held:
-            await asyncio.to_thread(running.wait, 10)
+        await _settled()
         return task
 
     async def end(self, name: str) -> None:
         """Have the request end, and those begin whose turn comes by it."""
-        before = len(self.started)
         self.ends[name].set()
-        async with asyncio.timeout(10):
-            while len(self.started) == before:  # noqa: ASYNC110 - a thread tells nobody it began
-                await asyncio.sleep(0.001)
+        await _settled()
+
+
+async def _settled() -> None:
+    """Come back when everybody has done what it can do now."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @contextmanager
@@ -169,7 +167,8 @@ async def test_a_turn_that_does_not_come_is_told_as_busy() -> None:
         await requests.ask(turns, Lane.VIEWER, "a move")
 
         with pytest.raises(PacsBusy) as caught:
-            await turns.run(Lane.VIEWER, lambda: None, on_cancel=lambda: None)
+            async with turns.turn(Lane.VIEWER):
+                pass
 
     assert caught.value.retry_after_s is not None
 
@@ -184,7 +183,8 @@ async def test_who_comes_when_too_many_wait_is_told_at_once(
             await requests.ask(turns, Lane.BACKGROUND, f"query {number}")
 
         with pytest.raises(PacsBusy, match="too many wait"):
-            await turns.run(Lane.BACKGROUND, lambda: None, on_cancel=lambda: None)
+            async with turns.turn(Lane.BACKGROUND):
+                pass
         await requests.ask(turns, Lane.VIEWER, "a viewer")  # each kind waits in its own line
         await requests.end("query 0")
 
