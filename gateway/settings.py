@@ -46,10 +46,12 @@ class RetrieveBy(StrEnum):
 
     MOVE = "move"
     """By C-MOVE to the gateway's own listener, which the PACS knows by its AE title."""
+    GET = "get"
+    """By C-GET, on the association that asks."""
 
 
 def _without_prefix(text: object) -> object:
-    """`C-MOVE` is said for `move`, too."""
+    """`C-MOVE` is said for `move`, too, and `C-GET` for `get`."""
     return text.lower().removeprefix("c-") if isinstance(text, str) else text
 
 

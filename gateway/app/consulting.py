@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from gateway.app.parts import MIB, Parts
 from gateway.app.publishing import publication_policy
+from gateway.app.pulling import pullers
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.search import CatalogueSearch
 from gateway.retrieval.endpoints.search import Searcher
@@ -13,11 +14,9 @@ from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pacs import PacsSource
-from gateway.retrieval.sources.pull import MovePuller, Puller
 from gateway.retrieval.sources.source import Source
 from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
-from gateway.settings import PacsSettings, RetrieveBy
 
 
 def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]:
@@ -39,7 +38,7 @@ def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]
     parts.stack.callback(files.close)
     from_pacs = PacsSource(
         catalogue,
-        _pullers(parts),
+        pullers(parts, catalogue),
         path=objects.path,
         discard=objects.discard_spool,
         files=files,
@@ -51,14 +50,3 @@ def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]
         *build_routes(parts.policy, retriever, transcoder, files),
         *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
     ]
-
-
-def _pullers(parts: Parts) -> dict[str, Puller]:
-    """Who has each PACS send, by its AE title."""
-    return {one.ae_title: _puller(parts, one) for one in parts.settings.pacs}
-
-
-def _puller(parts: Parts, pacs: PacsSettings) -> Puller:
-    match pacs.retrieve:
-        case RetrieveBy.MOVE:
-            return MovePuller(parts.mediator, parts.requestors[pacs.ae_title])

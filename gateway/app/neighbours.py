@@ -16,7 +16,7 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.health import Finding, Probe, State
-from gateway.settings import DicomPeer, PacsSettings, Settings
+from gateway.settings import DicomPeer, PacsSettings, RetrieveBy, Settings
 from gateway.storage.postgresql_connection import look_at
 
 _MEND_TLS: Final = "check that it listens for TLS, and the certificates of both sides"
@@ -65,22 +65,36 @@ async def _pacs(one: PacsSettings, requestor: PacsRequestor, *, our_title: str) 
         Finding(what=f"{name}, connection"),
         Finding(what=f"{name}, association"),
         *_services(name, abilities, our_title),
+        _retrieval(name, abilities, one.retrieve, our_title),
     ]
 
 
 def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Finding]:
-    echo, find, move = (Finding(what=f"{name}, {what}") for what in ("C-ECHO", "C-FIND", "C-MOVE"))
+    echo, find = Finding(what=f"{name}, C-ECHO"), Finding(what=f"{name}, C-FIND")
     if not abilities.echoes:
         told = "it does not answer C-ECHO"
         echo = Finding(what=echo.what, state=State.WARN, told=told, mend="ask who runs the PACS")
     if not abilities.finds:
         told = abilities.refusal or "it takes C-FIND in neither Study Root nor Patient Root"
         find = _fail(find.what, told, f"have the PACS allow {our_title} to query it")
-    if not abilities.moves:
-        told = "it takes C-MOVE in neither Study Root nor Patient Root"
-        mend = f"have the PACS allow {our_title} to retrieve, with itself as destination"
-        move = _fail(move.what, told, mend)
-    return [echo, find, move]
+    return [echo, find]
+
+
+def _retrieval(name: str, abilities: PacsAbilities, by: RetrieveBy, our_title: str) -> Finding:
+    """Whether it takes what its instances are pulled by."""
+    match by:
+        case RetrieveBy.MOVE:
+            service, is_taken = "C-MOVE", abilities.moves
+            mend = f"have the PACS allow {our_title} to retrieve, with itself as destination"
+        case RetrieveBy.GET:
+            service, is_taken = "C-GET", abilities.gets
+            mend = (
+                f"have the PACS allow {our_title} to retrieve by C-GET, or set `retrieve` to move"
+            )
+    what = f"{name}, {service}"
+    if is_taken:
+        return Finding(what=what)
+    return _fail(what, f"it takes {service} in neither Study Root nor Patient Root", mend)
 
 
 def commitment_probes(settings: Settings) -> dict[str, Probe]:

@@ -65,17 +65,19 @@ _ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # which pynetdicom does n
 _STORED = frozenset(ALL_TRANSFER_SYNTAXES) | _RETIRED_JPEG | {_ENCAPSULATED_UNCOMPRESSED}
 
 _OF_MESSAGES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-_GOT = tuple(
-    f"1.2.840.10008.1.2{suffix}"
-    for suffix in (
-        ".1", "", ".2", ".1.99", ".5",  # uncompressed, deflated, RLE
-        ".4.50", ".4.51", ".4.57", ".4.70",  # JPEG
-        ".4.80", ".4.81", ".4.90", ".4.91", ".4.92", ".4.93",  # JPEG-LS, JPEG 2000
-        ".4.201", ".4.202", ".4.203",  # HTJ2K
-        ".4.100", ".4.101", ".4.102", ".4.103", ".4.104", ".4.105", ".4.107", ".4.108",  # video
-    )
-)  # fmt: skip
-"""Transfer syntaxes in which instances are asked for; some few retired ones are not."""
+
+
+def _syntaxes(suffixes: str) -> tuple[str, ...]:
+    return tuple(f"1.2.840.10008.1.2{suffix}" for suffix in suffixes.split(" "))
+
+
+_GOT_OF_ALL = _syntaxes(".1  .2 .1.99")  # uncompressed, deflated
+_GOT_OF_IMAGES = _syntaxes(  # RLE, JPEG, JPEG-LS, JPEG 2000, HTJ2K
+    ".5 .4.50 .4.51 .4.57 .4.70 .4.80 .4.81 .4.90 .4.91 .4.92 .4.93 .4.201 .4.202 .4.203"
+)
+_GOT_OF_VIDEO = _syntaxes(".4.100 .4.101 .4.102 .4.103 .4.104 .4.105 .4.107 .4.108")
+_VIDEO = frozenset({"3.1", "7.4", "77.1.1.1", "77.1.2.1", "77.1.4.1"})
+_WITHOUT_PIXELS = ("9.", "11.", "88.", "104.")  # waveforms, states, reports, documents
 
 PDU_BYTES_ASKED = 16 * 1024  # announced as requestor: only short answers come
 PDU_BYTES_MIN = 128  # a peer that announces less is answered in PDUs of this size
@@ -170,20 +172,23 @@ def ask_to_get(
     as it holds it: in one context it would choose one syntax for all.
 
     Raises:
-        ValueError: these are more classes than `gettable_max` tells.
+        ValueError: these are more contexts than an association has.
     """
-    if len(storage) > gettable_max(len(sop_classes)):
-        raise ValueError("more contexts than an association has")
     proposed = [
         *((name, _OF_MESSAGES) for name in sop_classes),
-        *((name, [syntax]) for name in storage for syntax in _GOT),
+        *((name, [syntax]) for name in storage for syntax in syntaxes_got(name)),
     ]
+    if len(proposed) > CONTEXTS_MAX:
+        raise ValueError("more contexts than an association has")
     return _ask(proposed, storage, pdu_bytes_announced, (calling_ae, called_ae))
 
 
-def gettable_max(services: int) -> int:
-    """Storage classes for which one association has contexts, beside so many services."""
-    return (CONTEXTS_MAX - services) // len(_GOT)
+def syntaxes_got(sop_class: str) -> tuple[str, ...]:
+    """Transfer syntaxes in which instances of a storage class are asked for."""
+    kind = sop_class.removeprefix("1.2.840.10008.5.1.4.1.1.")
+    if kind.startswith(_WITHOUT_PIXELS):
+        return _GOT_OF_ALL
+    return _GOT_OF_ALL + _GOT_OF_IMAGES + (_GOT_OF_VIDEO if kind in _VIDEO else ())
 
 
 def _ask(

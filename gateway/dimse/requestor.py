@@ -15,9 +15,16 @@ from pydicom import Dataset
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from gateway.dimse.commands import CommandField, Element, Peer, StoreRequest, encode_answer
-from gateway.dimse.limits import DimseLimits
+from gateway.dimse.limits import CONTEXTS_MAX, DimseLimits
 from gateway.dimse.messages import Message, data_set, drain
-from gateway.dimse.negotiation import STORAGE, VERIFICATION, Context, ask_as_scu, ask_to_get
+from gateway.dimse.negotiation import (
+    STORAGE,
+    VERIFICATION,
+    Context,
+    ask_as_scu,
+    ask_to_get,
+    syntaxes_got,
+)
 from gateway.dimse.pdus import ProtocolError
 from gateway.dimse.query import FIND, Keys, Query, accepted, build_identifier, encode, raise_unless
 from gateway.dimse.receiving import Spooling, spooled
@@ -168,7 +175,7 @@ class PacsRequestor:
 
         Raises:
             PacsUnavailable: the PACS refuses, fails, breaks off or is silent.
-            ValueError: an association has not so many contexts (see `gettable_max`).
+            ValueError: an association has not so many contexts (see `fits_one_get`).
         """
         asked = ask_to_get(
             GETTING,
@@ -236,6 +243,11 @@ class PacsRequestor:
             except NoAssociation as error:
                 kind = PacsUnavailable if error.is_reached else PacsUnreachable
                 raise kind(f"the PACS {error}") from None
+
+
+def fits_one_get(storage: Collection[str]) -> bool:
+    """Whether one association has the contexts for these storage classes."""
+    return len(GETTING) + sum(len(syntaxes_got(one)) for one in storage) <= CONTEXTS_MAX
 
 
 class _Find:

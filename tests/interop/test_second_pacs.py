@@ -81,11 +81,13 @@ def ports(
         yield {"ORTHANC": orthanc.dicom, "SECOND": second, "PATIENTS": patients}
 
 
-@pytest.fixture(scope="module")
-def settings(ports: PACS_PORTS, index: Index) -> dict[str, str]:
+@pytest.fixture(scope="module", params=["move", "get"])
+def settings(request: pytest.FixtureRequest, ports: PACS_PORTS, index: Index) -> dict[str, str]:
+    """Of a gateway that pulls by C-MOVE, or by C-GET."""
     issuers = {"patient_id_issuer": PATIENT_ID_ISSUER, "accession_issuer": ACCESSION_ISSUER}
     pacs = [
-        {"ae_title": title, "host": HOST, "port": port, **issuers} for title, port in ports.items()
+        {"ae_title": title, "host": HOST, "port": port, "retrieve": request.param, **issuers}
+        for title, port in ports.items()
     ]
     return {"GATEWAY_INDEX_URL": index.url, "GATEWAY_PACS": json.dumps(pacs)}
 
@@ -102,7 +104,7 @@ def gateway(
 
 @pytest.mark.parametrize("title", ["ORTHANC", "SECOND", "PATIENTS"])
 @pytest.mark.parametrize("modality", ["CT", "CR"])
-def test_a_study_is_described_and_moved_from_the_pacs_that_holds_it(
+def test_a_study_is_described_and_pulled_from_the_pacs_that_holds_it(
     gateway: Gateway, ports: PACS_PORTS, title: str, modality: str, tmp_path: Path
 ) -> None:
     study = a_study(tmp_path, modality)

@@ -13,6 +13,9 @@ from gateway.dimse.commands import NRequest, StoreRequest
 from gateway.dimse.event_reports import Result
 from gateway.dimse.limits import DimseLimits
 from gateway.dimse.provider import Handlers
+from tests.integration.dimse.getting import getter_of
+
+__all__ = ["getter_of"]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from threading import Event
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom import AE, evt
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
@@ -19,6 +19,8 @@ from simulators.imaging_centre.dimse import AS_REQUESTOR
 CT = UID("1.2.840.10008.5.1.4.1.1.2")
 ECHO = ("1.2.840.10008.1.1",)
 STUDY_ROOT = ("1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2")
+STUDY_ROOT_GET = ("1.2.840.10008.5.1.4.1.2.2.3",)
+PATIENT_ROOT_GET = ("1.2.840.10008.5.1.4.1.2.1.3",)
 PATIENT_ROOT = ("1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.1.2")
 
 
@@ -67,6 +69,8 @@ class Pacs:
     refuses: Mapping[str, int] = field(default_factory=dict)
     """Status that a level of C-FIND is answered with, instead of what matches."""
     models: Sequence[str] = (*ECHO, *STUDY_ROOT)
+    gives: Sequence[str] = ()
+    """Storage classes that it gives by C-GET."""
     destination: tuple[object, ...] | None = None
     """Where C-MOVE leads, instead of to `destination_port`: nowhere is A801, nonsense Cxxx."""
     breaks_off_after: int | None = None
@@ -104,6 +108,16 @@ class Pacs:
                 return
             yield 0xFF00, instance
 
+    def get(self, event: evt.Event) -> Iterator[object]:
+        self._note(event)
+        wanted = [each for each in self.instances if _matches(each, event.identifier)]
+        yield len(wanted)
+        for number, instance in enumerate(wanted):
+            if number == self.breaks_off_after:
+                event.assoc.abort()
+                return
+            yield 0xFF00, instance
+
     def _count(self, _event: evt.Event) -> None:
         self.associations += 1
 
@@ -117,10 +131,16 @@ class Pacs:
     def running(self, *, tls: SSLContext | None = None) -> Iterator["Pacs"]:
         for model in self.models:
             self.ae.add_supported_context(model)
+        for name in self.gives:
+            # As it stores them: in whatever syntax is proposed.
+            self.ae.add_supported_context(
+                name, ALL_TRANSFER_SYNTAXES, scu_role=False, scp_role=True
+            )
         handlers: Sequence[tuple[evt.EventType, Callable[..., object]]] = [
             (evt.EVT_ACCEPTED, self._count),
             (evt.EVT_C_FIND, self.find),
             (evt.EVT_C_MOVE, self.move),
+            (evt.EVT_C_GET, self.get),
         ]
         server = self.ae.start_server(
             ("127.0.0.1", 0), block=False, evt_handlers=list(handlers), ssl_context=tls

@@ -42,6 +42,36 @@ def associate_rq(
     return pdu(1, fixed + encoded)
 
 
+def associate_ac(request: bytes) -> bytes:
+    """The answer that accepts every context of a request, in its first transfer syntax."""
+    accepted = item(0x10, b"1.2.840.10008.3.1.1.1")
+    for number, syntaxes in contexts_asked(request).values():
+        inner = item(0x40, syntaxes[0].encode())
+        accepted += item(0x21, bytes((number, 0, 0, 0)) + inner)
+    user = item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3")
+    return pdu(ACCEPT, request[6:74] + accepted + item(0x50, user))
+
+
+def contexts_asked(request: bytes) -> dict[tuple[str, str], tuple[int, list[str]]]:
+    """Id and transfer syntaxes of each context, by its abstract syntax and first of them."""
+    found = {}
+    for kind, context in _items(request[74:]):
+        if kind == 0x20:
+            (_, abstract), *proposed = _items(context[4:])
+            syntaxes = [one.decode() for _, one in proposed]
+            found[abstract.decode(), syntaxes[0]] = (context[0], syntaxes)
+    return found
+
+
+def _items(encoded: bytes) -> list[tuple[int, bytes]]:
+    items = []
+    while encoded:
+        kind, length = struct.unpack_from(">BxH", encoded)
+        items.append((kind, encoded[4 : 4 + length]))
+        encoded = encoded[4 + length :]
+    return items
+
+
 def _title(text: str) -> bytes:
     return text.ljust(16).encode()
 
