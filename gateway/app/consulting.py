@@ -11,6 +11,7 @@ from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.search import CatalogueSearch
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pacs import PacsSource
@@ -47,6 +48,6 @@ def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]
     retriever = Retriever(parts.policy, catalogue, sources)
     searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
     return [
-        *build_routes(parts.policy, retriever, transcoder, files),
+        *build_routes(parts.policy, retriever, transcoder, files, Renderer(parts.workers)),
         *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import AccessContext
+from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.sources.source import InstanceStream, Source
 from gateway.retrieval.sources.store import KnownImages
@@ -39,16 +40,18 @@ class Retriever:
                 return stream
         raise NotFound("no source holds this resource")
 
-    async def ensure_known(self, access: AccessContext, resource: Resource) -> None:
-        """Return if the resource is known, without a source being put to work.
+    async def ensure_known(self, access: AccessContext, resource: Resource) -> Sequence[KnownImage]:
+        """What is known of the resource, at least one instance; no source is put to work.
 
         Raises:
             AccessDenied: as `open`.
             NotFound: nothing is known of the resource.
         """
         await self._permit(access, resource)
-        if not await self._catalogue.images(resource):
+        known = await self._catalogue.images(resource)
+        if not known:
             raise NotFound("no source holds this resource")
+        return known
 
     async def _permit(self, access: AccessContext, resource: Resource) -> None:
         verdict = await self._policy.decide(access, resource)

@@ -9,9 +9,12 @@ from gateway.dicomweb.qido import SearchLevel
 from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
+from gateway.retrieval.endpoints.rendered import RenderedEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
+from gateway.retrieval.endpoints.thumbnail import ThumbnailEndpoint
 from gateway.retrieval.endpoints.wado_uri import WadoUriEndpoint
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transactions import methods_of
 from gateway.retrieval.transcode import Transcoder
@@ -25,6 +28,7 @@ STUDIES: Final = ROOT + "/studies"
 STUDY: Final = STUDIES + "/{study}"
 SERIES: Final = STUDY + "/series/{series}"
 INSTANCE: Final = SERIES + "/instances/{instance}"
+FRAMES: Final = INSTANCE + "/frames/{frames}"
 
 SEARCHES: Final = {
     STUDIES: SearchLevel.STUDIES,
@@ -38,7 +42,11 @@ SEARCHES: Final = {
 
 
 def build_routes(
-    policy: Policy, retriever: Retriever, transcoder: Transcoder, files: FileReader
+    policy: Policy,
+    retriever: Retriever,
+    transcoder: Transcoder,
+    files: FileReader,
+    renderer: Renderer,
 ) -> list[Route]:
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
@@ -46,6 +54,11 @@ def build_routes(
     routes: list[Route] = [
         NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])
     ]
+    rendered = RenderedEndpoint(policy, retriever, renderer)
+    thumbnail = ThumbnailEndpoint(policy, retriever, renderer)
+    for path in (STUDY, SERIES, INSTANCE, FRAMES):
+        routes.append(NamedRoute(f"{path}/rendered", rendered, methods=["GET"]))
+        routes.append(NamedRoute(f"{path}/thumbnail", thumbnail, methods=["GET"]))
     for path in (STUDY, SERIES, INSTANCE):
         routes.append(NamedRoute(path, instances, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))

@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.dicomweb.capabilities import Transaction
 from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES
+from gateway.pixels.picture import PICTURES
 
 _PARTS: Final = 'multipart/related; type="{}"'
 _MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
@@ -26,6 +27,16 @@ _INSTANCES: Final = Transaction(
     query=("accept",),
 )
 _OF: Final = {
+    "rendered": Transaction(
+        title="Retrieve rendered (PS3.18 §10.4.1.1.3)",
+        gives=PICTURES,
+        query=("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window"),
+    ),
+    "thumbnail": Transaction(
+        title="Retrieve thumbnail (PS3.18 §10.4.1.1.5)",
+        gives=PICTURES,
+        query=("accept", "viewport"),
+    ),
     "metadata": Transaction(
         title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept",)
     ),

@@ -34,6 +34,7 @@ from gateway.model.resource import Resource
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pacs import PacsSource
@@ -303,7 +304,13 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         app = FastAPI()
         http_errors.install(app)
         app.router.routes.extend(
-            build_routes(policy, Retriever(policy, catalogue, sources), transcoder, files)
+            build_routes(
+                policy,
+                Retriever(policy, catalogue, sources),
+                transcoder,
+                files,
+                Renderer(workers),
+            )
             + build_search_routes(policy, searcher, public_url=PUBLIC_URL)
         )
         async with serving(app) as url, aiohttp.ClientSession() as bench.http:

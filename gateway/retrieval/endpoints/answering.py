@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 WARNING: Final = '299 drim-gateway "{}"'
 """A warning to the client (PS3.18 §8.3.4); the form is that of RFC 7234 §5.5."""
+
+_LEVELS: Final = ("study", "series", "instance")
+
 SEND_S_MAX: Final = 120.0
 """How long a client may take for one chunk, of 1 MiB at most, before it counts as gone."""
 
@@ -62,7 +65,7 @@ class Request:
             InvalidRequest: a part of it is no UID.
         """
         try:
-            return {level: Uid(text) for level, text in self.path.items()}
+            return {level: Uid(self.path[level]) for level in _LEVELS if level in self.path}
         except InvalidValue as error:
             raise InvalidRequest(f"the address does not name a resource: {error}") from None
 

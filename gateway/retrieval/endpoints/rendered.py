@@ -1,0 +1,168 @@
+"""Retrieve Transaction on rendered resources (PS3.18 §10.4.1.1.3, §10.4.1.1.4).
+
+A study or a series is given with every instance of it, in parts; an instance and a single frame
+also alone. What holds nothing to show is left out, with the status 206 and a warning. A part that
+cannot be made is a problem document in its place (RFC 9457), for others may have gone already, and
+nobody is to take what is there for all there is.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.dicomweb.accept import Accepted, Form
+from gateway.dicomweb.frame_list import read_frames
+from gateway.dicomweb.negotiation import rendered_form
+from gateway.errors import NotAcceptable
+from gateway.http_errors import problem
+from gateway.model.resource import Resource
+from gateway.pixels.picture import PICTURES
+from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
+from gateway.retrieval.renderer import Renderer, Rendering
+from gateway.retrieval.rendering.forms import is_image
+from gateway.retrieval.rendering.order import Order, read_order
+from gateway.retrieval.retriever import Retriever
+from gateway.retrieval.sources.source import HeldInstance, InstanceStream
+from gateway.security.policy import Policy
+from indexer.framing.multipart_writer import MultipartRelated
+
+log = logging.getLogger(__name__)
+
+PROBLEM: Final = "application/problem+json"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wish:
+    """What is asked for, and what of it cannot be had."""
+
+    resource: Resource
+    frames: tuple[int, ...]
+    accepted: Accepted
+    single: bool
+    order: Order
+    warnings: list[str] = field(default_factory=list)
+    status: HTTPStatus = HTTPStatus.OK
+
+    def left_out(self, count: int) -> None:
+        """Say that some of it is not there (PS3.18 §10.4.3)."""
+        if count:
+            self.status = HTTPStatus.PARTIAL_CONTENT
+            self.warnings.append(f"{count} instances hold nothing that is rendered")
+
+
+class RenderedEndpoint:
+    """Answers with pictures and texts of a study, a series, an instance, or frames of it."""
+
+    def __init__(self, policy: Policy, retriever: Retriever, renderer: Renderer) -> None:
+        self._policy = policy
+        self._retriever = retriever
+        self._renderer = renderer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one GET or HEAD request."""
+        request = read_request(scope, self._policy)
+        wish = _read_wish(request)
+        likely = rendered_form(wish.accepted, PICTURES, single=wish.single)
+        if request.head:
+            await self._retriever.ensure_known(request.access, wish.resource)
+            await Body(send).send_head(_body_type(likely))
+            return
+        await answer(receive, send, lambda body: self._answer(request, wish, body))
+
+    async def _answer(self, request: Request, wish: _Wish, body: Body) -> None:
+        if wish.resource.instance is None:
+            known = await self._retriever.ensure_known(request.access, wish.resource)
+            wish.left_out(sum(not is_image(one.description.sop_class) for one in known))
+        stream = await self._retriever.open(request.access, wish.resource)
+        async with aclosing(stream), aclosing(self._parts(stream, wish)) as parts:
+            first, failed = await _first_shown(parts)
+            if not first.multipart:
+                await _begin(body, wish, first.kind, size_bytes=len(first.content))
+                await body.write(first.content, more=False)
+                return
+            frame = MultipartRelated(first.kind)
+            await _begin(body, wish, frame.content_type)
+            for part in (*failed, first):
+                await body.write(_framed(frame, part))
+            async for part in parts:
+                await body.write(_framed(frame, part))
+            await body.write(frame.end(), more=False)
+
+    async def _parts(self, stream: InstanceStream, wish: _Wish) -> AsyncGenerator[Rendering]:
+        async for held in stream:
+            try:
+                async for part in self._of_instance(held, wish):
+                    yield part
+            except NotAcceptable as error:
+                if wish.resource.instance is not None:
+                    raise
+                log.warning("part_not_rendered", extra={"reason": str(error)})
+                yield _apology(error)
+
+    async def _of_instance(self, held: HeldInstance, wish: _Wish) -> AsyncGenerator[Rendering]:
+        first = wish.frames[0] if wish.frames else None
+        part = await self._render(held, wish, first)
+        yield part
+        rest = wish.frames[1:] if wish.frames else range(2, part.frames + 1)
+        for frame in rest if part.multipart else ():
+            yield await self._render(held, wish, frame)
+
+    async def _render(self, held: HeldInstance, wish: _Wish, frame: int | None) -> Rendering:
+        return await self._renderer.render(
+            held.path, wish.order, wish.accepted, single=wish.single, frame=frame
+        )
+
+
+def _read_wish(request: Request) -> _Wish:
+    resource = request.resource()
+    frames = read_frames(request.path["frames"]) if "frames" in request.path else ()
+    order, unknown = read_order(request.query.multi_items())
+    return _Wish(
+        resource=resource,
+        frames=frames,
+        accepted=request.accepted,
+        single=resource.instance is not None and len(frames) <= 1,
+        order=order,
+        warnings=list(unknown),
+    )
+
+
+async def _first_shown(
+    parts: AsyncGenerator[Rendering],
+) -> tuple[Rendering, list[Rendering]]:
+    """The first part that is shown, and what could not be before it.
+
+    Raises:
+        NotAcceptable: none is.
+    """
+    failed: list[Rendering] = []
+    async for part in parts:
+        if part.kind != PROBLEM:
+            return part, failed
+        failed.append(part)
+    raise NotAcceptable("nothing of this resource can be rendered as it is asked for")
+
+
+def _body_type(form: Form) -> str:
+    return MultipartRelated(form.kind).content_type if form.multipart else form.kind
+
+
+def _apology(error: NotAcceptable) -> Rendering:
+    content = bytes(problem(HTTPStatus.NOT_ACCEPTABLE, str(error)).body)
+    return Rendering(kind=PROBLEM, multipart=True, content=content, frames=1)
+
+
+def _framed(frame: MultipartRelated, part: Rendering) -> bytes:
+    return frame.part(part.kind, size_bytes=len(part.content)) + part.content
+
+
+async def _begin(
+    body: Body, wish: _Wish, content_type: str, *, size_bytes: int | None = None
+) -> None:
+    warnings = tuple(WARNING.format(text) for text in wish.warnings)
+    await body.begin(content_type, size_bytes=size_bytes, warnings=warnings, status=wish.status)

@@ -1,0 +1,63 @@
+"""Has instances rendered by worker processes, and reads what they answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gateway.dicomweb.accept import Accepted
+from gateway.errors import NotAcceptable, WorkerDied
+from gateway.processes.pool import WorkerPool
+from gateway.retrieval.rendering.order import Order
+from gateway.retrieval.rendering.render import render
+
+RENDER_S_MAX: Final = 30.0
+"""For one picture, or one text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """A picture or a text."""
+
+    kind: str
+    """Its media type, as Content-Type has it."""
+    multipart: bool
+    """Whether it is wanted as a part."""
+    content: bytes
+    frames: int
+    """Of the instance: more may be had as further parts."""
+
+
+class Renderer:
+    """Renders in the workers of the pool."""
+
+    def __init__(self, workers: WorkerPool) -> None:
+        self._workers = workers
+
+    async def render(
+        self,
+        path: Path,
+        order: Order,
+        accepted: Accepted,
+        *,
+        single: bool,
+        frame: int | None = None,
+    ) -> Rendering:
+        """The instance, or a frame of it, in the form that the client prefers.
+
+        Args:
+            single: whether the client may have it without parts.
+            frame: counted from 1; None for the instance as a whole, or the first of its parts.
+
+        Raises:
+            InvalidRequest: the order does not fit the form.
+            NotFound: there is no such frame.
+            NotAcceptable: there is no such form of it, or it cannot be read.
+            Unavailable: too much waits to be rendered already.
+        """
+        try:
+            told = await self._workers.run(
+                render, path, order, accepted, single, frame, within_s=RENDER_S_MAX
+            )
+        except WorkerDied as error:  # it would again
+            raise NotAcceptable(f"the instance cannot be rendered: {error}") from error
+        return Rendering(**told)

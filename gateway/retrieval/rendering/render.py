@@ -1,0 +1,132 @@
+"""Renders instances (PS3.18 §10.4.1.1.3 to §10.4.1.1.5). Runs in worker processes.
+
+The instance's own presentation comes first, then the region, the viewport and last the annotation
+(PS3.18 §8.3.5.1). What a worker answers is plain values; `Rendering` reads them.
+"""
+
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.negotiation import rendered_form
+from gateway.errors import GatewayError, InvalidRequest, NotAcceptable
+from gateway.pixels.annotation import annotate
+from gateway.pixels.attributes import number
+from gateway.pixels.geometry import NothingShown, fit
+from gateway.pixels.grayscale import Shades
+from gateway.pixels.icc import Profile, with_profile
+from gateway.pixels.picture import CARRY_ICC, GIF, encode, encode_animation
+from gateway.retrieval.rendering.captions import patient_lines, technique_lines
+from gateway.retrieval.rendering.forms import media_types
+from gateway.retrieval.rendering.order import PATIENT, TECHNIQUE, Order
+from gateway.retrieval.rendering.stored_image import StoredImage, open_stored
+
+ANIMATED_FRAMES_MAX: Final = 256
+"""Of an object that is given as one GIF."""
+ANIMATED_PIXELS_MAX: Final = 2**26
+"""Of all its frames together."""
+FRAME_MS: Final = 100
+"""Time of a frame in an animation where the object tells none."""
+
+Answer = dict[str, Any]
+
+_BROKEN: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+
+
+def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None) -> Answer:
+    """The form of the instance that the client prefers.
+
+    Args:
+        single: whether the client may have it without parts.
+        frame: counted from 1; None for the instance as a whole, of which the parts are its
+            frames: then the first is given.
+
+    Raises:
+        InvalidRequest: the order does not fit the form.
+        NotFound: there is no such frame.
+        NotAcceptable: the instance has no such form, or is not what its header says.
+    """
+    try:
+        return _render(path, order, accepted, single, frame)
+    except (GatewayError, OSError, MemoryError):
+        raise
+    except NothingShown as error:
+        raise InvalidRequest(str(error)) from None
+    except _BROKEN as error:
+        raise NotAcceptable("the instance is not what its header says, and is not shown") from error
+
+
+def _render(
+    path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None
+) -> Answer:
+    image = open_stored(path)
+    form = rendered_form(accepted, media_types(image.header, image.syntax), single=single)
+    kind, multipart = form.kind, form.multipart
+    ensure_profile(order, kind)
+    moves = image.frames > 1 and frame is None and not (multipart or order.still)
+    if kind == GIF and moves:
+        content = _animation(image, order)
+    else:
+        shown = frame or (1 if multipart else image.representative)
+        content = _picture(image, order, kind, shown)
+    return {"kind": kind, "multipart": multipart, "content": content, "frames": image.frames}
+
+
+def ensure_profile(order: Order, kind: str) -> None:
+    """Raises:
+    InvalidRequest: an ICC profile is wanted in a type that holds none (PS3.18 §8.3.5.1.5).
+    """
+    if order.profile is not Profile.NONE and kind not in CARRY_ICC:
+        raise InvalidRequest(f"{kind} holds no ICC profile: ask for iccprofile=no")
+
+
+def _picture(image: StoredImage, order: Order, kind: str, frame: int) -> bytes:
+    shades, profile = with_profile(
+        _shown(image, order, frame), order.profile, image.header.get("ICCProfile")
+    )
+    return encode(_captioned(image, order, shades, frame), kind, quality=order.quality, icc=profile)
+
+
+def _shown(image: StoredImage, order: Order, frame: int) -> Shades:
+    look = image.appearance(frame)
+    if order.window is not None:
+        look = replace(look, gray=replace(look.gray, voi=order.window))
+    shades = look.show(image.stored(frame))
+    return fit(shades, order.viewport, pixel_aspect=look.pixel_aspect)
+
+
+def _captioned(image: StoredImage, order: Order, shades: Shades, frame: int) -> Shades:
+    if not order.annotation:
+        return shades
+    header = image.header
+    top = patient_lines(header) if PATIENT in order.annotation else []
+    bottom = technique_lines(header, frame=frame, frames=image.frames)
+    return annotate(shades, top=top, bottom=bottom if TECHNIQUE in order.annotation else [])
+
+
+def _animation(image: StoredImage, order: Order) -> bytes:
+    if image.frames > ANIMATED_FRAMES_MAX:
+        raise NotAcceptable(f"more than {ANIMATED_FRAMES_MAX} frames are not given as one GIF")
+    frames: list[Shades] = []
+    for frame in range(1, image.frames + 1):
+        frames.append(_captioned(image, order, _shown(image, order, frame), frame))
+        if sum(shown.size for shown in frames) > ANIMATED_PIXELS_MAX:
+            raise NotAcceptable("the frames are too large to be given as one GIF")
+    return encode_animation(frames, frame_ms=_frame_ms(image))
+
+
+def _frame_ms(image: StoredImage) -> int:
+    told = number(image.header, "FrameTime")
+    return round(told) if told is not None and 10 <= told <= 10_000 else FRAME_MS
