@@ -181,6 +181,8 @@ class Settings(ProgramSettings):
     """Processes that rewrite instances; 0: one a core, at most 8."""
     worker_mib_max: PositiveInt = 1024
     """What each of them may allocate, in MiB."""
+    metadata_mib_max: PositiveInt = 256
+    """Disk for answers on metadata that are kept to be sent again, in MiB."""
     message_mib_max: PositiveInt = 32
     """Longest HL7 message, in MiB."""
     associations_max: PositiveInt = 64

@@ -8,19 +8,40 @@ from gateway.app.parts import MIB, Parts
 from gateway.app.publishing import publication_policy
 from gateway.app.pulling import pullers
 from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.descriptions import Descriptions
 from gateway.catalogue.search import CatalogueSearch
+from gateway.retrieval.answers import MetadataAnswers
+from gateway.retrieval.described import DescribedStore
+from gateway.retrieval.describer import Describer
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.routes import build_routes, build_search_routes
+from gateway.retrieval.routes import ROOT, build_routes, build_search_routes
 from gateway.retrieval.sources.pacs import PacsSource
 from gateway.retrieval.sources.source import Source
 from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
 
 
-def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]:
+def describer_of(parts: Parts) -> Describer:
+    """Who describes what is stored."""
+    describer = Describer(
+        parts.database,
+        Descriptions(parts.database.dialect),
+        parts.workers,
+        path=parts.objects.path,
+        new_spool=parts.objects.new_spool,
+        discard=parts.objects.discard_spool,
+        rewritten_bytes_max=parts.settings.reencoded_mib_max * MIB,
+    )
+    parts.stack.push_async_callback(describer.close)
+    return describer
+
+
+def dicomweb_routes(
+    parts: Parts, describer: Describer, *, on_news: Callable[[], None]
+) -> list[Route]:
     objects = parts.objects
     catalogue = Catalogue(
         parts.database,
@@ -45,9 +66,26 @@ def dicomweb_routes(parts: Parts, *, on_news: Callable[[], None]) -> list[Route]
         files=files,
     )
     sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
-    retriever = Retriever(parts.policy, catalogue, sources)
+    descriptions = Descriptions(parts.database.dialect)
+    stored = DescribedStore(parts.database, descriptions, describer, catalogue, path=objects.path)
+    retriever = Retriever(parts.policy, catalogue, stored, sources)
+    answers = MetadataAnswers(
+        stored,
+        files,
+        folder=parts.settings.data_dir,
+        root_url=f"{parts.settings.base_url}{ROOT}",
+        size_bytes_max=parts.settings.metadata_mib_max * MIB,
+    )
+    parts.stack.push_async_callback(answers.close)
     searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
     return [
-        *build_routes(parts.policy, retriever, transcoder, files, Renderer(parts.workers)),
+        *build_routes(
+            parts.policy,
+            retriever,
+            transcoder,
+            files,
+            renderer=Renderer(parts.workers),
+            answers=answers,
+        ),
         *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
     ]

@@ -9,7 +9,7 @@ from random import random
 from fastapi import FastAPI
 
 from gateway.app.checkup import readiness, watch_of
-from gateway.app.consulting import dicomweb_routes
+from gateway.app.consulting import describer_of, dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
 from gateway.app.index import publisher_of
@@ -25,6 +25,7 @@ from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.people import acting_routes
 from gateway.publication.publisher import Publisher
+from gateway.retrieval.describer import Describer
 from gateway.retrieval.routes import capability_routes
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
@@ -114,22 +115,21 @@ async def opened(
         publisher = build_publisher(parts, on_enqueued=dispatcher.worker.wake)
         sweep = sweep_at_night(parts, on_news=publisher.worker.wake)
         watch = watch_of(parts)
+        describer = describer_of(parts)
         await stack.enter_async_context(
             workers(
-                publisher.worker.run(), dispatcher.worker.run(), janitor.run(), sweep, watch.run()
+                publisher.worker.run(),
+                dispatcher.worker.run(),
+                describer.run(),
+                janitor.run(),
+                sweep,
+                watch.run(),
             )
         )
-        assembler = Assembler(
-            parts.database,
-            parts.studies,
-            parts.objects,
-            clock=clock,
-            settle_ms=milliseconds(settings.study_settle_s),
-            on_news=publisher.worker.wake,
-        )
+        assembler = _assembler_of(parts, publisher, describer)
         dicom = await listen_dicom(parts, assembler)
         mllp, mllp_tls = await listen_mllp(parts, assembler)
-        http = _build_http(parts, assembler, publisher, watch)
+        http = _build_http(parts, assembler, publisher, watch, describer)
         yield Gateway(
             http=http,
             dicom_port=dicom.plain,
@@ -139,9 +139,26 @@ async def opened(
         )
 
 
-def _build_http(parts: Parts, assembler: Assembler, publisher: Publisher, watch: Watch) -> FastAPI:
+def _assembler_of(parts: Parts, publisher: Publisher, describer: Describer) -> Assembler:
+    def wake() -> None:
+        publisher.worker.wake()
+        describer.wake()
+
+    return Assembler(
+        parts.database,
+        parts.studies,
+        parts.objects,
+        clock=parts.clock,
+        settle_ms=milliseconds(parts.settings.study_settle_s),
+        on_news=wake,
+    )
+
+
+def _build_http(
+    parts: Parts, assembler: Assembler, publisher: Publisher, watch: Watch, describer: Describer
+) -> FastAPI:
     dicomweb = [
-        *dicomweb_routes(parts, on_news=publisher.worker.wake),
+        *dicomweb_routes(parts, describer, on_news=publisher.worker.wake),
         *store_routes(parts, assembler),
     ]
     return build_web(

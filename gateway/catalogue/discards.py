@@ -29,6 +29,7 @@ class Discards:
         """These objects have been removed."""
         keys = orjson.dumps(list(object_keys)).decode()
         await tx.fetch(self._sql["forget_discarded"], object_keys=keys)
+        await tx.fetch(self._sql["forget_descriptions"], object_keys=keys)
 
     async def referenced(self, tx: Transaction, object_keys: Iterable[str]) -> set[str]:
         """Which of these objects a row still refers to."""

@@ -100,6 +100,7 @@ class Studies:
         await tx.fetch(
             self._sql["exchange_object"], lost=key, object_key=stored.key, sha256=stored.sha256
         )
+        await tx.fetch(self._sql["forget_description"], lost=key)
 
     async def study_announced(self, tx: Transaction, news: StudyAnnounced, *, now_ms: int) -> None:
         """Take in that what the PACS holds of the study may have changed: it will be asked."""

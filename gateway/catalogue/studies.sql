@@ -26,6 +26,9 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
 -- Nothing, if another data set has taken the place meanwhile.
 UPDATE instances SET object_key = :object_key WHERE object_key = :lost AND sha256 = :sha256;
 
+-- query: forget_description
+DELETE FROM descriptions WHERE object_key = :lost;
+
 -- query: discard_object
 INSERT INTO discarded_objects (object_key, discarded_at_ms) VALUES (:object_key, :now_ms)
 ON CONFLICT (object_key) DO NOTHING;
@@ -68,7 +71,7 @@ WHERE study_uid = :study AND object_key IS NULL;
 
 -- query: answered
 -- An answer to an older question than the last one is void.
-UPDATE studies SET pacs_asked_after = :asked_after
+UPDATE studies SET pacs_asked_after = :asked_after, answers = answers + 1
 WHERE study_uid = :study AND pacs_asked_after <= :asked_after
 RETURNING study_uid;
 

@@ -10,6 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -45,19 +46,31 @@ _NAME_DELIMITERS: Final = _DELIMITERS | {0x5E, 0x3D}
 _EXACT_MAX: Final = 2**53  # integers beyond it are no numbers to a JSON reader (RFC 8259 §6)
 
 
-def write_json(data_set: bytes) -> bytes:
-    """The JSON object of a data set in Explicit VR Little Endian.
+def read_json(data_set: bytes, apart: Mapping[str, str] = MappingProxyType({})) -> JsonDataSet:
+    """The JSON object of a data set in Explicit VR Little Endian, before it is written.
 
     Sequences and their items must be of undefined length, and pixels must have been left out.
+
+    Args:
+        apart: where a value is fetched that stands in the data set as if it were empty, by its path
+            (see `Place`).
 
     Raises:
         ValueError: the bytes are no such data set.
     """
     try:
-        content = _Reader(data_set).data_set()
+        return _Reader(data_set, apart).data_set()
     except (struct.error, IndexError) as error:
         raise ValueError("the data set is cut short") from error
-    return orjson.dumps(content)
+
+
+def write_json(data_set: bytes) -> bytes:
+    """The bytes of `read_json`.
+
+    Raises:
+        ValueError: the bytes are no such data set.
+    """
+    return orjson.dumps(read_json(data_set))
 
 
 def element(vr: str, *values: Any) -> dict[str, Any]:
@@ -87,15 +100,16 @@ class JsonArray:
 
 
 class _Reader:
-    def __init__(self, source: bytes) -> None:
+    def __init__(self, source: bytes, apart: Mapping[str, str]) -> None:
         self._source = source
+        self._apart = apart
         self._at = 0
         self._parts = 0
 
     def data_set(self) -> JsonDataSet:
-        return self._elements([], depth=0)
+        return self._elements([], "", depth=0)
 
-    def _elements(self, encodings: list[str], *, depth: int) -> JsonDataSet:
+    def _elements(self, encodings: list[str], path: str, *, depth: int) -> JsonDataSet:
         """The elements up to the end of the data set, or of the item that is being read."""
         if depth > NESTING_MAX:
             raise ValueError("sequences are nested too deeply")
@@ -107,8 +121,13 @@ class _Reader:
                 self._at += 4
                 return told
             vr, length = self._vr_and_length()
+            name = f"{tag:08X}"
             if vr == "SQ":
-                told[f"{tag:08X}"] = element(vr, *self._items(encodings, depth=depth))
+                items = self._items(encodings, f"{path}{name}/", depth=depth)
+                told[name] = element(vr, *items)
+                continue
+            if not length and (uri := self._apart.get(path + name)) is not None:
+                told[name] = {"vr": _known_vr(tag) if vr == "UN" else vr, "BulkDataURI": uri}
                 continue
             value = self._source[self._at : self._at + length]
             self._at += length
@@ -119,17 +138,18 @@ class _Reader:
                 # What is written here is UTF-8 (PS3.18 Annex F).
                 value = b"ISO_IR 192" if value.strip(b" \0") else b""
             self._count(1 + value.count(b"\\"))
-            told[f"{tag:08X}"] = _attribute(vr, value, encodings)
+            told[name] = _attribute(vr, value, encodings)
         if depth:
             raise ValueError("an item does not end")
         return told
 
-    def _items(self, encodings: list[str], *, depth: int) -> list[JsonDataSet]:
-        items = []
+    def _items(self, encodings: list[str], path: str, *, depth: int) -> list[JsonDataSet]:
+        items: list[JsonDataSet] = []
         while self._tag() == _ITEM:
             self._at += 4
             self._count(1)
-            items.append(self._elements(encodings, depth=depth + 1))
+            inside = f"{path}{len(items) + 1}/"
+            items.append(self._elements(encodings, inside, depth=depth + 1))
         self._at += 4
         return items
 

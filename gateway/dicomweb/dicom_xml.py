@@ -35,8 +35,8 @@ _ESCAPED: Final = re.compile(r'[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 class XmlParts(MultipartRelated):
     """A body of such documents, each a part of it (PS3.18 §8.7.3.2)."""
 
-    def __init__(self) -> None:
-        super().__init__(DICOM_XML)
+    def __init__(self, boundary: str | None = None) -> None:
+        super().__init__(DICOM_XML, boundary=boundary)
 
     def data_set(self, told: bytes) -> bytes:
         """The next data set, from its JSON object, as a whole part."""

@@ -8,19 +8,22 @@ sequences get undefined length and retired group lengths are left out (PS3.5 §7
 import struct
 from array import array
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
+
+from gateway.dicomweb.encapsulation import end_of_fragments
 
 NESTING_MAX: Final = 64  # sequences within each other
 _SWAP_BYTES: Final = 2**20  # swapped at a time
 _CREATOR_BYTES_MAX: Final = 64  # of a private creator, an LO
 
 _UNDEFINED: Final = 0xFFFFFFFF
+_PIXEL_GROUP: Final = 0x7FE0
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
-_PAST_ALL_TAGS: Final = 1 << 32
 _PIXEL_REPRESENTATION: Final = 0x00280103
 _LUT_DESCRIPTOR: Final = 0x00283002
 
@@ -37,6 +40,23 @@ class NotNative(ValueError):
     """The bytes are no data set of the encoding that they are said to have."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value lies in its data set."""
+
+    path: str
+    """Its tag, after those of the sequences and the numbers of the items that it is in: 8
+    hexadecimal digits each, parted by slashes; items count from 1."""
+    tag: int
+    vr: str
+    at: int
+    """Bytes from the beginning of the data set."""
+    size_bytes: int
+    """What there is of it: pixels at the end of a file may be cut short."""
+    fragmented: bool = False
+    """It is a sequence of fragments (PS3.5 §A.4), from its first item to its delimiter."""
+
+
 class _Level:
     """What of a data set, or of an item, decides how later elements are read."""
 
@@ -44,6 +64,8 @@ class _Level:
         self.signed: bool = parent.signed if parent else False
         self.lut_entries: int = parent.lut_entries if parent else 0
         self.depth: int = parent.depth + 1 if parent else 0
+        self.path: str = ""
+        """Of the item, with a slash at its end."""
         self.creators: dict[int, str] = {}
 
 
@@ -55,8 +77,9 @@ class Reencoder:
         target: gets the rewritten data set.
         big_endian: whether it is Explicit VR Big Endian. If not, its first element tells whether
             VRs are written: some writers name one transfer syntax and write the other.
-        leaves_out: elements not to be written, by tag and length in bytes.
-        ends_before: tag of the top level at which to stop, as if the data set ended there.
+        sets_apart: asked with tag, VR and size of each value that is no sequence; one for which
+            it says yes is noted in `apart` and written as if it were empty. Pixels may then be
+            encapsulated, or cut short by the end of the file.
     """
 
     def __init__(
@@ -65,13 +88,13 @@ class Reencoder:
         target: BinaryIO,
         *,
         big_endian: bool = False,
-        leaves_out: Callable[[int, int], bool] | None = None,
-        ends_before: int = _PAST_ALL_TAGS,
+        sets_apart: Callable[[int, str, int], bool] | None = None,
     ) -> None:
+        self.apart: list[Place] = []
         self._source = source
         self._target = target
-        self._leaves_out = leaves_out or _leaves_out_nothing
-        self._ends_before = ends_before
+        self._sets_apart = sets_apart
+        self._starts_at = 0
         self._implicit = not big_endian and not _looks_explicit(source)
         self._big_endian = big_endian
         order = ">" if big_endian else "<"
@@ -96,8 +119,6 @@ class Reencoder:
             tag, vr, length, at = self._header(at, level)
             if tag == ends_with:
                 return at
-            if level.depth == 0 and tag >= self._ends_before:
-                return end
             if tag >> 16 == 0xFFFE:
                 raise NotNative("a delimiter stands outside of its sequence")
             at = self._element(tag, vr, length, at, level)
@@ -130,8 +151,12 @@ class Reencoder:
             return self._fragments(tag, vr, at, level)
         end = at + length
         if end > len(self._source):
-            raise NotNative("an element is cut short")
-        if (tag & 0xFFFF == 0 and tag >> 16 > 0x0006) or self._leaves_out(tag, length):
+            if self._sets_apart is None or level.depth or tag >> 16 != _PIXEL_GROUP:
+                raise NotNative("an element is cut short")
+            end = len(self._source)
+        if tag & 0xFFFF == 0 and tag >> 16 > 0x0006:
+            return end
+        if self._is_set_apart(tag, vr, at, end, level):
             return end
         value = self._source[at:end]
         self._note(tag, value, level)
@@ -140,6 +165,23 @@ class Reencoder:
         self._write_header(tag, vr, length)
         self._write_value(vr, value)
         return end
+
+    def _is_set_apart(
+        self, tag: int, vr: str, at: int, end: int, level: _Level, *, fragmented: bool = False
+    ) -> bool:
+        if self._sets_apart is None or not self._sets_apart(tag, vr, end - at):
+            return False
+        place = Place(
+            path=f"{level.path}{tag:08X}",
+            tag=tag,
+            vr=vr,
+            at=self._starts_at + at,
+            size_bytes=end - at,
+            fragmented=fragmented,
+        )
+        self.apart.append(place)
+        self._write_header(tag, vr, 0)
+        return True
 
     def _note(self, tag: int, value: memoryview, level: _Level) -> None:
         group, element = tag >> 16, tag & 0xFFFF
@@ -158,6 +200,7 @@ class Reencoder:
         if end > len(self._source):
             raise NotNative("a sequence is cut short")
         self._write_header(tag, "SQ", _UNDEFINED)
+        number = 0
         while at < end:
             item, _, item_length, at = self._header(at, level)
             if item == _SEQUENCE_END and length == _UNDEFINED:
@@ -165,10 +208,13 @@ class Reencoder:
             if item != _ITEM:
                 raise NotNative("a sequence holds something else than items")
             self._write_tag(_ITEM, _UNDEFINED)
+            number += 1
+            inner = _Level(level)
+            inner.path = f"{level.path}{tag:08X}/{number}/"
             if item_length == _UNDEFINED:
-                at = self._elements(at, end, _Level(level), ends_with=_ITEM_END)
+                at = self._elements(at, end, inner, ends_with=_ITEM_END)
             else:
-                at = self._elements(at, min(at + item_length, end), _Level(level), ends_with=None)
+                at = self._elements(at, min(at + item_length, end), inner, ends_with=None)
             self._write_tag(_ITEM_END, 0)
         else:
             if length == _UNDEFINED:
@@ -178,27 +224,32 @@ class Reencoder:
 
     def _unknown_sequence(self, tag: int, at: int, level: _Level) -> int:
         """A UN of undefined length is a sequence in Implicit VR Little Endian (PS3.5 §6.2.2)."""
-        inner = Reencoder(self._source[at:], self._target, leaves_out=self._leaves_out)
+        inner = Reencoder(self._source[at:], self._target, sets_apart=self._sets_apart)
         inner._implicit = True
-        return at + inner._sequence(tag, _UNDEFINED, 0, _Level(level))
+        inner._starts_at = self._starts_at + at
+        inner.apart = self.apart
+        same = _Level(level)
+        same.path = level.path
+        return at + inner._sequence(tag, _UNDEFINED, 0, same)
 
     def _fragments(self, tag: int, vr: str, at: int, level: _Level) -> int:
-        """Encapsulated pixels (PS3.5 §A.4), which only an icon inside of a sequence may hold."""
-        if level.depth == 0 or self._implicit:
+        """Encapsulated pixels (PS3.5 §A.4). In a data set that is rewritten, only an icon inside of
+        a sequence may hold them."""
+        describes = self._sets_apart is not None and level.depth == 0
+        if self._implicit or self._big_endian or (level.depth == 0 and not describes):
             raise NotNative("pixels of a native transfer syntax are encapsulated")
-        start = at
-        item = _ITEM
-        while item == _ITEM:
-            item, _, length, at = self._header(at, level)
-            at += length
-            if at > len(self._source):
+        try:
+            end = end_of_fragments(self._source, at)
+        except ValueError as error:
+            raise NotNative(str(error)) from None
+        if end > len(self._source):
+            if not describes:
                 raise NotNative("an element is cut short")
-        if item != _SEQUENCE_END:
-            raise NotNative("encapsulated pixels hold something else than items")
-        if not self._leaves_out(tag, at - start):
+            end = len(self._source)
+        if not self._is_set_apart(tag, vr, at, end, level, fragmented=True):
             self._write_header(tag, vr, _UNDEFINED)
-            self._target.write(self._source[start:at])
-        return at
+            self._target.write(self._source[at:end])
+        return end
 
     def _write_header(self, tag: int, vr: str, length: int) -> None:
         head = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode("ascii")
@@ -220,10 +271,6 @@ class Reencoder:
             words.byteswap()
             self._target.write(words.tobytes())
             self._target.write(part[whole:])
-
-
-def _leaves_out_nothing(_tag: int, _length: int) -> bool:
-    return False
 
 
 def _looks_explicit(source: memoryview) -> bool:

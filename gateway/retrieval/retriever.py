@@ -1,11 +1,14 @@
 """Opens a resource for someone who may have it, from the nearest source that holds it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 
+from gateway.catalogue.descriptions import Listing
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
+from gateway.retrieval.described import DescribedInstance, FrameNumbers, StoredInstances
 from gateway.retrieval.sources.source import InstanceStream, Source
 from gateway.retrieval.sources.store import KnownImages
 from gateway.security.policy import Policy
@@ -17,12 +20,20 @@ class Retriever:
     Args:
         policy: decides before anything is asked.
         catalogue: knows what there is, for one who asks for headers alone.
+        stored: what of it is stored here and described.
         sources: nearest first.
     """
 
-    def __init__(self, policy: Policy, catalogue: KnownImages, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        catalogue: KnownImages,
+        stored: StoredInstances,
+        sources: Sequence[Source],
+    ) -> None:
         self._policy = policy
         self._catalogue = catalogue
+        self._stored = stored
         self._sources = sources
 
     async def open(self, access: AccessContext, resource: Resource) -> InstanceStream:
@@ -35,10 +46,7 @@ class Retriever:
             Unavailable: a source that holds it does not give it now.
         """
         await self._permit(access, resource)
-        for source in self._sources:
-            if (stream := await source.open(resource)) is not None:
-                return stream
-        raise NotFound("no source holds this resource")
+        return await self._from_a_source(resource)
 
     async def ensure_known(self, access: AccessContext, resource: Resource) -> Sequence[KnownImage]:
         """What is known of the resource, at least one instance; no source is put to work.
@@ -52,6 +60,48 @@ class Retriever:
         if not known:
             raise NotFound("no source holds this resource")
         return known
+
+    async def listing(self, access: AccessContext, resource: Resource) -> Listing:
+        """What of the resource may be shown.
+
+        Raises:
+            AccessDenied: as `open`.
+            NotFound: nothing is known of the resource.
+            ImagesDisagree: what is stored of it does not fit the study's report.
+        """
+        await self._permit(access, resource)
+        found = await self._stored.listing(resource)
+        if found is None:
+            raise NotFound("no source holds this resource")
+        return found
+
+    @asynccontextmanager
+    async def described(
+        self, access: AccessContext, resource: Resource, *, frames: FrameNumbers = (1, 1)
+    ) -> AsyncIterator[DescribedInstance]:
+        """One instance with what is known of its file, which lies there until leaving.
+
+        Args:
+            frames: whose places are wanted.
+
+        Raises:
+            AccessDenied, NotFound, Unavailable: as `open`.
+            ImagesDisagree: it does not fit the study's report.
+            NotAcceptable: its file cannot be read.
+        """
+        await self._permit(access, resource)
+        stored = await self._stored.instance(resource, frames=frames)
+        if stored is not None:
+            yield stored
+            return
+        async with aclosing(await self._from_a_source(resource)) as stream:
+            yield await self._stored.describe(stream.first, frames=frames)
+
+    async def _from_a_source(self, resource: Resource) -> InstanceStream:
+        for source in self._sources:
+            if (stream := await source.open(resource)) is not None:
+                return stream
+        raise NotFound("no source holds this resource")
 
     async def _permit(self, access: AccessContext, resource: Resource) -> None:
         verdict = await self._policy.decide(access, resource)

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.routing import Route
 
 from gateway.dicomweb.qido import SearchLevel
+from gateway.retrieval.answers import MetadataAnswers
 from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
@@ -46,11 +47,13 @@ def build_routes(
     retriever: Retriever,
     transcoder: Transcoder,
     files: FileReader,
+    *,
     renderer: Renderer,
+    answers: MetadataAnswers,
 ) -> list[Route]:
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
-    metadata = MetadataEndpoint(policy, retriever, transcoder, files)
+    metadata = MetadataEndpoint(policy, retriever, answers, files)
     routes: list[Route] = [
         NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])
     ]

@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import HTTP
 from io import BytesIO
 from pathlib import Path
 from shutil import copyfile
+from types import MappingProxyType
 from typing import TypeVar
 
 import aiohttp
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp
 
 from gateway import http_errors
 from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.descriptions import Descriptions
 from gateway.catalogue.header import read_header
 from gateway.catalogue.search import CatalogueSearch
 from gateway.dimse.commands import Peer, StoreRequest
@@ -32,6 +34,9 @@ from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
 from gateway.model.resource import Resource
 from gateway.processes.pool import WorkerPool
+from gateway.retrieval.answers import MetadataAnswers
+from gateway.retrieval.described import DescribedStore
+from gateway.retrieval.describer import Describer
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.renderer import Renderer
@@ -53,6 +58,7 @@ PUBLIC_URL = "https://gateway.example"
 PACS = "PACS"
 WAITING_MAX = 2
 REWRITTEN_BYTES_MAX = 2**20
+METADATA_BYTES_MAX = 2**20
 
 
 def a_slice(number: int = 1, **told: object) -> Dataset:
@@ -178,6 +184,7 @@ class Bench:
         self._folder = folder
         self.root = ""
         self.http: aiohttp.ClientSession
+        self.describer: Describer
 
     @property
     def spooled(self) -> list[Path]:
@@ -218,12 +225,15 @@ class Bench:
         return await asyncio.to_thread(act)
 
     def get(
-        self, path: str = f"/studies/{STUDY}", accept: str | None = None
+        self,
+        path: str = f"/studies/{STUDY}",
+        accept: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> "aiohttp.client._RequestContextManager":
         """Ask; by default for the study as it is stored."""
         any_form = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-        headers = {"Accept": any_form if accept is None else accept}
-        return self.http.get(self.root + path, headers=headers)
+        asked = {"Accept": any_form if accept is None else accept, **headers}
+        return self.http.get(self.root + path, headers=asked)
 
 
 def parts_of(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
@@ -273,6 +283,32 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         await running
 
 
+def described(
+    stores: Stores, workers: WorkerPool, catalogue: Catalogue, files: FileReader
+) -> tuple[Describer, DescribedStore, MetadataAnswers]:
+    """What is stored, described."""
+    database, objects = stores.database, stores.objects
+    descriptions = Descriptions(database.dialect)
+    describer = Describer(
+        database,
+        descriptions,
+        workers,
+        path=objects.path,
+        new_spool=objects.new_spool,
+        discard=objects.discard_spool,
+        rewritten_bytes_max=REWRITTEN_BYTES_MAX,
+    )
+    stored = DescribedStore(database, descriptions, describer, catalogue, path=objects.path)
+    answers = MetadataAnswers(
+        stored,
+        files,
+        folder=objects.new_spool().parent.parent,
+        root_url=f"{PUBLIC_URL}/dicom-web",
+        size_bytes_max=METADATA_BYTES_MAX,
+    )
+    return describer, stored, answers
+
+
 @asynccontextmanager
 async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
     """A gateway's retrieval under this policy."""
@@ -300,21 +336,26 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
             files=files,
         )
         sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
+        bench.describer, stored, answers = described(stores, workers, catalogue, files)
+        retriever = Retriever(policy, catalogue, stored, sources)
         searcher = Searcher(policy, CatalogueSearch(stores.database))
         app = FastAPI()
         http_errors.install(app)
         app.router.routes.extend(
             build_routes(
                 policy,
-                Retriever(policy, catalogue, sources),
+                retriever,
                 transcoder,
                 files,
-                Renderer(workers),
+                renderer=Renderer(workers),
+                answers=answers,
             )
             + build_search_routes(policy, searcher, public_url=PUBLIC_URL)
         )
         async with serving(app) as url, aiohttp.ClientSession() as bench.http:
             bench.root = f"{url}/dicom-web"
             yield bench
+        await answers.close()
+        await bench.describer.close()
         await workers.close()
         files.close()

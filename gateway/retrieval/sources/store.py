@@ -73,13 +73,25 @@ async def give_stored(
     Raises:
         ImagesDisagree: one of them does not fit the study's report; none is given.
     """
-    given = [(image.header, image.stored) for image in images]
+    given = list(images)
+    await ensure_agreement(catalogue, study, given)
+    for image in given:
+        if (stored := image.stored) is not None:
+            yield HeldInstance(path=path(stored.key), transfer_syntax=stored.transfer_syntax)
+
+
+async def ensure_agreement(
+    catalogue: ReportedImages, study: Uid, images: Iterable[KnownImage]
+) -> None:
+    """Return if the headers of stored images fit the study's report.
+
+    Raises:
+        ImagesDisagree: one of them does not.
+    """
+    known = [image.header for image in images]
     # Instances of a study name the same patient; the report is asked once, not for each.
-    headers = {(one.patient, one.accession): one for one, _ in given if one is not None}
+    headers = {(one.patient, one.accession): one for one in known if one is not None}
     for header in headers.values():
         disagreement = await catalogue.disagreement(study, header)
         if disagreement is not None:
             raise ImagesDisagree(disagreement.reason)
-    for _, stored in given:
-        if stored is not None:
-            yield HeldInstance(path=path(stored.key), transfer_syntax=stored.transfer_syntax)

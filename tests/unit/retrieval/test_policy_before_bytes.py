@@ -2,15 +2,17 @@
 
 import pytest
 
+from gateway.catalogue.descriptions import Listing
 from gateway.catalogue.search import Match, SearchPage
 from gateway.dicomweb.qido import SearchLevel, SearchQuery
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
+from gateway.retrieval.described import DescribedInstance, FrameNumbers
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.sources.source import InstanceStream
+from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.security.policy import OpenAccess, Verdict
 from indexer.contract.identifiers import Ins, Uid
 from tests.support.studies import STUDY, a_known_image, an_image
@@ -34,6 +36,21 @@ class Asked:
         self.times += 1
         return None
 
+    async def listing(self, resource: Resource) -> Listing | None:
+        self.times += 1
+        return None
+
+    async def instance(
+        self, resource: Resource, *, frames: FrameNumbers = (1, 1)
+    ) -> DescribedInstance | None:
+        self.times += 1
+        return None
+
+    async def describe(
+        self, held: HeldInstance, *, frames: FrameNumbers = (1, 1)
+    ) -> DescribedInstance:
+        raise NotImplementedError
+
     async def images(self, resource: Resource) -> list[KnownImage]:
         self.times += 1
         return [a_known_image()]
@@ -55,19 +72,24 @@ class Asked:
 
 async def test_no_source_is_asked_for_what_policy_refuses() -> None:
     asked = Asked()
-    retriever = Retriever(HidesOneStudy(), asked, [asked])
+    retriever = Retriever(HidesOneStudy(), asked, asked, [asked])
 
     with pytest.raises(AccessDenied):
         await retriever.open(ANYONE, Resource(study=HIDDEN))
     with pytest.raises(AccessDenied):
         await retriever.ensure_known(ANYONE, Resource(study=HIDDEN))
+    with pytest.raises(AccessDenied):
+        await retriever.listing(ANYONE, Resource(study=HIDDEN))
+    with pytest.raises(AccessDenied):
+        async with retriever.described(ANYONE, Resource(study=HIDDEN)):
+            pass
 
     assert asked.times == 0
 
 
 async def test_every_source_is_asked_before_it_is_not_found() -> None:
     first, second = Asked(), Asked()
-    retriever = Retriever(HidesOneStudy(), first, [first, second])
+    retriever = Retriever(HidesOneStudy(), first, first, [first, second])
 
     with pytest.raises(NotFound):
         await retriever.open(ANYONE, Resource(study=STUDY))
