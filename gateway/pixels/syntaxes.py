@@ -3,6 +3,7 @@
 Whether one instance can be encoded as asked depends on its pixels, too: see `encode`.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from indexer.contract.identifiers import Uid
@@ -43,36 +44,37 @@ JPEG: Final = frozenset(
     }
 )
 JPEG_LS_ALL: Final = frozenset({JPEG_LS, JPEG_LS_NEAR})
-JPEG_2000_ALL: Final = frozenset(
-    {JPEG_2000_LOSSLESS, JPEG_2000, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, HTJ2K}
-)
-"""HTJ2K is JPEG 2000 with another block coder (ISO/IEC 15444-15)."""
+HTJ2K_ALL: Final = frozenset({HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, HTJ2K})
+"""JPEG 2000 with another block coder (ISO/IEC 15444-15)."""
+JPEG_2000_ALL: Final = HTJ2K_ALL | {JPEG_2000_LOSSLESS, JPEG_2000}
 
 DECODED: Final = NATIVE | JPEG | JPEG_LS_ALL | JPEG_2000_ALL | {RLE, DEFLATED_FRAMES}
 """What is read here. Video, and what is newer, is only passed on."""
 
-LOSSLESS_ENCODED: Final = frozenset(
-    {
-        EXPLICIT_LITTLE_ENDIAN,
-        RLE,
-        JPEG_LS,
-        JPEG_2000_LOSSLESS,
-        HTJ2K_LOSSLESS,
-        HTJ2K_LOSSLESS_RPCL,
-    }
-)
-LOSSY_ENCODED: Final = frozenset({JPEG_BASELINE, JPEG_LS_NEAR, JPEG_2000, HTJ2K})
-"""What loses some of the picture as it is written here."""
+LOSSY_ENCODED: Final = (JPEG_LS_NEAR, JPEG_BASELINE)
+"""What loses some of the picture as it is written here, the least first."""
 
-ENCODED: Final = LOSSLESS_ENCODED | LOSSY_ENCODED
+ENCODED: Final = (
+    EXPLICIT_LITTLE_ENDIAN,
+    HTJ2K_LOSSLESS,
+    HTJ2K_LOSSLESS_RPCL,
+    HTJ2K,
+    JPEG_LS,
+    JPEG_2000_LOSSLESS,
+    JPEG_2000,
+    RLE,
+    *LOSSY_ENCODED,
+)
+"""What is written here, the first choice of one who takes any of them first. JPEG 2000 and HTJ2K
+that may be lossy are not (PS3.5 §A.4.4): nothing is lost that need not be."""
+
 
 FORBIDDEN_ON_THE_WEB: Final = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN})
 """Never sent, not even to one who names them (PS3.18 §8.7.3)."""
 
 
-def may_be_given_as(stored: str, asked: str) -> bool:
-    """Whether an instance of the one transfer syntax may leave in the other, as far as the two
-    tell: its pixels may have more bits than the other holds."""
-    if asked in FORBIDDEN_ON_THE_WEB:
-        return False
-    return asked == stored or (stored in DECODED and asked in ENCODED)
+def given_as(stored: str) -> Sequence[Uid]:
+    """The transfer syntaxes in which an instance of this one may leave, beside this one itself, the
+    first choice first. Whether it can depends on its pixels, too, which may have more bits than
+    another holds."""
+    return [syntax for syntax in ENCODED if syntax != stored] if stored in DECODED else []

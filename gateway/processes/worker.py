@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
+from gateway import errors
 from gateway.errors import GatewayError
 
 LENGTH: Final = struct.Struct("<Q")
@@ -87,7 +88,7 @@ def _answer(task: bytearray) -> bytes:
     except MemoryError:
         os._exit(EXIT_OUT_OF_MEMORY)
     except GatewayError as error:
-        answer = pickle.dumps(("refused", (type(error).__name__, str(error))))
+        answer = pickle.dumps(("refused", (_known_name(error), str(error))))
     except OSError as error:
         answer = pickle.dumps(("failed", (error.errno, os.strerror(error.errno or 0))))
     except Exception as error:  # a bug: where it is, not what it says, which may quote a patient
@@ -95,6 +96,14 @@ def _answer(task: bytearray) -> bytes:
     if len(answer) > RESULT_BYTES_MAX:
         answer = pickle.dumps(("bug", ("OverflowError", ["the result is too long"])))
     return answer
+
+
+def _known_name(error: GatewayError) -> str:
+    """Of its class, or of the nearest above it that the pool knows."""
+    kinds: list[type[GatewayError]] = [
+        kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind
+    ]
+    return kinds[0].__name__
 
 
 def _places(error: Exception) -> list[str]:

@@ -14,10 +14,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGES = {
-    "dcmtk": "dcm2json dcm2xml dcmconv dcmdump dcmmkdir dcmqrscp dcmsend echoscu findscu"
-    " getscu movescu storescp storescu termscu",
+    "dcmtk": "dcm2json dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmmkdir dcmqrscp"
+    " dcmsend echoscu findscu getscu movescu storescp storescu termscu",
     "curl": "curl",
     "dicom3tools": "dciodvfy",
+    "libgdcm-tools": "gdcmconv",
     "nginx": "nginx",
     "openssl": "openssl",
     "orthanc": "Orthanc",

@@ -60,9 +60,13 @@ def sleep(seconds: float) -> int:
     return os.getpid()
 
 
+class _OfOurOwn(NotAcceptable):
+    """What a module above the pool knows."""
+
+
 def refuse() -> None:
-    """Say what is wrong with the work."""
-    raise NotAcceptable("it has no pixels")
+    """Say what is wrong with the work, by an error that the pool does not know itself."""
+    raise _OfOurOwn("it has no pixels")
 
 
 def fail_to_read() -> None:
