@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import memory, memory_plot, publish, publish_plot, search, search_plot
+from benchmarks import (
+    manifests,
+    manifests_plot,
+    memory,
+    memory_plot,
+    publish,
+    publish_plot,
+    search,
+    search_plot,
+)
 from benchmarks.messages import Protocol
 from benchmarks.proving import cpu_ms_of_proving
 from benchmarks.results import RESULTS, keep
@@ -107,6 +116,23 @@ def memory_command(
     server = engine is Engine.POSTGRESQL
     keep("memory", curve.figures(), into=into, command=_command(), server=server)
     memory_plot.draw(curve, into / "memory.png")
+
+
+@app.command("manifest")
+def manifest_command(
+    *,
+    references: Annotated[int, typer.Option(min=1, max=20_000)] = 500,
+    rounds: Annotated[int, typer.Option(min=1)] = 21,
+    into: Into = RESULTS,
+) -> None:
+    """A manifest written and read, beside plain pydicom. Some seconds."""
+    plan = manifests.Plan(references=references, rounds=rounds)
+    deeds = manifests.measure(plan)
+    for one in deeds:
+        typer.echo(one.line())
+    figures = {"plan": plan, "deeds": [one.figures() for one in deeds]}
+    keep("manifest", figures, into=into, command=_command(), server=False)
+    manifests_plot.draw(deeds, into / "manifest.png")
 
 
 def _command() -> str:

@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.dataset import Dataset
-
-from gateway.manifest.elements import first, items, text
+from gateway.manifest.data_set import DataSet
 from gateway.manifest.encoding import Item
 from gateway.manifest.model import MadoCodes
 from gateway.manifest.values import LONG_LENGTH_MAX, SHORT_LENGTH_MAX, long_string
@@ -129,42 +127,44 @@ def _scheme_keyword(scheme: str) -> str:
     return "CodingSchemeUID" if scheme[:1].isdigit() else "CodingSchemeExternalID"
 
 
-def read_schemes(document: Dataset) -> dict[str, str]:
+def read_schemes(document: DataSet) -> dict[str, str]:
     """The OID of each scheme that the data set designates in its own way, and of the usual ones."""
     own = {
-        text(one, "CodingSchemeDesignator"): text(one, keyword)
-        for one in items(document, "CodingSchemeIdentificationSequence")
+        one.text("CodingSchemeDesignator"): one.text(keyword)
+        for one in document.items("CodingSchemeIdentificationSequence")
         for keyword in ("CodingSchemeExternalID", "CodingSchemeUID")
-        if text(one, keyword)
+        if one.text(keyword)
     }
     return {**own, **_SCHEMES}
 
 
-def read_code(item: Dataset, keyword: str, schemes: dict[str, str]) -> Code | None:
+def read_code(item: DataSet, keyword: str, schemes: dict[str, str]) -> Code | None:
     """The code in a sequence of one; a scheme without a known OID is told by its designator."""
-    found = first(item, keyword)
-    if found is None or not (value := code_value(item, keyword)):
+    if not (value := code_value(item, keyword)):
         return None
-    designator = text(found, "CodingSchemeDesignator")
+    found = item.first(keyword)
+    designator = found.text("CodingSchemeDesignator")
     return Code(
         code=value,
         scheme=schemes.get(designator, designator),
-        display=text(found, "CodeMeaning"),
+        display=found.text("CodeMeaning"),
     )
 
 
-def code_value(item: Dataset, keyword: str) -> str:
+def code_value(item: DataSet, keyword: str) -> str:
     """The value of the code in a sequence of one; empty where there is none."""
-    found = first(item, keyword)
-    return "" if found is None else text(found, "CodeValue") or text(found, "LongCodeValue")
+    if keyword not in item:  # as in all but a few of the items of a manifest
+        return ""
+    found = item.first(keyword)
+    return found.text("CodeValue") or found.text("LongCodeValue")
 
 
-def content_tree(document: Dataset) -> list[Dataset]:
+def content_tree(document: DataSet) -> list[DataSet]:
     """The items below the root; a converter of IHE's samples writes the root in them once more."""
-    found = items(document, "ContentSequence")
+    found = document.items("ContentSequence")
     title = code_value(document, "ConceptNameCodeSequence")
     if title and {code_value(one, "ConceptNameCodeSequence") for one in found} == {title}:
-        return [below for one in found for below in items(one, "ContentSequence")]
+        return [below for one in found for below in one.items("ContentSequence")]
     return found
 
 

@@ -7,11 +7,9 @@ codes, and both are written. Descriptors of an instance lie in its item, or befo
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pydicom.dataset import Dataset
-
 from gateway.manifest import concepts
-from gateway.manifest.concepts import code_value, content_tree, read_code
-from gateway.manifest.elements import first, items, text
+from gateway.manifest.concepts import code_value, read_code
+from gateway.manifest.data_set import DataSet
 from gateway.manifest.model import Selection
 from gateway.manifest.values import code_string
 from indexer.contract.document import Code
@@ -56,10 +54,10 @@ class Library:
     """By Series Instance UID."""
 
 
-def read_library(document: Dataset, schemes: dict[str, str]) -> Library:
-    """The regions and series that the document's libraries describe."""
-    libraries = [one for one in content_tree(document) if _is(one, concepts.LIBRARY)]
-    described = [one for library in libraries for one in items(library, "ContentSequence")]
+def read_library(tree: list[DataSet], schemes: dict[str, str]) -> Library:
+    """The regions and series that the libraries in a content tree describe."""
+    libraries = [one for one in tree if _is(one, concepts.LIBRARY)]
+    described = [one for library in libraries for one in library.items("ContentSequence")]
     regions = (
         read_code(one, "ConceptCodeSequence", schemes)
         for one in described
@@ -72,26 +70,26 @@ def read_library(document: Dataset, schemes: dict[str, str]) -> Library:
     )
 
 
-def _entry(group: Dataset, schemes: dict[str, str]) -> SeriesEntry:
+def _entry(group: DataSet, schemes: dict[str, str]) -> SeriesEntry:
     entry, pending = SeriesEntry(), InstanceWords()
-    for item in items(group, "ContentSequence"):
-        if reference := first(item, "ReferencedSOPSequence"):
-            for nested in items(item, "ContentSequence"):
+    for item in group.items("ContentSequence"):
+        if instance := item.first("ReferencedSOPSequence").text("ReferencedSOPInstanceUID"):
+            for nested in item.items("ContentSequence"):
                 _describe_instance(pending, nested, schemes)
-            entry.instances[text(reference, "ReferencedSOPInstanceUID")] = pending
+            entry.instances[instance] = pending
             pending = InstanceWords()
         elif not _describe_series(entry, item, schemes):
             _describe_instance(pending, item, schemes)
     return entry
 
 
-def _describe_series(entry: SeriesEntry, item: Dataset, schemes: dict[str, str]) -> bool:
+def _describe_series(entry: SeriesEntry, item: DataSet, schemes: dict[str, str]) -> bool:
     """Keep what the item tells of the series; false if it tells nothing of one."""
     concept = code_value(item, "ConceptNameCodeSequence")
     if concept == concepts.MODALITY:
         entry.modality = code_string(code_value(item, "ConceptCodeSequence"))
     elif concept == concepts.SERIES_UID:
-        entry.series = text(item, "UID")
+        entry.series = item.text("UID")
     elif concept == concepts.SERIES_NUMBER:
         entry.number = _value(item)
     elif concept == concepts.TARGET_REGION:
@@ -99,15 +97,15 @@ def _describe_series(entry: SeriesEntry, item: Dataset, schemes: dict[str, str])
     elif concept in concepts.SERIES_DESCRIPTION.values:
         entry.description = _value(item)
     elif concept in concepts.SERIES_DATE.values:
-        entry.date = text(item, "Date")
+        entry.date = item.text("Date")
     elif concept in concepts.SERIES_TIME.values:
-        entry.time = text(item, "Time")
+        entry.time = item.text("Time")
     else:
         return False
     return True
 
 
-def _describe_instance(words: InstanceWords, item: Dataset, schemes: dict[str, str]) -> None:
+def _describe_instance(words: InstanceWords, item: DataSet, schemes: dict[str, str]) -> None:
     concept = code_value(item, "ConceptNameCodeSequence")
     if concept == concepts.INSTANCE_NUMBER:
         words.number = _value(item)
@@ -119,14 +117,14 @@ def _describe_instance(words: InstanceWords, item: Dataset, schemes: dict[str, s
         words.text = _value(item)
 
 
-def _is(item: Dataset, concept: str) -> bool:
+def _is(item: DataSet, concept: str) -> bool:
     return code_value(item, "ConceptNameCodeSequence") == concept
 
 
-def _value(item: Dataset) -> str:
+def _value(item: DataSet) -> str:
     """The value of a TEXT or NUM item: drafts write one where the standard has the other."""
-    return text(item, "TextValue") or next(_numbers(item), "")
+    return item.text("TextValue") or next(_numbers(item), "")
 
 
-def _numbers(item: Dataset) -> Iterator[str]:
-    return (text(one, "NumericValue") for one in items(item, "MeasuredValueSequence"))
+def _numbers(item: DataSet) -> Iterator[str]:
+    return (one.text("NumericValue") for one in item.items("MeasuredValueSequence"))

@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from dataclasses import replace
-
-from pydicom.dataset import Dataset
+from functools import lru_cache
 
 from gateway.errors import InvalidRequest
 from gateway.manifest import values
-from gateway.manifest.concepts import content_tree, read_code
+from gateway.manifest.concepts import read_code
+from gateway.manifest.data_set import DataSet
 from gateway.manifest.description import SeriesWords, read_description
-from gateway.manifest.elements import first, items, text
 from gateway.manifest.image_library import InstanceWords, Library, SeriesEntry
 from gateway.manifest.limits import address, ensure_listed, series_address
 from gateway.manifest.model import ManifestInstance, ManifestSeries, Selection
@@ -17,10 +16,11 @@ from gateway.model.sop_classes import KEY_OBJECTS
 from indexer.contract.identifiers import Uid
 
 _NO_WORDS = SeriesWords(modality="", description="")
+_NO_INSTANCE_WORDS = InstanceWords()
 
 
 def read_series(
-    document: Dataset, library: Library, schemes: dict[str, str]
+    document: DataSet, tree: list[DataSet], library: Library, schemes: dict[str, str]
 ) -> tuple[ManifestSeries, ...]:
     """The series of the evidence (PS3.3 §C.17.2.1), with what else is told of them.
 
@@ -28,17 +28,17 @@ def read_series(
         InvalidRequest: the evidence lists another study, nothing, or more than is read.
         InvalidValue: a UID is none.
     """
-    evidence = items(document, "CurrentRequestedProcedureEvidenceSequence")
-    study = Uid(text(document, "StudyInstanceUID"))
-    if any(text(one, "StudyInstanceUID") != study for one in evidence):
+    evidence = document.items("CurrentRequestedProcedureEvidenceSequence")
+    study = Uid(document.text("StudyInstanceUID"))
+    if any(one.text("StudyInstanceUID") != study for one in evidence):
         raise InvalidRequest("the manifest lists another study than its own")
-    listed = [one for item in evidence for one in items(item, "ReferencedSeriesSequence")]
-    ensure_listed(sum(len(items(one, "ReferencedSOPSequence")) for one in listed))
-    words = _words(document)
+    listed = [one for item in evidence for one in item.items("ReferencedSeriesSequence")]
+    ensure_listed(sum(len(one.items("ReferencedSOPSequence")) for one in listed))
+    words = _words(document, tree)
     # The demonstrator's first manifests have the address at the study, too, or only there.
     above = next((url for one in (*evidence, document) if (url := _url(one))), "")
     found = [
-        _one_series(one, library.series, words.get(text(one, "SeriesInstanceUID"), _NO_WORDS))
+        _one_series(one, library.series, words.get(one.text("SeriesInstanceUID"), _NO_WORDS))
         for one in listed
     ]
     placed = (
@@ -49,60 +49,70 @@ def read_series(
 
 
 def _one_series(
-    item: Dataset, library: dict[str, SeriesEntry], told: SeriesWords
+    item: DataSet, library: dict[str, SeriesEntry], told: SeriesWords
 ) -> ManifestSeries:
-    series = Uid(text(item, "SeriesInstanceUID"))
+    series = Uid(item.text("SeriesInstanceUID"))
     entry = library.get(series, SeriesEntry())
     instances = tuple(
-        _instance(one, entry.instances) for one in items(item, "ReferencedSOPSequence")
+        _instance(one, entry.instances) for one in item.items("ReferencedSOPSequence")
     )
     only_key_objects = {one.sop_class for one in instances} == {KEY_OBJECTS}
     return ManifestSeries(
         series=series,
         modality=told.modality or entry.modality or ("KO" if only_key_objects else ""),
-        number=values.number(text(item, "SeriesNumber")) or values.number(entry.number),
+        number=values.number(item.text("SeriesNumber")) or values.number(entry.number),
         description=told.description or entry.description,
         date=values.date(entry.date),
         time=values.time(entry.time),
         region=entry.region,
         retrieve_url=_url(item),
-        location_uid=text(item, "RetrieveLocationUID"),
+        location_uid=item.text("RetrieveLocationUID"),
         instances=instances,
     )
 
 
-def _instance(item: Dataset, told: dict[str, InstanceWords]) -> ManifestInstance:
-    instance = Uid(text(item, "ReferencedSOPInstanceUID"))
-    words = told.get(instance, InstanceWords())
-    frames = values.number(text(item, "NumberOfFrames")) or values.number(words.frames)
+_sop_class = lru_cache(maxsize=256)(Uid)
+"""One of a few; whether a text is a UID takes as long to find out as all else of an instance."""
+
+
+def _frames(told: str) -> int | None:
+    """At least 1, where the text tells how many."""
+    return max(int(values.number(told) or 0), 0) or None
+
+
+def _instance(item: DataSet, told: dict[str, InstanceWords]) -> ManifestInstance:
+    instance = Uid(item.text("ReferencedSOPInstanceUID"))
+    words = told.get(instance, _NO_INSTANCE_WORDS) if told else _NO_INSTANCE_WORDS
     return ManifestInstance(
         instance=instance,
-        sop_class=Uid(text(item, "ReferencedSOPClassUID")),
-        number=values.number(text(item, "InstanceNumber")) or values.number(words.number),
-        frames=int(frames) if frames and int(frames) > 0 else None,
+        sop_class=_sop_class(item.text("ReferencedSOPClassUID")),
+        number=values.number(item.text("InstanceNumber")) or values.number(words.number),
+        frames=_frames(item.text("NumberOfFrames")) or _frames(words.frames),
         selection=words.selection,
     )
 
 
-def _words(document: Dataset) -> dict[str, SeriesWords]:
+def _words(document: DataSet, tree: list[DataSet]) -> dict[str, SeriesWords]:
     """What the description tells; early manifests have it at the root, outside the tree."""
-    tree = [text(one, "TextValue") for one in content_tree(document)]
-    return read_description("\n".join([*tree, text(document, "TextValue")]))
+    told = [one.text("TextValue") for one in tree if "TextValue" in one]
+    return read_description("\n".join([*told, document.text("TextValue")]))
 
 
-def _selections(listed: list[Dataset], schemes: dict[str, str]) -> dict[str, Selection]:
+def _selections(listed: list[DataSet], schemes: dict[str, str]) -> dict[str, Selection]:
     """By key object document, what French manifests tell of it beside each image it selects."""
     told: dict[str, Selection] = {}
     images: dict[str, list[Uid]] = defaultdict(list)
     for series in listed:
-        for image in items(series, "ReferencedSOPSequence"):
-            for one in items(image, "ReferencedSOPSequence"):
-                key_object = text(one, "ReferencedSOPInstanceUID")
-                images[key_object].append(Uid(text(image, "ReferencedSOPInstanceUID")))
+        for image in series.items("ReferencedSOPSequence"):
+            if "ReferencedSOPSequence" not in image:  # as nearly all
+                continue
+            for one in image.items("ReferencedSOPSequence"):
+                key_object = one.text("ReferencedSOPInstanceUID")
+                images[key_object].append(Uid(image.text("ReferencedSOPInstanceUID")))
                 if key_object not in told:
-                    content = first(one, "ContentSequence") or Dataset()
+                    content = one.first("ContentSequence")
                     title = read_code(one, "ConceptNameCodeSequence", schemes)
-                    told[key_object] = Selection(title=title, text=text(content, "TextValue"))
+                    told[key_object] = Selection(title=title, text=content.text("TextValue"))
     return {uid: replace(one, instances=tuple(images[uid])) for uid, one in told.items()}
 
 
@@ -123,5 +133,5 @@ def _with_selections(
     )
 
 
-def _url(item: Dataset) -> str:
-    return address(text(item, "RetrieveURL"))
+def _url(item: DataSet) -> str:
+    return address(item.text("RetrieveURL"))

@@ -31,6 +31,8 @@ from gateway.manifest.names import modality_name
 from indexer.contract.document import Code
 
 PRIVATE_CREATOR: Final = "IHE_MADO_PRIVATE"
+PRIVATE_DISPLAY_URI: Final = 0x01
+"""Its element in the block of that creator."""
 
 
 def write_mado_kos(manifest: Manifest, own: OwnSeries, codes: MadoCodes) -> bytes:

@@ -11,6 +11,7 @@ UTF-8 keeps to the limit in bytes, too.
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 
 SHORT_LENGTH_MAX = 16  # of SH
 LONG_LENGTH_MAX = 64  # of LO and of each group of a PN
@@ -96,6 +97,7 @@ def integer_string(text: str) -> str:
     return told if held else ""
 
 
+@lru_cache(maxsize=2048)  # a manifest counts the instances of each series
 def number(text: str) -> str:
     """An IS in its shortest form, or empty where the text is none."""
     told = integer_string(text)

@@ -7,7 +7,7 @@ from typing import Self
 from indexer.contract.errors import InvalidValue
 
 UID_LENGTH_MAX = 64  # characters, PS3.5 §9.1
-_DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+_DOTTED = re.compile(r"[0-9]++(?:\.[0-9]++)*+", re.ASCII)
 
 _INS = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{6}[0-9]{2}", re.ASCII)
 
