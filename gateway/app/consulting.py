@@ -50,12 +50,6 @@ def dicomweb_routes(
         clock=parts.clock,
         on_news=on_news,
     )
-    transcoder = Transcoder(
-        parts.workers,
-        objects.new_spool,
-        objects.discard_spool,
-        size_bytes_max=parts.settings.reencoded_mib_max * MIB,
-    )
     files = FileReader()
     parts.stack.callback(files.close)
     from_pacs = PacsSource(
@@ -82,10 +76,20 @@ def dicomweb_routes(
         *build_routes(
             parts.policy,
             retriever,
-            transcoder,
+            _transcoder(parts),
             files,
             renderer=Renderer(parts.workers),
             answers=answers,
+            patients=catalogue,
         ),
         *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
     ]
+
+
+def _transcoder(parts: Parts) -> Transcoder:
+    return Transcoder(
+        parts.workers,
+        parts.objects.new_spool,
+        parts.objects.discard_spool,
+        size_bytes_max=parts.settings.reencoded_mib_max * MIB,
+    )

@@ -7,10 +7,11 @@ from gateway.clock import Clock
 from gateway.model.agreement import Disagreement
 from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription, KnownImage
+from gateway.model.publishing import ins_of
 from gateway.model.resource import Resource
 from gateway.model.speaking import identity_disagreement, in_force
 from gateway.storage.database import Database
-from indexer.contract.identifiers import Uid
+from indexer.contract.identifiers import Ins, Uid
 
 
 class Catalogue:
@@ -47,6 +48,11 @@ class Catalogue:
         if snapshot is None:
             return None
         return identity_disagreement(snapshot, in_force(snapshot, self._policy), [image])
+
+    async def ins(self, study: Uid) -> Ins | None:
+        """By which INS the study's pointer names its patient; None while it names none."""
+        snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
+        return None if snapshot is None else ins_of(snapshot, self._policy)
 
     async def set_aside(self, study: Uid, found: Disagreement) -> None:
         """Have a person look at the study, and its pointer taken back: only they, or a report that

@@ -66,6 +66,8 @@ class Offer:
     answers: frozenset[str | None] | None = None
     """Transfer syntaxes that it is an answer to: None is that of one who names none. Without a set,
     the media type has no such parameter and what is said of one counts for nothing."""
+    only_by_name: bool = False
+    """Whether one who takes anything has not asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class MediaRange:
         if offer.answers is not None and self.transfer_syntax not in offer.answers:
             return False
         if self.charset not in ("", *_OUR_CHARSETS):
+            return False
+        if offer.only_by_name and "*" in self.kind:
             return False
         if self.kind == "*/*":
             return True

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from gateway.dicomweb.accept import AS_STORED, OCTETS, Accepted, Form, Offer
+from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, FORBIDDEN_ON_THE_WEB, NATIVE
 from indexer.contract.identifiers import Uid
 
 DICOM: Final = "application/dicom"
 DICOM_XML: Final = "application/dicom+xml"
+ZIP: Final = "application/zip"
+"""Of instances, as an extension to who names it."""
 JSON_TYPES: Final = ("application/dicom+json", "application/json")
 XML_TYPES: Final = (DICOM_XML, "application/xml", "text/xml")
 
@@ -83,6 +86,25 @@ def instance_form(
         refusal='instances are given as multipart/related; type="application/dicom"; this one is'
         f" held in transfer syntax {stored}, in which transfer-syntax=* has it",
     )
+
+
+def wants_zip(accepted: Accepted, *, single: bool) -> bool:
+    """Whether instances are asked for as an archive rather than in a form of the standard.
+
+    Args:
+        single: whether the resource is one instance.
+    """
+    offers = [
+        *(
+            Offer(form=Form(kind=DICOM, multipart=one))
+            for one in ((True, False) if single else (True,))
+        ),
+        Offer(form=Form(kind=ZIP), only_by_name=True),
+    ]
+    try:
+        return accepted.choose(offers, refusal="").kind == ZIP
+    except NotAcceptable:
+        return False
 
 
 def bulk_form(

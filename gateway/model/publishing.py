@@ -20,8 +20,9 @@ from gateway.model.decision import (
     Withhold,
 )
 from gateway.model.report import Report
-from gateway.model.speaking import identity_disagreement, speaking
+from gateway.model.speaking import identity_disagreement, in_force, speaking
 from gateway.model.study import StudySnapshot
+from indexer.contract.identifiers import Ins
 
 IDENTITY_VALIDATED = "VALI"
 
@@ -44,6 +45,16 @@ def publishable(snapshot: StudySnapshot, policy: PublicationPolicy, *, now_ms: i
         or _disagreement(snapshot, naming)
         or describe_pointer(snapshot, naming)
     )
+
+
+def ins_of(snapshot: StudySnapshot, policy: PublicationPolicy) -> Ins | None:
+    """The INS of whom the study is of; None while none is validated, or two reports differ."""
+    naming = in_force(snapshot, policy)
+    known = {one.patient.ins for one in naming if one.identity_status == IDENTITY_VALIDATED}
+    if len(known) != 1 or any(one.patient.ins not in known for one in naming):
+        return None
+    ins = known.pop()
+    return ins if ins is not None and ins.oid in policy.ins_oids else None
 
 
 def _told_by_a_person(snapshot: StudySnapshot) -> Decision | None:

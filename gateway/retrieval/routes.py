@@ -14,7 +14,9 @@ from gateway.retrieval.endpoints.rendered import RenderedEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
 from gateway.retrieval.endpoints.thumbnail import ThumbnailEndpoint
 from gateway.retrieval.endpoints.wado_uri import WadoUriEndpoint
+from gateway.retrieval.endpoints.zipped import ZipEndpoint
 from gateway.retrieval.files import FileReader
+from gateway.retrieval.leaving import KnownPatients
 from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transactions import methods_of
@@ -50,6 +52,7 @@ def build_routes(
     *,
     renderer: Renderer,
     answers: MetadataAnswers,
+    patients: KnownPatients,
 ) -> list[Route]:
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files)
@@ -57,13 +60,16 @@ def build_routes(
     routes: list[Route] = [
         NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])
     ]
+    zipped = ZipEndpoint(
+        policy, retriever, transcoder, files, patients=patients, instances=instances
+    )
     rendered = RenderedEndpoint(policy, retriever, renderer)
     thumbnail = ThumbnailEndpoint(policy, retriever, renderer)
     for path in (STUDY, SERIES, INSTANCE, FRAMES):
         routes.append(NamedRoute(f"{path}/rendered", rendered, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/thumbnail", thumbnail, methods=["GET"]))
     for path in (STUDY, SERIES, INSTANCE):
-        routes.append(NamedRoute(path, instances, methods=["GET"]))
+        routes.append(NamedRoute(path, zipped, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))
     return routes
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.dicomweb.capabilities import Transaction
-from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES
+from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES, ZIP
 from gateway.pixels.picture import PICTURES
 
 _PARTS: Final = 'multipart/related; type="{}"'
@@ -23,7 +23,7 @@ _STORE: Final = Transaction(
 )
 _INSTANCES: Final = Transaction(
     title="Retrieve instances (PS3.18 §10.4.1.1.1)",
-    gives=(_PARTS.format(DICOM), DICOM),
+    gives=(_PARTS.format(DICOM), DICOM, ZIP),
     query=("accept",),
 )
 _OF: Final = {

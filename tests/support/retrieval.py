@@ -91,7 +91,7 @@ def a_slice(number: int = 1, **told: object) -> Dataset:
     return ds
 
 
-def write_part10(ds: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> None:
+def write_part10(ds: Dataset, path: Path | BytesIO, syntax: str = ExplicitVRLittleEndian) -> None:
     """The data set as a file; of a compressed syntax, with pixels that nobody can decode."""
     wanted = UID(syntax)
     ds.file_meta = FileMetaDataset()
@@ -101,6 +101,13 @@ def write_part10(ds: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) 
         ds["PixelData"].is_undefined_length = True
         ds.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0ABCD"
     dcmwrite(path, ds, enforce_file_format=True)
+
+
+def part10_of(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    """The same as `write_part10`, in memory."""
+    buffer = BytesIO()
+    write_part10(ds, buffer, syntax)
+    return buffer.getvalue()
 
 
 class FakePacs:
@@ -349,6 +356,7 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
                 files,
                 renderer=Renderer(workers),
                 answers=answers,
+                patients=catalogue,
             )
             + build_search_routes(policy, searcher, public_url=PUBLIC_URL)
         )

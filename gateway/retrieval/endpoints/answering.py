@@ -111,6 +111,7 @@ class Body:
         location: str = "",
         part: ByteRange | None = None,
         status: int = HTTPStatus.OK,
+        file_name: str = "",
         warnings: tuple[str, ...] = (),
     ) -> None:
         """Send the status and the headers.
@@ -120,8 +121,11 @@ class Body:
             tag: of the whole (see `tag_of`); whoever gives one also gives parts.
             location: URL of what the body is of (Content-Location, PS3.18 §8.4.2).
             part: what of the whole the body is, if not all of it.
+            file_name: as which a browser saves it, rather than show it.
         """
         told = {"content-type": content_type, **_told_of(tag, location)}
+        if file_name:
+            told |= {"content-disposition": f'attachment; filename="{file_name}"'}
         if part is not None:
             told |= {"content-range": part.content_range}
             size_bytes, status = part.size_bytes, HTTPStatus.PARTIAL_CONTENT

@@ -1,0 +1,95 @@
+"""Readies an instance's file to leave the centre: what of it changes, and how long it is then."""
+
+import errno
+import mmap
+import os
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from gateway.dicomweb.conditions import ByteRange
+from gateway.errors import NotAcceptable
+from gateway.retrieval.coercion import Splice, name_by_ins
+from gateway.retrieval.files import FileReader, OpenFile
+from indexer.contract.identifiers import Ins, Uid
+
+_PREFIX_BYTES: Final = 128 + 4  # PS3.10 §7.1
+_GROUP_LENGTH_BYTES: Final = 12
+_READ_BYTES: Final = 2**20
+_UNCHANGED: Final = Splice(at=0, until=0, new=b"")
+
+
+class KnownPatients(Protocol):
+    """What the catalogue tells of whom a study is of."""
+
+    async def ins(self, study: Uid) -> Ins | None:
+        """By which INS the study's pointer names its patient; None while it names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A file as it leaves: that which is stored, but for one run of bytes."""
+
+    opened: OpenFile
+    splice: Splice = _UNCHANGED
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is."""
+        return self.splice.size_bytes(self.opened.size_bytes)
+
+    async def chunks(self, files: FileReader) -> AsyncIterator[bytes]:
+        """Its bytes, once.
+
+        Raises:
+            StorageUnavailable: the file cannot be read.
+        """
+        whole_bytes = self.opened.size_bytes
+        before = ByteRange(start=0, end=self.splice.at, of=whole_bytes)
+        after = ByteRange(start=self.splice.until, end=whole_bytes, of=whole_bytes)
+        async for chunk in files.chunks(self.opened, before):
+            yield chunk
+        if self.splice.new:
+            yield self.splice.new
+        async for chunk in files.chunks(self.opened, after):
+            yield chunk
+
+
+def ready(opened: OpenFile, ins: Ins | None) -> Leaving:
+    """The file as it leaves; blocks.
+
+    Args:
+        opened: in Explicit VR Little Endian, or compressed.
+        ins: by which its patient is to be named; None leaves it as it is.
+
+    Raises:
+        NotAcceptable: its header cannot be read.
+    """
+    if ins is None:
+        return Leaving(opened=opened)
+    if opened.size_bytes < _PREFIX_BYTES + _GROUP_LENGTH_BYTES:
+        raise NotAcceptable("the instance's header is cut short")
+    # Not closed by hand: an error on its way up still refers to parts of it.
+    mapped = memoryview(mmap.mmap(opened.file.fileno(), 0, access=mmap.ACCESS_READ))
+    group_at = _PREFIX_BYTES + _GROUP_LENGTH_BYTES
+    data_set_at = group_at + int.from_bytes(mapped[group_at - 4 : group_at], "little")
+    return Leaving(opened=opened, splice=name_by_ins(mapped, data_set_at, ins))
+
+
+def crc32_of(leaving: Leaving) -> int:
+    """The CRC of its bytes, as zip archives have it; blocks."""
+    splice, descriptor = leaving.splice, leaving.opened.file.fileno()
+    crc = _crc32(0, descriptor, 0, splice.at)
+    crc = zlib.crc32(splice.new, crc)
+    return _crc32(crc, descriptor, splice.until, leaving.opened.size_bytes)
+
+
+def _crc32(crc: int, descriptor: int, at: int, until: int) -> int:
+    # Read, not mapped: what is mapped counts as this process's memory, a study's worth of it.
+    while at < until:
+        chunk = os.pread(descriptor, min(_READ_BYTES, until - at), at)
+        if not chunk:
+            raise OSError(errno.EIO, "the file is shorter than it was")
+        crc, at = zlib.crc32(chunk, crc), at + len(chunk)
+    return crc
