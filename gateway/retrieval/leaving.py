@@ -4,14 +4,13 @@ import errno
 import mmap
 import os
 import zlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import NotAcceptable
 from gateway.retrieval.coercion import Splice, name_by_ins
-from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.files import OpenFile
 from indexer.contract.identifiers import Ins, Uid
 
 _PREFIX_BYTES: Final = 128 + 4  # PS3.10 §7.1
@@ -39,21 +38,16 @@ class Leaving:
         """How long it is."""
         return self.splice.size_bytes(self.opened.size_bytes)
 
-    async def chunks(self, files: FileReader) -> AsyncIterator[bytes]:
-        """Its bytes, once.
-
-        Raises:
-            StorageUnavailable: the file cannot be read.
-        """
+    @property
+    def pieces(self) -> list[ByteRange | bytes]:
+        """What it is made of, in order: parts of the stored file, and new bytes."""
         whole_bytes = self.opened.size_bytes
+        if not self.splice.new:
+            return [ByteRange(start=0, end=whole_bytes, of=whole_bytes)]
+        # There is a preamble before it; nothing may come after it.
         before = ByteRange(start=0, end=self.splice.at, of=whole_bytes)
         after = ByteRange(start=self.splice.until, end=whole_bytes, of=whole_bytes)
-        async for chunk in files.chunks(self.opened, before):
-            yield chunk
-        if self.splice.new:
-            yield self.splice.new
-        async for chunk in files.chunks(self.opened, after):
-            yield chunk
+        return [before, self.splice.new, *([after] if after.size_bytes else [])]
 
 
 def ready(opened: OpenFile, ins: Ins | None) -> Leaving:

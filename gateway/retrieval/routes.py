@@ -55,7 +55,7 @@ def build_routes(
     patients: KnownPatients,
 ) -> list[Route]:
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
-    instances = InstancesEndpoint(policy, retriever, transcoder, files)
+    instances = InstancesEndpoint(policy, retriever, transcoder, files, patients=patients)
     metadata = MetadataEndpoint(policy, retriever, answers, files)
     routes: list[Route] = [
         NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])

@@ -20,6 +20,7 @@ from gateway.errors import InvalidRequest
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
 from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.leaving import Leaving
 from gateway.security.policy import Policy
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 WARNING: Final = '299 drim-gateway "{}"'
 """A warning to the client (PS3.18 §8.3.4); the form is that of RFC 7234 §5.5."""
+
+MANIFEST_HEADER: Final = "KOS-SOPInstanceUID"
+"""By which a DRIMbox that asks another names the manifest that led it there."""
 
 _LEVELS: Final = ("study", "series", "instance")
 
@@ -49,6 +53,8 @@ class Request:
     query: QueryParams
     conditions: Conditions
     head: bool
+    manifest: Uid | None
+    """By which another DRIMbox found what it asks for; None for the centre's own viewers."""
 
     def resource(self) -> Resource:
         """What the path names.
@@ -75,7 +81,8 @@ def read_request(scope: Scope, policy: Policy) -> Request:
 
     Raises:
         Unauthenticated: the caller does not show who it is.
-        InvalidRequest: what is accepted is too long, or may not be asked for together.
+        InvalidRequest: what is accepted is too long, or may not be asked for together; or the
+            manifest is named by what is no UID.
     """
     headers = Headers(scope=scope)
     access = policy.authenticate(headers.get("authorization"))
@@ -92,7 +99,15 @@ def read_request(scope: Scope, policy: Policy) -> Request:
             range=headers.get("range", ""),
         ),
         head=scope["method"] == "HEAD",
+        manifest=_manifest(headers.get(MANIFEST_HEADER)),
     )
+
+
+def _manifest(told: str | None) -> Uid | None:
+    try:
+        return None if told is None else Uid(told)
+    except InvalidValue as error:
+        raise InvalidRequest(f"{MANIFEST_HEADER} is {error}") from None
 
 
 class Body:
@@ -171,6 +186,19 @@ class Body:
         """
         async for chunk in files.chunks(opened, part):
             await self.write(chunk)
+
+    async def write_leaving(self, leaving: Leaving, files: FileReader) -> None:
+        """Send an instance's file as it leaves.
+
+        Raises:
+            TimeoutError: the client takes nothing.
+            StorageUnavailable: the file cannot be read.
+        """
+        for piece in leaving.pieces:
+            if isinstance(piece, bytes):
+                await self.write(piece)
+            else:
+                await self.write_file(leaving.opened, files, piece)
 
 
 def _told_of(tag: str, location: str) -> dict[str, str]:

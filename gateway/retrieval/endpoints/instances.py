@@ -1,18 +1,27 @@
-"""Retrieve Transaction on instance resources (PS3.18 §10.4.1.1.1): the bytes of a study."""
+"""Retrieve Transaction on instance resources (PS3.18 §10.4.1.1.1): the bytes of a study.
 
-from contextlib import AsyncExitStack, aclosing
+The centre's own viewers get what is stored. Another DRIMbox, which names the manifest that led it
+here, gets instances that name the patient by INS, too.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.negotiation import DICOM, instance_form
 from gateway.model.resource import Resource
+from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
-from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.files import FileReader
+from gateway.retrieval.leaving import KnownPatients, Leaving, ready
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
+from indexer.contract.identifiers import Ins
 from indexer.framing.multipart_writer import MultipartRelated
 
 
@@ -20,12 +29,19 @@ class InstancesEndpoint:
     """Answers with the instances of a study, a series, or with one instance."""
 
     def __init__(
-        self, policy: Policy, retriever: Retriever, transcoder: Transcoder, files: FileReader
+        self,
+        policy: Policy,
+        retriever: Retriever,
+        transcoder: Transcoder,
+        files: FileReader,
+        *,
+        patients: KnownPatients,
     ) -> None:
         self._policy = policy
         self._retriever = retriever
         self._transcoder = transcoder
         self._files = files
+        self._patients = patients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
@@ -44,36 +60,57 @@ class InstancesEndpoint:
             forms = [
                 instance_form(request.accepted, syntax, single=single) for syntax in stream.foreseen
             ]
+            ins = None if request.manifest is None else await self._patients.ins(resource.study)
+            wanted = _Wanted(accepted=request.accepted, single=single, ins=ins)
             if forms[0].multipart:
-                await self._send_parts(stream, request.accepted, single, body)
+                await self._send_parts(stream, wanted, body)
             else:
-                await self._send_alone(stream, request.accepted, body)
+                await self._send_alone(stream, wanted, body)
 
-    async def _send_parts(
-        self, stream: InstanceStream, accepted: Accepted, single: bool, body: Body
-    ) -> None:
+    async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)
         async for held in stream:
-            form = instance_form(accepted, held.transfer_syntax, single=single)
-            async with AsyncExitStack() as stack:
-                opened = await self._open(stack, held, form)
+            form = wanted.form(held)
+            async with self._leaving(held, form, wanted.ins) as leaving:
                 if not body.begun:
                     await body.begin(frame.content_type)
-                await body.write(frame.part(form.part_type, size_bytes=opened.size_bytes))
-                async for chunk in self._files.chunks(opened):
-                    await body.write(chunk)
+                await body.write(frame.part(form.part_type, size_bytes=leaving.size_bytes))
+                await body.write_leaving(leaving, self._files)
         await body.write(frame.end(), more=False)
 
-    async def _send_alone(self, stream: InstanceStream, accepted: Accepted, body: Body) -> None:
-        form = instance_form(accepted, stream.first.transfer_syntax, single=True)
-        async with AsyncExitStack() as stack:
-            opened = await self._open(stack, stream.first, form)
-            await body.begin(form.part_type, size_bytes=opened.size_bytes)
-            async for chunk in self._files.chunks(opened):
-                await body.write(chunk)
+    async def _send_alone(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
+        form = wanted.form(stream.first)
+        async with self._leaving(stream.first, form, wanted.ins) as leaving:
+            await body.begin(form.part_type, size_bytes=leaving.size_bytes)
+            await body.write_leaving(leaving, self._files)
         await body.write(b"", more=False)
 
-    async def _open(self, stack: AsyncExitStack, held: HeldInstance, form: Form) -> OpenFile:
+    @asynccontextmanager
+    async def _leaving(
+        self, held: HeldInstance, form: Form, ins: Ins | None
+    ) -> AsyncIterator[Leaving]:
         assert form.transfer_syntax is not None
-        path = await stack.enter_async_context(self._transcoder.given(held, form.transfer_syntax))
-        return await stack.enter_async_context(self._files.open(path))
+        async with (
+            self._transcoder.given(held, form.transfer_syntax) as path,
+            self._files.open(path) as opened,
+        ):
+            if ins is None:
+                yield Leaving(opened=opened)
+            else:
+                yield await self._files.run(ready, opened, ins)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """How instances are wanted, and by which INS they are to name the patient, if by one."""
+
+    accepted: Accepted
+    single: bool
+    ins: Ins | None
+
+    def form(self, held: HeldInstance) -> Form:
+        form = instance_form(self.accepted, held.transfer_syntax, single=self.single)
+        if self.ins is not None and form.transfer_syntax == DEFLATED_LITTLE_ENDIAN:
+            # Of what is deflated as a whole no part can be replaced.
+            return replace(form, transfer_syntax=EXPLICIT_LITTLE_ENDIAN)
+        return form

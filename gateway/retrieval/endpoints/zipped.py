@@ -97,8 +97,7 @@ class ZipEndpoint:
                         await body.begin(ZIP, file_name=FILE_NAME)
                         await body.write(archive.leaflets())
                     await body.write(archive.instance(packed))
-                    async for chunk in packed.leaving.chunks(self._files):
-                        await body.write(chunk)
+                    await body.write_leaving(packed.leaving, self._files)
         await body.write(await self._files.run(archive.end), more=False)
 
     @asynccontextmanager

@@ -1,0 +1,114 @@
+"""Another DRIMbox, which names the manifest that led it here, gets patients named by INS."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+)
+
+from simulators.digest import digest_of
+from tests.support.retrieval import Bench, a_slice, instances_of, part10_of, parts_of
+from tests.support.studies import INS, LOCAL_ID, SERIES, STUDY, report_news
+
+PARTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+MANIFEST = {"KOS-SOPInstanceUID": "1.2.250.1.999.8.1"}
+INSTANCE = f"/studies/{STUDY}/series/{SERIES}/instances/{SERIES}.1"
+
+
+async def asked(
+    bench: Bench, path: str = f"/studies/{STUDY}", accept: str = PARTS, **headers: str
+) -> tuple[str, bytes]:
+    told = {"Accept": accept, **MANIFEST, **headers}
+    async with bench.http.get(bench.root + path, headers=told) as response:
+        assert response.status == 200
+        return response.headers["Content-Type"], await response.read()
+
+
+async def report(bench: Bench, **told: Any) -> None:
+    await bench.stores.database.write(
+        lambda tx: bench.stores.studies.report_received(tx, report_news(**told), now_ms=0)
+    )
+
+
+def named_by(instance: Dataset) -> list[str]:
+    return [one.PatientID for one in instance.get("OtherPatientIDsSequence", [])]
+
+
+@pytest.mark.parametrize(
+    "stored, given",
+    [
+        (ExplicitVRLittleEndian, ExplicitVRLittleEndian),
+        (ImplicitVRLittleEndian, ExplicitVRLittleEndian),
+        (DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian),
+        (JPEG2000Lossless, JPEG2000Lossless),
+    ],
+)
+async def test_each_instance_names_the_patient_by_ins_beside_the_local_id(
+    bench: Bench, stored: str, given: str
+) -> None:
+    await bench.push(a_slice(1), stored)
+    await bench.push(a_slice(2), stored)
+    await report(bench)
+
+    kind, body = await asked(bench)
+
+    assert {syntax for syntax, _ in parts_of(kind, body)} == {given}
+    for instance in instances_of(kind, body):
+        assert named_by(instance) == [INS.value]
+        assert instance.PatientID == LOCAL_ID.value
+
+
+async def test_but_for_that_the_data_set_is_what_is_stored(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+    await report(bench)
+
+    kind, body = await asked(bench)
+
+    [(_, content)] = parts_of(kind, body)
+    assert digest_of(BytesIO(content)) == digest_of(BytesIO(part10_of(a_slice(1))))
+
+
+async def test_an_instance_that_comes_alone_tells_its_new_length(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+    await report(bench)
+
+    _, named = await asked(bench, INSTANCE, "application/dicom; transfer-syntax=*")
+    async with bench.get(INSTANCE, accept="application/dicom; transfer-syntax=*") as response:
+        stored = await response.read()
+
+    assert INS.value.encode() in named
+    assert INS.value.encode() not in stored
+    assert len(named) > len(stored)
+
+
+async def test_images_that_the_pacs_holds_are_named_as_they_come(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1), a_slice(2))
+    await report(bench)
+
+    instances = instances_of(*await asked(bench))
+
+    assert [named_by(one) for one in instances] == [[INS.value]] * 2
+
+
+async def test_nobody_is_named_by_an_ins_that_is_not_validated(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+    await report(bench, identity_status="PROV")
+
+    [instance] = instances_of(*await asked(bench))
+
+    assert named_by(instance) == []
+
+
+async def test_a_manifest_that_is_no_uid_is_refused(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+
+    told = {"Accept": PARTS, "KOS-SOPInstanceUID": "EXEMPLE"}
+    async with bench.http.get(f"{bench.root}/studies/{STUDY}", headers=told) as response:
+        assert response.status == 400
+        assert "EXEMPLE" not in await response.text()
