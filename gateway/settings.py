@@ -183,6 +183,17 @@ class Settings(ProgramSettings):
     """What each of them may allocate, in MiB."""
     metadata_mib_max: PositiveInt = 256
     """Disk for answers on metadata that are kept to be sent again, in MiB."""
+    copies_mib_max: NonNegativeInt = 20_480
+    """Kept here of what a PACS holds, too, in MiB; what was read longest ago is dropped."""
+    disk_free_mib_min: NonNegativeInt = 1024
+    """Left free on the disk, in MiB: below it what is sent here is refused, and below twice of it
+    nothing is kept of what a PACS holds."""
+    prefetch_mib_max: NonNegativeInt = 2048
+    """Pulled from a PACS of one study before a viewer asks for it, in MiB; 0: nothing is."""
+    prefetch_studies_max: PositiveInt = 2
+    """Studies that are pulled so at once."""
+    prefetch_priors_max: NonNegativeInt = 0
+    """Earlier studies of a patient that are pulled when an order for them comes."""
     message_mib_max: PositiveInt = 32
     """Longest HL7 message, in MiB."""
     associations_max: PositiveInt = 64

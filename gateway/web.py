@@ -34,6 +34,7 @@ def build_web(
     database: Database,
     standings: Standings,
     outbox: Outbox,
+    metrics: Metrics,
 ) -> FastAPI:
     """The application: probes, operators' and viewers' JSON, the webhook, and DICOMweb.
 
@@ -54,7 +55,6 @@ def build_web(
     app.include_router(acting)
     app.include_router(webhook.webhook_routes(policy, announce))
     app.router.routes.extend(dicomweb)
-    metrics = Metrics("gateway")
     app.router.routes.append(
         NamedRoute("/metrics", _exposition(metrics, database, standings, outbox))
     )

@@ -72,7 +72,9 @@ async def open_parts(
     stack.push_async_callback(database.close)
     await migrate(database, "gateway.migrations")
     await Pairing(database).check(settings.data_dir)
-    objects = ObjectStore.open(settings.data_dir / "store")
+    objects = ObjectStore.open(
+        settings.data_dir / "store", free_bytes_min=settings.disk_free_mib_min * MIB
+    )
     stack.callback(objects.close)
     requestors = open_requestors(stack, settings)
     mediator = MoveMediator(ae_title=settings.ae_title)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from random import random
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from gateway.app.checkup import readiness, watch_of
-from gateway.app.consulting import describer_of, dicomweb_routes
+from gateway.app.consulting import dicomweb_routes
 from gateway.app.dicom import listen_dicom
 from gateway.app.doors import listen_mllp, store_routes
+from gateway.app.fetching import describer_of, open_fetching
 from gateway.app.index import publisher_of
 from gateway.app.machine import certificates_in_doubt
 from gateway.app.parts import Parts, milliseconds, open_parts
@@ -26,13 +28,14 @@ from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.people import acting_routes
 from gateway.publication.publisher import Publisher
 from gateway.retrieval.describer import Describer
+from gateway.retrieval.prefetch import Prefetcher
 from gateway.retrieval.routes import capability_routes
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, tune_interpreter, url_of
 from gateway.settings import Settings
 from gateway.storage.database import Transaction
-from gateway.telemetry import configure_logging
+from gateway.telemetry import Metrics, configure_logging
 from gateway.web import build_web
 
 log = logging.getLogger(__name__)
@@ -126,10 +129,13 @@ async def opened(
                 watch.run(),
             )
         )
-        assembler = _assembler_of(parts, publisher, describer)
+        metrics = Metrics("gateway")
+        fetching = await open_fetching(parts, metrics, describer, on_news=publisher.worker.wake)
+        assembler = _assembler_of(parts, publisher, describer, fetching.prefetcher)
         dicom = await listen_dicom(parts, assembler)
         mllp, mllp_tls = await listen_mllp(parts, assembler)
-        http = _build_http(parts, assembler, publisher, watch, describer)
+        dicomweb = [*dicomweb_routes(parts, fetching), *store_routes(parts, assembler)]
+        http = _build_http(parts, assembler, dicomweb, watch, metrics)
         yield Gateway(
             http=http,
             dicom_port=dicom.plain,
@@ -139,7 +145,9 @@ async def opened(
         )
 
 
-def _assembler_of(parts: Parts, publisher: Publisher, describer: Describer) -> Assembler:
+def _assembler_of(
+    parts: Parts, publisher: Publisher, describer: Describer, prefetcher: Prefetcher
+) -> Assembler:
     def wake() -> None:
         publisher.worker.wake()
         describer.wake()
@@ -151,16 +159,13 @@ def _assembler_of(parts: Parts, publisher: Publisher, describer: Describer) -> A
         clock=parts.clock,
         settle_ms=milliseconds(parts.settings.study_settle_s),
         on_news=wake,
+        on_order=lambda order: prefetcher.ask_priors(order.patient.local_ids),
     )
 
 
 def _build_http(
-    parts: Parts, assembler: Assembler, publisher: Publisher, watch: Watch, describer: Describer
+    parts: Parts, assembler: Assembler, dicomweb: list[Route], watch: Watch, metrics: Metrics
 ) -> FastAPI:
-    dicomweb = [
-        *dicomweb_routes(parts, describer, on_news=publisher.worker.wake),
-        *store_routes(parts, assembler),
-    ]
     return build_web(
         parts.policy,
         Resolver(parts.policy, parts.index),
@@ -177,6 +182,7 @@ def _build_http(
         database=parts.database,
         standings=parts.standings,
         outbox=parts.outbox,
+        metrics=metrics,
     )
 
 

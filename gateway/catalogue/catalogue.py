@@ -1,7 +1,8 @@
 """What other steps ask of the catalogue: what a resource holds, and whether it fits its report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from gateway.catalogue.copies import Copies
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
 from gateway.model.agreement import Disagreement
@@ -11,6 +12,7 @@ from gateway.model.publishing import ins_of
 from gateway.model.resource import Resource
 from gateway.model.speaking import identity_disagreement, in_force
 from gateway.storage.database import Database
+from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins, Uid
 
 
@@ -32,6 +34,7 @@ class Catalogue:
     ) -> None:
         self._database = database
         self._studies = studies
+        self._copies = Copies(database.dialect)
         self._policy = policy
         self._clock = clock
         self._on_news = on_news
@@ -53,6 +56,12 @@ class Catalogue:
         """By which INS the study's pointer names its patient; None while it names none."""
         snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
         return None if snapshot is None else ins_of(snapshot, self._policy)
+
+    async def earlier_studies(self, patient: Iterable[Identifier], *, count_max: int) -> list[Uid]:
+        """The last studies of a patient of which not all is here, the latest first."""
+        return await self._database.read(
+            lambda tx: self._copies.earlier_studies(tx, patient, count_max=count_max)
+        )
 
     async def set_aside(self, study: Uid, found: Disagreement) -> None:
         """Have a person look at the study, and its pointer taken back: only they, or a report that

@@ -9,6 +9,7 @@ from typing import cast
 import orjson
 
 from gateway.catalogue.acts import Acts
+from gateway.catalogue.copies import Copies
 from gateway.catalogue.news import News
 from gateway.catalogue.reports import Reports
 from gateway.catalogue.words import Words
@@ -43,6 +44,7 @@ class Studies:
         self._reports = Reports(dialect)
         self._words = Words(dialect)
         self._acts = Acts(dialect)
+        self._copies = Copies(dialect)
 
     async def instance_stored(
         self, tx: Transaction, news: InstanceStored, *, now_ms: int, due_at_ms: int
@@ -57,7 +59,7 @@ class Studies:
             self._sql["known_instance"], study=news.study, instance=image.instance
         )
         before = known[0] if known else None
-        if before is not None and before["sha256"] == stored.sha256 and not before["gone"]:
+        if before is not None and _is_held_alike(before, stored):
             return False
         if before is not None and before["object_key"] is not None:
             key = cast(str, before["object_key"])
@@ -87,12 +89,14 @@ class Studies:
         )
         return True
 
-    async def object_of(self, tx: Transaction, news: InstanceStored) -> str:
-        """Key of the object that is held of an instance which was stored before."""
+    async def object_of(self, tx: Transaction, news: InstanceStored) -> str | None:
+        """Key of the object that is held of an instance which was stored before; None if it was
+        dropped since.
+        """
         [row] = await tx.fetch(
             self._sql["known_instance"], study=news.study, instance=news.image.instance
         )
-        return cast(str, row["object_key"])
+        return cast("str | None", row["object_key"])
 
     async def object_lost(self, tx: Transaction, key: str, *, by: InstanceStored) -> None:
         """Take in that the same instance was stored again where its object has gone."""
@@ -159,25 +163,26 @@ class Studies:
             tx, study, Event.IMAGES_DISAGREED, code=found.code, now_ms=now_ms
         )
 
-    async def pacs_answered(self, tx: Transaction, answer: PacsAnswered) -> None:
+    async def pacs_answered(self, tx: Transaction, answer: PacsAnswered, *, now_ms: int) -> None:
         """Take in what the PACS holds now; what it told before and tells no longer is forgotten.
 
         An answer that a later question has overtaken is void.
         """
-        study = answer.study
-        told = await tx.fetch(self._sql["answered"], study=study, asked_after=answer.asked_after)
-        if not told:
+        study, asked_after = answer.study, answer.asked_after
+        if not await tx.fetch(self._sql["answered"], study=study, asked_after=asked_after):
             return
+        told = {one.image.instance: (one.pacs, one.image) for one in answer.held}
+        await self._copies.drop_stale(tx, study, told, now_ms=now_ms)
         listed = _listed(answer.held)
         await tx.fetch(self._sql["forget_unanswered"], study=study, images=listed["images"])
         await tx.fetch(self._sql["unanswer_kept"], study=study, images=listed["images"])
-        await tx.fetch(self._sql["store_answer"], study=study, **listed)
+        await tx.fetch(self._sql["store_answer"], study=study, asked_after=asked_after, **listed)
 
     async def images_assumed(
         self, tx: Transaction, study: Uid, images: tuple[HeldByPacs, ...]
     ) -> None:
         """Take in what the study should hold, of which nothing is known here; nobody was asked."""
-        await tx.fetch(self._sql["store_answer"], study=study, **_listed(images))
+        await tx.fetch(self._sql["store_answer"], study=study, asked_after=-1, **_listed(images))
         await tx.fetch(self._sql["assume"], study=study)
 
     async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
@@ -256,6 +261,12 @@ def _description(record: Param) -> ImageDescription | None:
     return None if record is None else decode(ImageDescription, cast(bytes, record))
 
 
+def _is_held_alike(before: Row, stored: StoredObject) -> bool:
+    """Whether these bytes are held for good: a copy is not, for it may be dropped."""
+    alike = before["sha256"] == stored.sha256 and not before["gone"]
+    return alike and before["copied"] is None
+
+
 def _names_another(before: Row, image: ImageDescription) -> bool:
     """Whether what was known of the instance names another patient than it does now."""
     known = (_description(before["header"]), _description(before["answer"]))
@@ -277,6 +288,7 @@ def known_image(row: Row) -> KnownImage:
         header=_description(row["header"]),
         answer=_description(row["answer"]),
         stored=stored,
+        copied=_description(row.get("copied")),
         pacs=cast(str, row.get("pacs", "")),
         rejected=cast(str, row.get("rejected", "")),
     )

@@ -5,20 +5,22 @@ WHERE study_uid = :study;
 -- query: known_instance
 -- Nobody has told yet what is only assumed of it.
 SELECT header, CASE assumed WHEN 0 THEN answer END AS answer, object_key, sha256,
-       CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs, gone
+       CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs, gone, copied
 FROM instances WHERE study_uid = :study AND instance_uid = :instance;
 
 -- query: store_instance
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, header,
-                       object_key, transfer_syntax, size_bytes, sha256, rejected)
+                       object_key, transfer_syntax, size_bytes, sha256, stored_by, rejected)
 VALUES (:study, :series, :instance, :patient_id, :accession, :header,
         :object_key, :transfer_syntax, :size_bytes, :sha256,
+        coalesce((SELECT news FROM studies WHERE study_uid = :study), 0) + 1,
         coalesce((SELECT max(code) FROM rejections
                   WHERE study_uid = :study AND instance_uid = :instance), ''))
 ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     series_uid = :series, patient_id = :patient_id, accession = :accession, header = :header,
     object_key = :object_key, transfer_syntax = :transfer_syntax, size_bytes = :size_bytes,
-    sha256 = :sha256, gone = 0, assumed = 0,
+    sha256 = :sha256, gone = 0, assumed = 0, copied = NULL, is_copy = 0,
+    stored_by = excluded.stored_by,
     answer = CASE instances.assumed WHEN 0 THEN instances.answer END,
     pacs = CASE instances.assumed WHEN 0 THEN instances.pacs ELSE '' END;
 
@@ -41,7 +43,7 @@ WHERE study_uid = :study AND object_key IS NULL AND (assumed = 0 OR :images <> '
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));
 
 -- query: unanswer_kept
-UPDATE instances SET answer = NULL, pacs = '', gone = 1
+UPDATE instances SET answer = NULL, pacs = '', gone = 1, is_copy = 0
 WHERE study_uid = :study AND pacs <> ''
   AND instance_uid NOT IN (SELECT json_extract(value, '$.instance') FROM json_each(:images));
 
@@ -62,7 +64,10 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     answer = excluded.answer, pacs = excluded.pacs, series_uid = excluded.series_uid,
     patient_id = coalesce(nullif(excluded.patient_id, ''), instances.patient_id),
     accession = coalesce(nullif(excluded.accession, ''), instances.accession), gone = 0,
-    assumed = 0;
+    assumed = 0,
+    -- What came after the question was asked, the answer may not mean.
+    is_copy = CASE WHEN instances.object_key IS NOT NULL AND instances.stored_by <= :asked_after
+                   THEN 1 ELSE instances.is_copy END;
 
 -- query: assume
 -- Where no PACS is named, they are nowhere yet.
@@ -83,12 +88,12 @@ FROM studies WHERE study_uid = :study;
 
 -- query: images
 -- What is held of a study, rejected or not.
-SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected
+SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected, copied
 FROM instances WHERE study_uid = :study AND gone = 0
 ORDER BY series_uid, instance_uid;
 
 -- query: shown
-SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected
+SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected, copied
 FROM shown_instances
 WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
   AND instance_uid = coalesce(:instance, instance_uid)

@@ -18,6 +18,7 @@ from gateway.model.notification import (
     ReportReceived,
     StudyAnnounced,
 )
+from gateway.model.order import Order
 from gateway.storage.database import Database, Transaction
 from gateway.storage.objects import ObjectStore
 
@@ -31,6 +32,7 @@ class Assembler:
     Args:
         settle_ms: how long after the last pushed instance a study is looked at.
         on_news: called after news has become durable, to wake whoever looks at studies.
+        on_order: told of each order that was taken in.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Assembler:
         clock: Clock,
         settle_ms: int,
         on_news: Callable[[], None],
+        on_order: Callable[[Order], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._studies = studies
@@ -49,6 +52,7 @@ class Assembler:
         self._clock = clock
         self._settle_ms = settle_ms
         self._on_news = on_news
+        self._on_order = on_order
 
     async def instance_stored(self, news: InstanceStored) -> None:
         """Take in an instance whose object is kept already.
@@ -68,7 +72,9 @@ class Assembler:
             return
         # A repeat: the object that is held stays, unless the disk has lost it meanwhile.
         held = await self._database.read(lambda tx: self._studies.object_of(tx, news))
-        if await self._objects.whole({held: news.stored.size_bytes}):
+        if held is None:  # dropped a moment ago, for a PACS holds it, too
+            await self._database.write(work)
+        elif await self._objects.whole({held: news.stored.size_bytes}):
             await self._objects.discard([news.stored.key])
         else:
             await self._database.write(lambda tx: self._studies.object_lost(tx, held, by=news))
@@ -105,6 +111,7 @@ class Assembler:
             StorageUnavailable: it could not be made durable.
         """
         await self._write(self._studies.order_received, news)
+        self._on_order(news.order)
 
     async def patient_told(self, news: PatientTold) -> None:
         """Take in a word about a patient.

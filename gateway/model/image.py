@@ -73,6 +73,9 @@ class KnownImage:
     answer: ImageDescription | None = None
     """What a PACS tells; None where the last answer does not name it."""
     stored: StoredObject | None = None
+    copied: ImageDescription | None = None
+    """What the header of `stored` tells, where that was pulled from the PACS. It comes and goes
+    with the copy, so it is no word about the image; but it must fit the report when it is given."""
     pacs: str = ""
     """AE title of the PACS that holds it; empty where none said so."""
     rejected: str = ""

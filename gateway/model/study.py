@@ -104,8 +104,8 @@ class StudySnapshot:
 
     @property
     def pushed(self) -> list[KnownImage]:
-        """The images whose bytes lie here."""
-        return [image for image in self.images if image.stored is not None]
+        """The images whose bytes were sent here, but for those that were dropped since."""
+        return [image for image in self.images if image.stored is not None and not image.copied]
 
     @property
     def is_told_deleted(self) -> bool:

@@ -160,7 +160,9 @@ class Publisher:
                 code = SetAsideCode.PACS_ANSWER_UNREADABLE
                 decision = SetAside(code=code, reason=str(error))
             else:
-                await self._database.write(lambda tx: self._studies.pacs_answered(tx, answer))
+                await self._database.write(
+                    lambda tx: self._studies.pacs_answered(tx, answer, now_ms=self._clock())
+                )
                 snapshot, standing, decision = await self._decide(study)
         await self._carry_out(snapshot, standing, decision)
 

@@ -1,14 +1,16 @@
 """Opens a resource for someone who may have it, from the nearest source that holds it."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from gateway.catalogue.descriptions import Listing
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
+from gateway.retrieval.at_hand import StudiesAtHand
 from gateway.retrieval.described import DescribedInstance, FrameNumbers, StoredInstances
+from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.sources.source import InstanceStream, Source
 from gateway.retrieval.sources.store import KnownImages
 from gateway.security.policy import Policy
@@ -21,7 +23,8 @@ class Retriever:
         policy: decides before anything is asked.
         catalogue: knows what there is, for one who asks for headers alone.
         stored: what of it is stored here and described.
-        sources: nearest first.
+        sources: by their names in the metrics, nearest first.
+        at_hand: keeps what is read from being dropped.
     """
 
     def __init__(
@@ -29,12 +32,17 @@ class Retriever:
         policy: Policy,
         catalogue: KnownImages,
         stored: StoredInstances,
-        sources: Sequence[Source],
+        sources: Mapping[str, Source],
+        *,
+        at_hand: StudiesAtHand,
+        metrics: RetrievalMetrics,
     ) -> None:
         self._policy = policy
         self._catalogue = catalogue
         self._stored = stored
         self._sources = sources
+        self._at_hand = at_hand
+        self._metrics = metrics
 
     async def open(self, access: AccessContext, resource: Resource) -> InstanceStream:
         """Open a stream of the resource's instances; its first is at hand on return.
@@ -90,17 +98,22 @@ class Retriever:
             NotAcceptable: its file cannot be read.
         """
         await self._permit(access, resource)
-        stored = await self._stored.instance(resource, frames=frames)
-        if stored is not None:
-            yield stored
-            return
+        async with self._at_hand.reading(resource.study):
+            stored = await self._stored.instance(resource, frames=frames)
+            if stored is not None:
+                yield stored
+                return
         async with aclosing(await self._from_a_source(resource)) as stream:
             yield await self._stored.describe(stream.first, frames=frames)
 
     async def _from_a_source(self, resource: Resource) -> InstanceStream:
-        for source in self._sources:
-            if (stream := await source.open(resource)) is not None:
-                return stream
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._at_hand.reading(resource.study))
+            for name, source in self._sources.items():
+                if (stream := await source.open(resource)) is not None:
+                    self._metrics.opened.labels(name).inc()
+                    stream.hold(stack.pop_all())
+                    return stream
         raise NotFound("no source holds this resource")
 
     async def _permit(self, access: AccessContext, resource: Resource) -> None:

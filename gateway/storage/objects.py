@@ -35,21 +35,25 @@ _FOLDERS = tuple(f"{number:02x}" for number in range(256))
 class ObjectStore:
     """Durable files by opaque key. Made by `open`; whoever opens it closes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, free_bytes_min: int) -> None:
         """For `open`, which prepares the folder."""
+        self._free_bytes_min = free_bytes_min
         self._spool = folder / "spool"
         self._objects = folder / "objects"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
         self._waiting = 0
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, *, free_bytes_min: int = 0) -> Self:
         """Open the store, or make it, and empty its spool. The caller holds the folder's lock.
+
+        Args:
+            free_bytes_min: of the disk, below which nothing more is kept.
 
         Raises:
             StorageUnavailable: the folder cannot be written.
         """
-        store = cls(folder)
+        store = cls(folder, free_bytes_min)
         try:
             store._prepare()
         except OSError as error:
@@ -65,13 +69,37 @@ class ObjectStore:
         """Make a spooled file durable and return its key. The spooled path is void afterwards.
 
         Raises:
-            StorageUnavailable: the disk is full or fails. The file is gone from the spool too.
+            StorageUnavailable: the disk is full, short of room or fails. The file is gone from the
+                spool too.
         """
-        if spooled.parent != self._spool:
-            raise ValueError("not a path of this spool")
+        self._check_spooled(spooled)
         key = secrets.token_hex(16)
         await self._call(self._keep, spooled, self.path(key))
         return key
+
+    async def keep_also(self, spooled: Path) -> str:
+        """The same for a file that stays in the spool, too, for those who are about to read it.
+
+        After a crash of the machine the object may be gone: that is for what can be had again.
+
+        Raises:
+            StorageUnavailable: as `keep`, but the file stays in the spool.
+        """
+        self._check_spooled(spooled)
+        key = secrets.token_hex(16)
+        await self._call(self._keep_also, spooled, self.path(key))
+        return key
+
+    def spare_bytes(self) -> int:
+        """How much more the disk takes; below 0, nothing more is kept.
+
+        Raises:
+            StorageUnavailable: the disk fails.
+        """
+        try:
+            return self._spare_bytes()
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def path(self, key: str) -> Path:
         """Where an object lies. It may be discarded at any time, but not from under its reader.
@@ -107,8 +135,7 @@ class ObjectStore:
         Raises:
             StorageUnavailable: the disk fails.
         """
-        if spooled.parent != self._spool:
-            raise ValueError("not a path of this spool")
+        self._check_spooled(spooled)
         await self._call(_unlink, [spooled])
 
     async def sweep(
@@ -163,8 +190,26 @@ class ObjectStore:
         _sync(folder)
         _unlink(list(self._spool.iterdir()))
 
+    def _check_spooled(self, path: Path) -> None:
+        if path.parent != self._spool:
+            raise ValueError("not a path of this spool")
+
+    def _spare_bytes(self) -> int:
+        disk = os.statvfs(self._spool)
+        return disk.f_bavail * disk.f_frsize - self._free_bytes_min
+
+    def _ensure_spare(self) -> None:
+        if self._free_bytes_min and self._spare_bytes() < 0:
+            raise OSError(errno.ENOSPC, "the disk is short of room")
+
+    def _keep_also(self, spooled: Path, kept: Path) -> None:
+        self._ensure_spare()
+        os.link(spooled, kept)
+        _sync(kept)
+
     def _keep(self, spooled: Path, kept: Path) -> None:
         try:
+            self._ensure_spare()
             _sync(spooled, touch=True)
             spooled.rename(kept)
         except OSError:

@@ -181,12 +181,29 @@ def a_report_about(study: Study, accession: str, instead: str) -> bytes:
     return f"{fields[0]}^Base64^{changed}|{rest}".encode()
 
 
-def test_nothing_of_what_was_moved_stays(gateway: Gateway) -> None:
-    """Runs after the tests above, with their studies."""
-    store = gateway.data_dir / "store"
+def test_what_was_moved_is_kept_and_comes_without_the_pacs(
+    gateway: Gateway, orthanc: Orthanc, tmp_path: Path
+) -> None:
+    study = a_study(tmp_path, "CT")
+    dcmtk.archived(orthanc.dicom, "ORTHANC", *study.files)
+    reported(gateway, study)
+    published(gateway, study)
+    path = f"/dicom-web/studies/{study.uid}"
 
-    assert store.is_dir()
-    assert [path for path in store.rglob("*") if path.is_file()] == []
+    moved = digests(asked(gateway.http, path, accept=AS_STORED).parts)
+    until(lambda: counted(gateway, "gateway_pulls_under_way") == 0)
+    pulls = counted(gateway, 'gateway_pulls_total{outcome="whole"}')
+    again = digests(asked(gateway.http, path, accept=AS_STORED).parts)
+
+    assert moved == again == study.digests
+    assert counted(gateway, 'gateway_pulls_total{outcome="whole"}') == pulls > 0
+    assert list((gateway.data_dir / "store" / "spool").iterdir()) == []
+
+
+def counted(gateway: Gateway, metric: str) -> float:
+    """What `/metrics` says of one metric."""
+    lines = asked(gateway.http, "/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{metric} "))
 
 
 def test_orthanc_listens_on_loopback_alone(orthanc: Orthanc) -> None:

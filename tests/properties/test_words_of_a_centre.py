@@ -231,4 +231,4 @@ async def asked(folder: Path, steps: Sequence[tuple[str, set[int]]]) -> object:
 async def answer(stores: Stores, holds: set[int], asked_after: int) -> None:
     images = tuple(HeldByPacs(pacs="PACS", image=an_image(one)) for one in sorted(holds))
     told = PacsAnswered(study=STUDY, held=images, asked_after=asked_after)
-    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, told))
+    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, told, now_ms=0))

@@ -8,7 +8,6 @@ from email import message_from_bytes
 from email.policy import HTTP
 from io import BytesIO
 from pathlib import Path
-from shutil import copyfile
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -25,14 +24,10 @@ from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.descriptions import Descriptions
 from gateway.catalogue.header import read_header
 from gateway.catalogue.search import CatalogueSearch
-from gateway.dimse.commands import Peer, StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.scu import Find, MoveOutcome
-from gateway.dimse.turns import Lane
-from gateway.errors import PacsUnavailable
+from gateway.lifecycle import workers as working
 from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
-from gateway.model.resource import Resource
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.answers import MetadataAnswers
 from gateway.retrieval.described import DescribedStore
@@ -40,22 +35,19 @@ from gateway.retrieval.describer import Describer
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.renderer import Renderer
-from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.routes import build_routes, build_search_routes
-from gateway.retrieval.sources.pacs import PacsSource
 from gateway.retrieval.sources.pull import MovePuller
-from gateway.retrieval.sources.source import Source
-from gateway.retrieval.sources.store import StoreSource
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
+from tests.support.fake_pacs import PACS, FakePacs
+from tests.support.fetching import BY_DEFAULT, CopyLimits, Fetching
 from tests.support.gateway_stores import Stores, stores_in
 from tests.support.studies import ACCESSION, CT, LOCAL_ID, SERIES, STUDY, WITH_PACS
 
 T = TypeVar("T")
 
 PUBLIC_URL = "https://gateway.example"
-PACS = "PACS"
 WAITING_MAX = 2
 REWRITTEN_BYTES_MAX = 2**20
 METADATA_BYTES_MAX = 2**20
@@ -110,78 +102,6 @@ def part10_of(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     return buffer.getvalue()
 
 
-class FakePacs:
-    """A PACS at the level of the DIMSE kit's protocol; it stores through the real mediator."""
-
-    def __init__(self, stores: Stores, mediator: MoveMediator, folder: Path) -> None:
-        self._stores = stores
-        self._mediator = mediator
-        self._folder = folder
-        self.files: list[Path] = []
-        self.dies_after: int | None = None
-        self.leaves_out = 0
-        self.sent = 0
-        self.was_left = asyncio.Event()
-        self.spooled_max = 0
-
-    @property
-    def called_ae(self) -> str:
-        return PACS
-
-    async def converse(self, talk: Callable[[Find], T]) -> T:
-        raise NotImplementedError
-
-    async def move(
-        self,
-        wanted: Resource,
-        *,
-        destination_ae: str,
-        message_id: int,
-        lane: Lane = Lane.VIEWER,
-    ) -> MoveOutcome:
-        try:
-            return await self._move(wanted, destination_ae, message_id)
-        except asyncio.CancelledError:
-            self.was_left.set()
-            raise
-
-    async def _move(self, wanted: Resource, destination_ae: str, message_id: int) -> MoveOutcome:
-        count = 0
-        for path in self.files[: len(self.files) - self.leaves_out]:
-            if count == self.dies_after:
-                raise PacsUnavailable("the association was aborted")
-            image = read_header(path).image
-            if wanted.series not in (None, image.series):
-                continue
-            if wanted.instance not in (None, image.instance):
-                continue
-            await self._store(path, destination_ae, message_id)
-            count += 1
-        return MoveOutcome(status=0, completed=count, failed=0, warning=0)
-
-    async def _store(self, path: Path, originator_ae: str, message_id: int) -> None:
-        spooled = self._stores.objects.new_spool()
-        copyfile(path, spooled)
-        self.spooled_max = max(self.spooled_max, len(list(spooled.parent.iterdir())))
-        meta = dcmread(path, stop_before_pixels=True).file_meta
-        request = StoreRequest(
-            peer=Peer(calling_ae=PACS, called_ae=originator_ae, address="127.0.0.1"),
-            sop_class=CT,
-            sop_instance=Uid(meta.MediaStorageSOPInstanceUID),
-            transfer_syntax=Uid(meta.TransferSyntaxUID),
-            spooled=spooled,
-            digest_sha256="",
-            size_bytes=path.stat().st_size,
-            originator_ae=originator_ae,
-            originator_message_id=message_id,
-        )
-        try:
-            assert await self._mediator.offer(request) == 0
-        finally:
-            spooled.unlink(missing_ok=True)
-        self.sent += 1
-
-
 class Bench:
     """What a test does to the gateway and asks of it."""
 
@@ -192,11 +112,28 @@ class Bench:
         self.root = ""
         self.http: aiohttp.ClientSession
         self.describer: Describer
+        self.fetching: Fetching
 
     @property
     def spooled(self) -> list[Path]:
         """What lies in the spool."""
         return list(self.stores.objects.new_spool().parent.iterdir())
+
+    @property
+    def kept(self) -> list[Path]:
+        """What lies in the store."""
+        objects = self.stores.objects.path("0" * 32).parent.parent
+        return [path for path in objects.rglob("*") if path.is_file()]
+
+    async def pulled(self) -> None:
+        """Wait until nothing is pulled any more, and what was is kept."""
+        await self.fetching.pulled()
+
+    async def fetched(self, path: str = f"/studies/{STUDY}") -> list[Dataset]:
+        """The instances that come, of an answer that is whole."""
+        async with self.get(path) as response:
+            assert response.status == 200
+            return instances_of(response.headers["Content-Type"], await response.read())
 
     async def push(self, ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> None:
         """Have an instance stored here."""
@@ -225,7 +162,7 @@ class Bench:
         answer = PacsAnswered(study=STUDY, held=held_there, asked_after=1)
         told, studies = StudyAnnounced(study=STUDY), self.stores.studies
         await self.stores.database.write(lambda tx: studies.study_announced(tx, told, now_ms=0))
-        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer))
+        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer, now_ms=0))
 
     async def in_thread(self, act: Callable[[], T]) -> T:
         """Run a client that blocks, while the gateway answers it."""
@@ -317,8 +254,10 @@ def described(
 
 
 @asynccontextmanager
-async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
-    """A gateway's retrieval under this policy."""
+async def a_bench(
+    folder: Path, policy: Policy, *, limits: CopyLimits = BY_DEFAULT
+) -> AsyncIterator[Bench]:
+    """A gateway's retrieval under this policy; by default it keeps what passes."""
     async with stores_in(folder / "gateway") as stores:
         mediator = MoveMediator(ae_title="DRIMBOX", waiting_max=WAITING_MAX)
         pacs = FakePacs(stores, mediator, folder)
@@ -335,16 +274,10 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
         transcoder = Transcoder(
             workers, objects.new_spool, objects.discard_spool, size_bytes_max=REWRITTEN_BYTES_MAX
         )
-        from_pacs = PacsSource(
-            catalogue,
-            {PACS: MovePuller(mediator, pacs)},
-            path=objects.path,
-            discard=objects.discard_spool,
-            files=files,
-        )
-        sources: list[Source] = [StoreSource(catalogue, objects.path), from_pacs]
         bench.describer, stored, answers = described(stores, workers, catalogue, files)
-        retriever = Retriever(policy, catalogue, stored, sources)
+        pullers = {PACS: MovePuller(mediator, pacs)}
+        bench.fetching = fetching = Fetching(stores, catalogue, pullers, files, limits=limits)
+        retriever = fetching.retriever(policy, stored)
         searcher = Searcher(policy, CatalogueSearch(stores.database))
         app = FastAPI()
         http_errors.install(app)
@@ -360,9 +293,14 @@ async def a_bench(folder: Path, policy: Policy) -> AsyncIterator[Bench]:
             )
             + build_search_routes(policy, searcher, public_url=PUBLIC_URL)
         )
-        async with serving(app) as url, aiohttp.ClientSession() as bench.http:
+        async with (
+            working(fetching.keeper.run(), fetching.prefetcher.run()),
+            serving(app) as url,
+            aiohttp.ClientSession() as bench.http,
+        ):
             bench.root = f"{url}/dicom-web"
             yield bench
+        await fetching.flights.close()
         await answers.close()
         await bench.describer.close()
         await workers.close()

@@ -74,4 +74,4 @@ async def act(stores: Stores, kind: ActKind, **told) -> None:
 async def tell_answer(stores: Stores, *images, asked_after=0) -> None:
     held = tuple(HeldByPacs(pacs="PACS", image=image) for image in images)
     answer = PacsAnswered(study=STUDY, held=held, asked_after=asked_after)
-    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, answer))
+    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, answer, now_ms=0))

@@ -7,6 +7,7 @@ here, gets instances that name the patient by INS, too.
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
 
@@ -14,7 +15,7 @@ from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.negotiation import DICOM, instance_form
 from gateway.model.resource import Resource
 from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
-from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.leaving import KnownPatients, Leaving, ready
 from gateway.retrieval.retriever import Retriever
@@ -73,7 +74,7 @@ class InstancesEndpoint:
             form = wanted.form(held)
             async with self._leaving(held, form, wanted.ins) as leaving:
                 if not body.begun:
-                    await body.begin(frame.content_type)
+                    await _begin(body, frame.content_type, missing=stream.missing)
                 await body.write(frame.part(form.part_type, size_bytes=leaving.size_bytes))
                 await body.write_leaving(leaving, self._files)
         await body.write(frame.end(), more=False)
@@ -114,3 +115,12 @@ class _Wanted:
             # Of what is deflated as a whole no part can be replaced.
             return replace(form, transfer_syntax=EXPLICIT_LITTLE_ENDIAN)
         return form
+
+
+async def _begin(body: Body, content_type: str, *, missing: int) -> None:
+    """Begin with what is left out, where that is known: then what is given is a part."""
+    if not missing:
+        await body.begin(content_type)
+        return
+    told = WARNING.format(f"{missing} of the instances could not be had and are left out")
+    await body.begin(content_type, status=HTTPStatus.PARTIAL_CONTENT, warnings=(told,))

@@ -1,162 +1,121 @@
-"""The centre's PACS as a source: it is asked to send, and what arrives goes on to the client.
+"""The centre's PACS as a source: it is asked for what is not here, and that goes on as it arrives.
 
-Each instance is held only until the client has taken it. A client that is slow slows the PACS;
-one that goes away ends the transfer. What the PACS sends is compared with the study's report before
-a byte of it leaves, for it may have changed since the pointer was published.
+Series by series: what is here of one comes first, then what the PACS sends. An instance that
+nobody can give is left out, the others are given, and the stream ends by saying so.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from pathlib import Path
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from itertools import groupby
+from typing import Final
 
-from gateway.catalogue.header import Header, read_header
-from gateway.dimse.turns import Lane
-from gateway.errors import InvalidRequest, PacsUnavailable
-from gateway.model.agreement import Disagreement
-from gateway.model.image import ImageDescription, ImagePatient, KnownImage
+from gateway.errors import PacsIncomplete, PacsUnavailable, StorageUnavailable
+from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
-from gateway.retrieval.files import FileReader, to_the_end
-from gateway.retrieval.sources.pull import Puller
+from gateway.retrieval.sources.flights import LACKING_S, Flights
+from gateway.retrieval.sources.pulls import Pull, pulls_of
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
-from gateway.retrieval.sources.store import ImagesDisagree, ReportedImages, give_stored
-from indexer.contract.document import Identifier
+from gateway.retrieval.sources.store import StoredFiles, ensure_agreement
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
 
-PASSED_OVER_MAX: Final = 10_000
-"""Instances that one move may bring twice, or without having been asked for them."""
-
-
-class PulledStudies(ReportedImages, Protocol):
-    """What the catalogue tells and does about images that are pulled."""
-
-    async def set_aside(self, study: Uid, disagreement: Disagreement) -> None:
-        """Have a person look at the study."""
+ROUNDS_MAX: Final = 3
+"""Pulls that one stream waits for to have a series whole: it misses what was not kept and went by
+before it came, or while it was slow."""
 
 
 class PacsSource:
-    """Gives a resource of which the catalogue says that a PACS holds instances.
+    """Gives a resource of which the catalogue says that a PACS holds instances, or of which files
+    are lost.
 
     Args:
-        catalogue: knows the instances and their report.
-        pullers: who has each PACS send, by its AE title.
-        path: where the key of a stored object leads.
-        discard: removes a file that arrived.
-        files: threads to read headers on.
+        stored: what lies here.
+        flights: every pull that is under way.
+        on_pull: told of a study of which something is pulled for a viewer, once that has begun.
     """
 
     def __init__(
-        self,
-        catalogue: PulledStudies,
-        pullers: Mapping[str, Puller],
-        *,
-        path: Callable[[str], Path],
-        discard: Callable[[Path], Awaitable[None]],
-        files: FileReader,
+        self, stored: StoredFiles, flights: Flights, *, on_pull: Callable[[Uid], None]
     ) -> None:
-        self._catalogue = catalogue
-        self._pullers = pullers
-        self._path = path
-        self._discard = discard
-        self._files = files
+        self._stored = stored
+        self._flights = flights
+        self._on_pull = on_pull
 
     async def open(self, resource: Resource) -> InstanceStream | None:
         """See `Source.open`.
 
         Raises:
             PacsUnavailable: the PACS does not send, or is no longer configured. Raised by the
-                stream, too, where the PACS breaks off or sends less than it told of.
+                stream, too, where the PACS breaks off. A stream that leaves out what the PACS does
+                not send ends with `PacsIncomplete`.
+            StorageUnavailable: the files that are asked for are lost.
             ImagesDisagree: by the stream, too.
         """
-        known = await self._catalogue.images(resource)
-        titles = sorted({image.pacs for image in known if image.pacs})
-        if not titles:
+        known = await self._stored.images(resource)
+        if not known:
             return None
-        return await InstanceStream.begin(self._give(resource, known, titles))
+        lacking = self._flights.lacking(resource.study)
+        givable = [image for image in known if _can_be_had(image, lacking)]
+        if not givable and any(image.pacs for image in known):
+            raise PacsUnavailable("the PACS did not send it a moment ago", retry_after_s=LACKING_S)
+        if not givable:
+            raise StorageUnavailable("what was stored here cannot be read any more")
+        await ensure_agreement(self._stored.catalogue, resource.study, givable)
+        stream = await InstanceStream.begin(
+            self._give(resource, givable), missing=len(known) - len(givable)
+        )
+        self._on_pull(resource.study)
+        return stream
 
     async def _give(
-        self, resource: Resource, known: list[KnownImage], titles: list[str]
+        self, resource: Resource, givable: list[KnownImage]
     ) -> AsyncGenerator[HeldInstance]:
-        pull = _Pull(resource, known, self._catalogue)
-        for title in titles:
-            async with self._puller(title).open(resource, lane=Lane.VIEWER) as arrivals:
-                async for arrival in arrivals:
-                    try:
-                        header = await self._files.run(_header, arrival.spooled)
-                        if await pull.wants(header):
-                            yield HeldInstance(
-                                path=arrival.spooled, transfer_syntax=arrival.transfer_syntax
-                            )
-                    finally:
-                        await to_the_end(self._discard(arrival.spooled))
-        remaining = [image for image in known if image.description.instance not in pull.came]
-        if any(image.stored is None for image in remaining):
-            raise PacsUnavailable("the PACS sent fewer instances than it told of")
-        async for held in give_stored(self._catalogue, resource.study, remaining, self._path):
-            yield held
+        missing = 0
+        for series, images in groupby(givable, key=lambda image: image.description.series):
+            wanted = Resource(study=resource.study, series=series, instance=resource.instance)
+            remaining = {image.description.instance for image in images}
+            async with aclosing(self._give_series(wanted, remaining)) as instances:
+                async for held in instances:
+                    yield held
+            missing += len(remaining)
+        if missing:
+            raise PacsIncomplete(f"{missing} instances could not be given")
 
-    def _puller(self, title: str) -> Puller:
-        if title not in self._pullers:
-            raise PacsUnavailable("the PACS that holds this resource is not configured")
-        return self._pullers[title]
+    async def _give_series(
+        self, wanted: Resource, remaining: set[Uid]
+    ) -> AsyncGenerator[HeldInstance]:
+        """What there is of a series, or one instance of it; what remains did not come."""
+        # Anew for each series, for it may have been kept since the stream began.
+        known = await self._stored.images(wanted)
+        for image in known:
+            if image.stored is not None and image.description.instance in remaining:
+                remaining.discard(image.description.instance)
+                yield self._stored.held(image.stored)
+        for pull in pulls_of(wanted, known, remaining):
+            async with aclosing(self._give_pulled(pull, remaining)) as instances:
+                async for held in instances:
+                    yield held
 
-
-class _Pull:
-    """What came of one resource so far."""
-
-    def __init__(
-        self, resource: Resource, known: list[KnownImage], catalogue: PulledStudies
-    ) -> None:
-        self.came: set[Uid] = set()
-        # What a PACS still holds and the catalogue does not show was rejected, or is not known yet.
-        self._shown = {image.description.instance for image in known}
-        self._resource = resource
-        self._catalogue = catalogue
-        # Instances of a study name the same patient; the report is asked once, not for each.
-        self._agreed: set[tuple[ImagePatient, Identifier]] = set()
-        self._passed_over = 0
-
-    async def wants(self, header: Header) -> bool:
-        """Whether the instance was asked for and did not come before.
-
-        Raises:
-            ImagesDisagree: it does not fit the study's report.
-            PacsUnavailable: too many came that were not asked for.
-        """
-        image = header.image
-        if not self._is_within(header) or image.instance in self.came:
-            self._pass_over()
-            return False
-        if (image.patient, image.accession) not in self._agreed:
-            await self._ensure_agreement(image)
-            self._agreed.add((image.patient, image.accession))
-        self.came.add(image.instance)
-        return True
-
-    def _is_within(self, header: Header) -> bool:
-        asked, told = self._resource, (header.study, header.image.series, header.image.instance)
-        within = zip((asked.study, asked.series, asked.instance), told, strict=True)
-        asked_for = all(wanted in (None, found) for wanted, found in within)
-        return asked_for and header.image.instance in self._shown
-
-    def _pass_over(self) -> None:
-        if not self._passed_over:
-            log.warning("instance_not_asked_for")  # some PACSs send more than the level asked
-        self._passed_over += 1
-        if self._passed_over > PASSED_OVER_MAX:
-            raise PacsUnavailable("the PACS goes on sending what it was not asked for")
-
-    async def _ensure_agreement(self, image: ImageDescription) -> None:
-        disagreement = await self._catalogue.disagreement(self._resource.study, image)
-        if disagreement is not None:
-            await self._catalogue.set_aside(self._resource.study, disagreement)
-            raise ImagesDisagree(disagreement.reason)
+    async def _give_pulled(self, pull: Pull, remaining: set[Uid]) -> AsyncGenerator[HeldInstance]:
+        for _ in range(ROUNDS_MAX):
+            async with (
+                self._flights.reading(pull) as (flight, seat),
+                aclosing(seat.instances()) as instances,
+            ):
+                async for landed in instances:
+                    if landed.instance in remaining and landed.path is not None:
+                        remaining.discard(landed.instance)
+                        yield HeldInstance(
+                            path=landed.path, transfer_syntax=landed.pulled.transfer_syntax
+                        )
+                    if not remaining & pull.needed:
+                        return
+            if not remaining & flight.came:
+                return
 
 
-def _header(spooled: Path) -> Header:
-    try:
-        return read_header(spooled)
-    except InvalidRequest:  # it is the PACS, not the client, that sent what cannot be read
-        raise PacsUnavailable("the PACS sent an instance that cannot be read") from None
+def _can_be_had(image: KnownImage, lacking: Iterable[Uid]) -> bool:
+    is_in_pacs = image.pacs and image.description.instance not in lacking
+    return image.stored is not None or bool(is_in_pacs)

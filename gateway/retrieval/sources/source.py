@@ -1,6 +1,7 @@
 """What a source gives: the instances of a resource, one after the other, each a Part 10 file."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -23,15 +24,23 @@ class InstanceStream:
     It is iterated once, and closed by whoever opened it, in the same task.
 
     `foreseen` are the transfer syntaxes that are known to come: at least that of the first.
+    `missing` is how many instances of the resource are known not to come.
     """
 
     def __init__(
-        self, first: HeldInstance, rest: AsyncGenerator[HeldInstance], foreseen: frozenset[Uid]
+        self,
+        first: HeldInstance,
+        rest: AsyncGenerator[HeldInstance],
+        *,
+        foreseen: frozenset[Uid],
+        missing: int,
     ) -> None:
         """For `begin`."""
         self.first = first
         self.foreseen = foreseen | {first.transfer_syntax}
+        self.missing = missing
         self._rest = rest
+        self._held = AsyncExitStack()
 
     @classmethod
     async def begin(
@@ -39,22 +48,28 @@ class InstanceStream:
         instances: AsyncGenerator[HeldInstance],
         *,
         foreseen: frozenset[Uid] = frozenset(),
+        missing: int = 0,
     ) -> Self | None:
         """The stream with its first instance at hand; None if there is none."""
         try:
             first = await anext(instances)
         except StopAsyncIteration:
             return None
-        return cls(first, instances, foreseen)
+        return cls(first, instances, foreseen=foreseen, missing=missing)
 
     async def __aiter__(self) -> AsyncIterator[HeldInstance]:
         yield self.first
         async for held in self._rest:
             yield held
 
+    def hold(self, held: AsyncExitStack) -> None:
+        """Have this closed with the stream, too."""
+        self._held = held
+
     async def aclose(self) -> None:
         """Let go of what is held, and stop whoever still sends."""
-        await self._rest.aclose()
+        async with self._held:
+            await self._rest.aclose()
 
 
 class Source(Protocol):

@@ -1,16 +1,17 @@
-"""The nearest source: what was pushed to this gateway and is kept in its own store.
+"""The nearest source: what is kept in the gateway's own store, pushed here or pulled before.
 
 What is stored is compared with the study's report before it is given: another patient's instance
 may have come under a known UID since the pointer was published.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from gateway.errors import Conflict
 from gateway.model.agreement import Disagreement
-from gateway.model.image import ImageDescription, KnownImage
+from gateway.model.image import ImageDescription, KnownImage, StoredObject
 from gateway.model.resource import Resource
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from indexer.contract.identifiers import Uid
@@ -34,17 +35,40 @@ class ReportedImages(KnownImages, Protocol):
         """What of the image does not fit the study's report."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFiles:
+    """Which instances lie here, and where."""
+
+    catalogue: ReportedImages
+    path: Callable[[str], Path]
+    """Where an object's key leads."""
+    whole: Callable[[Mapping[str, int]], Awaitable[set[str]]]
+    """Which objects, by key and least size, are there."""
+
+    async def images(self, resource: Resource) -> list[KnownImage]:
+        """All that is known of the resource; what the disk has lost is not stored.
+
+        Raises:
+            StorageUnavailable: the database, or the disk, does not answer.
+        """
+        known = await self.catalogue.images(resource)
+        sizes = {one.stored.key: one.stored.size_bytes for one in known if one.stored is not None}
+        whole = await self.whole(sizes) if sizes else set()
+        return [
+            replace(one, stored=None) if one.stored and one.stored.key not in whole else one
+            for one in known
+        ]
+
+    def held(self, stored: StoredObject) -> HeldInstance:
+        """The instance, for a reader; the file stays when they are done with it."""
+        return HeldInstance(path=self.path(stored.key), transfer_syntax=stored.transfer_syntax)
+
+
 class StoreSource:
-    """Gives a resource if every instance that is known of it is stored here.
+    """Gives a resource if every instance that is known of it is stored here."""
 
-    Args:
-        catalogue: knows the instances and their report.
-        path: where an object's key leads.
-    """
-
-    def __init__(self, catalogue: ReportedImages, path: Callable[[str], Path]) -> None:
-        self._catalogue = catalogue
-        self._path = path
+    def __init__(self, stored: StoredFiles) -> None:
+        self._stored = stored
 
     async def open(self, resource: Resource) -> InstanceStream | None:
         """See `Source.open`.
@@ -52,46 +76,32 @@ class StoreSource:
         Raises:
             ImagesDisagree: what is stored does not fit the study's report.
         """
-        known = await self._catalogue.images(resource)
+        known = await self._stored.images(resource)
         stored = [image.stored for image in known if image.stored is not None]
         if len(stored) < len(known):
             return None
+        await ensure_agreement(self._stored.catalogue, resource.study, known)
         return await InstanceStream.begin(
-            give_stored(self._catalogue, resource.study, known, self._path),
-            foreseen=frozenset(one.transfer_syntax for one in stored),
+            self._give(stored), foreseen=frozenset(one.transfer_syntax for one in stored)
         )
 
-
-async def give_stored(
-    catalogue: ReportedImages,
-    study: Uid,
-    images: Iterable[KnownImage],
-    path: Callable[[str], Path],
-) -> AsyncGenerator[HeldInstance]:
-    """The files of stored images, in their order. They stay when the stream is done with them.
-
-    Raises:
-        ImagesDisagree: one of them does not fit the study's report; none is given.
-    """
-    given = list(images)
-    await ensure_agreement(catalogue, study, given)
-    for image in given:
-        if (stored := image.stored) is not None:
-            yield HeldInstance(path=path(stored.key), transfer_syntax=stored.transfer_syntax)
+    async def _give(self, stored: Iterable[StoredObject]) -> AsyncGenerator[HeldInstance]:
+        for one in stored:
+            yield self._stored.held(one)
 
 
 async def ensure_agreement(
     catalogue: ReportedImages, study: Uid, images: Iterable[KnownImage]
 ) -> None:
-    """Return if the headers of stored images fit the study's report.
+    """Return if what is stored of these images may be given.
 
     Raises:
-        ImagesDisagree: one of them does not.
+        ImagesDisagree: one of them does not fit the study's report; none may be.
     """
-    known = [image.header for image in images]
+    headers = [image.copied or image.header for image in images if image.stored is not None]
     # Instances of a study name the same patient; the report is asked once, not for each.
-    headers = {(one.patient, one.accession): one for one in known if one is not None}
-    for header in headers.values():
+    told = {(one.patient, one.accession): one for one in headers if one is not None}
+    for header in told.values():
         disagreement = await catalogue.disagreement(study, header)
         if disagreement is not None:
             raise ImagesDisagree(disagreement.reason)

@@ -142,7 +142,7 @@ async def test_a_listing_says_whether_all_is_stored_here(
     before = await listed(stores, descriptions, Resource(study=STUDY))
     announced = StudyAnnounced(study=STUDY)
     await stores.database.write(lambda tx: stores.studies.study_announced(tx, announced, now_ms=0))
-    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, told))
+    await stores.database.write(lambda tx: stores.studies.pacs_answered(tx, told, now_ms=0))
 
     after = await listed(stores, descriptions, Resource(study=STUDY))
     assert not after.entire

@@ -134,7 +134,7 @@ async def test_what_a_pacs_alone_holds_is_not_promised(
     async with dicom_doors(tmp_path / "gateway") as doors:
         write, studies = doors.stores.database.write, doors.stores.studies
         await write(lambda tx: studies.study_announced(tx, announced, now_ms=0))
-        await write(lambda tx: studies.pacs_answered(tx, answer))
+        await write(lambda tx: studies.pacs_answered(tx, answer, now_ms=0))
         known = MadeInstance(image.instance, image.sop_class, "", image.series)
 
         await asyncio.to_thread(asker.ask, [known], doors.address, stay_s=WITHIN_S)

@@ -52,7 +52,9 @@ async def decided_by_a_person(doors: DicomDoors, _files: Sequence[Path], *, kind
 
 async def unknown_to_every_pacs(doors: DicomDoors, _files: Sequence[Path]) -> None:
     answer = PacsAnswered(study=STUDY, held=(), asked_after=1_000)
-    await doors.stores.database.write(lambda tx: doors.stores.studies.pacs_answered(tx, answer))
+    await doors.stores.database.write(
+        lambda tx: doors.stores.studies.pacs_answered(tx, answer, now_ms=0)
+    )
 
 
 async def tidied_up_long_after(doors: DicomDoors) -> None:

@@ -81,14 +81,14 @@ class Bench:
     async def _keep(self, study: Uid, answer: PacsAnswered) -> None:
         database, studies = self.stores.database, self.stores.studies
         await self.announce(study)
-        await database.write(lambda tx: studies.pacs_answered(tx, answer))
+        await database.write(lambda tx: studies.pacs_answered(tx, answer, now_ms=0))
         await self.settle(study, state="published")
 
     async def lose(self, study: Uid) -> None:
         """Have the study withdrawn, as no PACS told of an image of it any more."""
         answer = PacsAnswered(study=study, held=(), asked_after=1_000)
         studies = self.stores.studies
-        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer))
+        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer, now_ms=0))
         await self.settle(study, state="withheld", code="images_gone")
 
     async def settle(self, study: Uid, *, state: str, code: str = "") -> None:

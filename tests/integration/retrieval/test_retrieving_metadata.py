@@ -81,12 +81,13 @@ async def test_metadata_is_had_of_a_study_a_series_and_an_instance(bench: Bench)
     assert len(await metadata_of(bench, f"{series}/instances/{SERIES}.2/metadata")) == 1
 
 
-async def test_metadata_of_a_study_in_the_pacs_leaves_nothing_behind(bench: Bench) -> None:
+async def test_metadata_of_a_study_in_the_pacs_leaves_nothing_in_the_spool(bench: Bench) -> None:
     await bench.hold_in_pacs(a_slice(1), a_slice(2))
 
     told = await metadata_of(bench)
 
     assert [ds.InstanceNumber for ds in told] == [1, 2]
+    await bench.pulled()
     assert bench.spooled == []
 
 

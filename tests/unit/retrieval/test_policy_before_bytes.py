@@ -1,6 +1,7 @@
 """Policy decides before a source or the catalogue is asked."""
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.catalogue.descriptions import Listing
 from gateway.catalogue.search import Match, SearchPage
@@ -9,8 +10,10 @@ from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
+from gateway.retrieval.at_hand import StudiesAtHand
 from gateway.retrieval.described import DescribedInstance, FrameNumbers
 from gateway.retrieval.endpoints.search import Searcher
+from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.security.policy import OpenAccess, Verdict
@@ -70,9 +73,20 @@ class Asked:
         return SearchPage(matches=found, additional=0)
 
 
+def a_retriever(catalogue: Asked, *sources: Asked) -> Retriever:
+    return Retriever(
+        HidesOneStudy(),
+        catalogue,
+        catalogue,
+        {str(number): source for number, source in enumerate(sources)},
+        at_hand=StudiesAtHand(lambda: 0),
+        metrics=RetrievalMetrics(CollectorRegistry()),
+    )
+
+
 async def test_no_source_is_asked_for_what_policy_refuses() -> None:
     asked = Asked()
-    retriever = Retriever(HidesOneStudy(), asked, asked, [asked])
+    retriever = a_retriever(asked, asked)
 
     with pytest.raises(AccessDenied):
         await retriever.open(ANYONE, Resource(study=HIDDEN))
@@ -89,7 +103,7 @@ async def test_no_source_is_asked_for_what_policy_refuses() -> None:
 
 async def test_every_source_is_asked_before_it_is_not_found() -> None:
     first, second = Asked(), Asked()
-    retriever = Retriever(HidesOneStudy(), first, first, [first, second])
+    retriever = a_retriever(first, first, second)
 
     with pytest.raises(NotFound):
         await retriever.open(ANYONE, Resource(study=STUDY))

@@ -1,0 +1,96 @@
+"""A PACS at the level of the DIMSE kit's protocol, which a test commands; it really stores."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copyfile
+from typing import TypeVar
+
+from pydicom import dcmread
+
+from gateway.catalogue.header import read_header
+from gateway.dimse.commands import Peer, StoreRequest
+from gateway.dimse.move_mediator import MoveMediator
+from gateway.dimse.scu import Find, MoveOutcome
+from gateway.dimse.turns import Lane
+from gateway.errors import PacsUnavailable
+from gateway.model.resource import Resource
+from indexer.contract.identifiers import Uid
+from tests.support.gateway_stores import Stores
+from tests.support.studies import CT
+
+T = TypeVar("T")
+
+PACS = "PACS"
+
+
+class FakePacs:
+    """A PACS at the level of the DIMSE kit's protocol; it stores through the real mediator."""
+
+    def __init__(self, stores: Stores, mediator: MoveMediator, folder: Path) -> None:
+        self._stores = stores
+        self._mediator = mediator
+        self._folder = folder
+        self.files: list[Path] = []
+        self.dies_after: int | None = None
+        self.leaves_out = 0
+        self.sent = 0
+        self.was_left = asyncio.Event()
+        self.spooled_max = 0
+
+    @property
+    def called_ae(self) -> str:
+        return PACS
+
+    async def converse(self, talk: Callable[[Find], T]) -> T:
+        raise NotImplementedError
+
+    async def move(
+        self,
+        wanted: Resource,
+        *,
+        destination_ae: str,
+        message_id: int,
+        lane: Lane = Lane.VIEWER,
+    ) -> MoveOutcome:
+        try:
+            return await self._move(wanted, destination_ae, message_id)
+        except asyncio.CancelledError:
+            self.was_left.set()
+            raise
+
+    async def _move(self, wanted: Resource, destination_ae: str, message_id: int) -> MoveOutcome:
+        count = 0
+        for path in self.files[: len(self.files) - self.leaves_out]:
+            if count == self.dies_after:
+                raise PacsUnavailable("the association was aborted")
+            image = read_header(path).image
+            if wanted.series not in (None, image.series):
+                continue
+            if wanted.instance not in (None, image.instance):
+                continue
+            await self._store(path, destination_ae, message_id)
+            count += 1
+        return MoveOutcome(status=0, completed=count, failed=0, warning=0)
+
+    async def _store(self, path: Path, originator_ae: str, message_id: int) -> None:
+        spooled = self._stores.objects.new_spool()
+        copyfile(path, spooled)
+        self.spooled_max = max(self.spooled_max, len(list(spooled.parent.iterdir())))
+        meta = dcmread(path, stop_before_pixels=True).file_meta
+        request = StoreRequest(
+            peer=Peer(calling_ae=PACS, called_ae=originator_ae, address="127.0.0.1"),
+            sop_class=CT,
+            sop_instance=Uid(meta.MediaStorageSOPInstanceUID),
+            transfer_syntax=Uid(meta.TransferSyntaxUID),
+            spooled=spooled,
+            digest_sha256="",
+            size_bytes=path.stat().st_size,
+            originator_ae=originator_ae,
+            originator_message_id=message_id,
+        )
+        try:
+            assert await self._mediator.offer(request) == 0
+        finally:
+            spooled.unlink(missing_ok=True)
+        self.sent += 1
