@@ -36,6 +36,7 @@ PREFIX: Final = "GATEWAY_"
 Port = Annotated[int, Field(ge=0, le=65535)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e]+$")]
 CallerText = Annotated[str, AfterValidator(lambda text: Caller.parse(text) and text)]
+OriginText = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 UidText = Annotated[str, AfterValidator(lambda text: text and Uid(text))]
 TimeOfDay = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OidText = Annotated[str, AfterValidator(lambda text: text and Oid(text))]
@@ -166,6 +167,8 @@ class Settings(ProgramSettings):
     """Scheme of the concepts that MADO brought, in manifests of the form `mado`."""
     pacs: tuple[PacsSettings, ...] = ()
     """The centre's PACS, asked in this order."""
+    cors_origins: frozenset[OriginText] = frozenset()
+    """Origins whose pages may read DICOMweb in a browser, such as a viewer's."""
     calling_ae_titles: frozenset[CallerText] = frozenset()
     """AE titles that may associate, beside those of the PACS; `AE@address` or `AE@network` binds
     one, of a PACS too, to where it may be used."""

@@ -1,6 +1,6 @@
 """The HTTP side of the gateway: one application, every route behind the gate."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
@@ -16,8 +16,9 @@ from gateway.federation.routes import pointer_routes
 from gateway.intake import stow_routes, webhook
 from gateway.publication.outbox import Outbox
 from gateway.publication.routes import operator_routes
-from gateway.retrieval.routes import STUDIES
+from gateway.retrieval.routes import ROOT, STUDIES, WADO_URI
 from gateway.security.gate import Gate
+from gateway.security.origins import Origins
 from gateway.security.policy import Policy
 from gateway.storage.database import Database
 from gateway.telemetry import Metrics, NamedRoute, RequestLog
@@ -35,6 +36,7 @@ def build_web(
     standings: Standings,
     outbox: Outbox,
     metrics: Metrics,
+    origins: Collection[str] = (),
 ) -> FastAPI:
     """The application: probes, operators' and viewers' JSON, the webhook, and DICOMweb.
 
@@ -60,6 +62,8 @@ def build_web(
     )
     wide = {STUDIES: stow_routes.BODY, webhook.PATH: webhook.BODY}
     app.add_middleware(Gate, policy=policy, refusal=http_errors.answer, wide=wide)
+    if origins:
+        app.add_middleware(Origins, origins=origins, roots=(ROOT, WADO_URI))
     app.add_middleware(RequestLog, metrics=metrics)
     return app
 

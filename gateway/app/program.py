@@ -183,6 +183,7 @@ def _build_http(
         standings=parts.standings,
         outbox=parts.outbox,
         metrics=metrics,
+        origins=parts.settings.cors_origins,
     )
 
 
