@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gateway.pixels.grayscale import Shades, Stored
 from gateway.pixels.lut import LookupTable
@@ -38,6 +39,17 @@ class Palette:
 def _eight_bits(table: LookupTable) -> NDArray[np.uint8]:
     shifted: NDArray[np.uint16] = np.right_shift(table.entries, max(table.bits - 8, 0))
     return shifted.astype(np.uint8)
+
+
+def rgb_of_ybr(samples: Stored) -> Stored:
+    """The colours of luminance and chrominance of 8 bits (YBR_FULL, PS3.3 §C.7.6.3.1.2).
+
+    Raises:
+        ValueError: they are of more bits.
+    """
+    if samples.dtype != np.uint8:
+        raise ValueError("luminance and chrominance are of 8 bits")
+    return np.asarray(Image.fromarray(samples, "YCbCr").convert("RGB"))
 
 
 def colour_samples(stored: Stored, bits: int) -> Shades:

@@ -1,5 +1,6 @@
 """Has instances rendered by worker processes, and reads what they answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,8 +24,16 @@ class Rendering:
     multipart: bool
     """Whether it is wanted as a part."""
     content: bytes
+    """Empty where it lies in the file as it is."""
     frames: int
     """Of the instance: more may be had as further parts."""
+    ranges: Sequence[tuple[int, int]] = ()
+    """Where its bytes begin and end in the instance's file."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what is sent."""
+        return len(self.content) + sum(end - start for start, end in self.ranges)
 
 
 class Renderer:

@@ -63,7 +63,7 @@ def build_routes(
     zipped = ZipEndpoint(
         policy, retriever, transcoder, files, patients=patients, instances=instances
     )
-    rendered = RenderedEndpoint(policy, retriever, renderer)
+    rendered = RenderedEndpoint(policy, retriever, renderer, files)
     thumbnail = ThumbnailEndpoint(policy, retriever, renderer)
     for path in (STUDY, SERIES, INSTANCE, FRAMES):
         routes.append(NamedRoute(f"{path}/rendered", rendered, methods=["GET"]))

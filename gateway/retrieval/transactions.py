@@ -6,6 +6,7 @@ from typing import Final
 from gateway.dicomweb.capabilities import Transaction
 from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES, ZIP
 from gateway.pixels.picture import PICTURES
+from gateway.retrieval.rendering.forms import ALL
 
 _PARTS: Final = 'multipart/related; type="{}"'
 _MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
@@ -29,7 +30,7 @@ _INSTANCES: Final = Transaction(
 _OF: Final = {
     "rendered": Transaction(
         title="Retrieve rendered (PS3.18 §10.4.1.1.3)",
-        gives=PICTURES,
+        gives=ALL,
         query=("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window"),
     ),
     "thumbnail": Transaction(

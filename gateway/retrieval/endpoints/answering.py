@@ -52,6 +52,8 @@ class Request:
     path: dict[str, str]
     query: QueryParams
     conditions: Conditions
+    language: str
+    """Accept-Language, as it is."""
     head: bool
     manifest: Uid | None
     """By which another DRIMbox found what it asks for; None for the centre's own viewers."""
@@ -98,6 +100,7 @@ def read_request(scope: Scope, policy: Policy) -> Request:
             if_range=headers.get("if-range", ""),
             range=headers.get("range", ""),
         ),
+        language=headers.get("accept-language", ""),
         head=scope["method"] == "HEAD",
         manifest=_manifest(headers.get(MANIFEST_HEADER)),
     )

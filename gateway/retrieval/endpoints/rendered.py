@@ -11,20 +11,22 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted, Form
+from gateway.dicomweb.conditions import ByteRange
 from gateway.dicomweb.frame_list import read_frames
 from gateway.dicomweb.negotiation import rendered_form
 from gateway.errors import NotAcceptable
 from gateway.http_errors import problem
 from gateway.model.resource import Resource
-from gateway.pixels.picture import PICTURES
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
+from gateway.retrieval.files import FileReader
 from gateway.retrieval.renderer import Renderer, Rendering
-from gateway.retrieval.rendering.forms import is_image
+from gateway.retrieval.rendering.forms import ALL, shows_nothing
 from gateway.retrieval.rendering.order import Order, read_order
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
@@ -55,19 +57,28 @@ class _Wish:
             self.warnings.append(f"{count} instances hold nothing that is rendered")
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    path: Path
+    rendering: Rendering
+
+
 class RenderedEndpoint:
     """Answers with pictures and texts of a study, a series, an instance, or frames of it."""
 
-    def __init__(self, policy: Policy, retriever: Retriever, renderer: Renderer) -> None:
+    def __init__(
+        self, policy: Policy, retriever: Retriever, renderer: Renderer, files: FileReader
+    ) -> None:
         self._policy = policy
         self._retriever = retriever
         self._renderer = renderer
+        self._files = files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         wish = _read_wish(request)
-        likely = rendered_form(wish.accepted, PICTURES, single=wish.single)
+        likely = rendered_form(wish.accepted, ALL, single=wish.single)
         if request.head:
             await self._retriever.ensure_known(request.access, wish.resource)
             await Body(send).send_head(_body_type(likely))
@@ -77,39 +88,54 @@ class RenderedEndpoint:
     async def _answer(self, request: Request, wish: _Wish, body: Body) -> None:
         if wish.resource.instance is None:
             known = await self._retriever.ensure_known(request.access, wish.resource)
-            wish.left_out(sum(not is_image(one.description.sop_class) for one in known))
+            wish.left_out(sum(shows_nothing(one.description.sop_class) for one in known))
         stream = await self._retriever.open(request.access, wish.resource)
         async with aclosing(stream), aclosing(self._parts(stream, wish)) as parts:
             first, failed = await _first_shown(parts)
-            if not first.multipart:
-                await _begin(body, wish, first.kind, size_bytes=len(first.content))
-                await body.write(first.content, more=False)
+            if not first.rendering.multipart:
+                size_bytes = first.rendering.size_bytes
+                await _begin(body, wish, first.rendering.kind, size_bytes=size_bytes)
+                await self._send(first, body)
+                await body.write(b"", more=False)
                 return
-            frame = MultipartRelated(first.kind)
+            frame = MultipartRelated(first.rendering.kind)
             await _begin(body, wish, frame.content_type)
             for part in (*failed, first):
-                await body.write(_framed(frame, part))
+                await self._send(part, body, frame)
             async for part in parts:
-                await body.write(_framed(frame, part))
+                await self._send(part, body, frame)
             await body.write(frame.end(), more=False)
 
-    async def _parts(self, stream: InstanceStream, wish: _Wish) -> AsyncGenerator[Rendering]:
+    async def _send(self, part: _Part, body: Body, frame: MultipartRelated | None = None) -> None:
+        told = part.rendering
+        head = b"" if frame is None else frame.part(told.kind, size_bytes=told.size_bytes)
+        await body.write(head + told.content)
+        if not told.ranges:
+            return
+        async with self._files.open(part.path) as opened:
+            for start, end in told.ranges:
+                async for chunk in self._files.chunks(
+                    opened, ByteRange(start=start, end=end, of=opened.size_bytes)
+                ):
+                    await body.write(chunk)
+
+    async def _parts(self, stream: InstanceStream, wish: _Wish) -> AsyncGenerator[_Part]:
         async for held in stream:
             try:
-                async for part in self._of_instance(held, wish):
-                    yield part
+                async for rendering in self._of_instance(held, wish):
+                    yield _Part(held.path, rendering)
             except NotAcceptable as error:
                 if wish.resource.instance is not None:
                     raise
                 log.warning("part_not_rendered", extra={"reason": str(error)})
-                yield _apology(error)
+                yield _Part(held.path, _apology(error))
 
     async def _of_instance(self, held: HeldInstance, wish: _Wish) -> AsyncGenerator[Rendering]:
         first = wish.frames[0] if wish.frames else None
-        part = await self._render(held, wish, first)
-        yield part
-        rest = wish.frames[1:] if wish.frames else range(2, part.frames + 1)
-        for frame in rest if part.multipart else ():
+        rendering = await self._render(held, wish, first)
+        yield rendering
+        rest = wish.frames[1:] if wish.frames else range(2, rendering.frames + 1)
+        for frame in rest if rendering.multipart else ():
             yield await self._render(held, wish, frame)
 
     async def _render(self, held: HeldInstance, wish: _Wish, frame: int | None) -> Rendering:
@@ -121,7 +147,7 @@ class RenderedEndpoint:
 def _read_wish(request: Request) -> _Wish:
     resource = request.resource()
     frames = read_frames(request.path["frames"]) if "frames" in request.path else ()
-    order, unknown = read_order(request.query.multi_items())
+    order, unknown = read_order(request.query.multi_items(), accept_language=request.language)
     return _Wish(
         resource=resource,
         frames=frames,
@@ -132,17 +158,15 @@ def _read_wish(request: Request) -> _Wish:
     )
 
 
-async def _first_shown(
-    parts: AsyncGenerator[Rendering],
-) -> tuple[Rendering, list[Rendering]]:
+async def _first_shown(parts: AsyncGenerator[_Part]) -> tuple[_Part, list[_Part]]:
     """The first part that is shown, and what could not be before it.
 
     Raises:
         NotAcceptable: none is.
     """
-    failed: list[Rendering] = []
+    failed: list[_Part] = []
     async for part in parts:
-        if part.kind != PROBLEM:
+        if part.rendering.kind != PROBLEM:
             return part, failed
         failed.append(part)
     raise NotAcceptable("nothing of this resource can be rendered as it is asked for")
@@ -155,10 +179,6 @@ def _body_type(form: Form) -> str:
 def _apology(error: NotAcceptable) -> Rendering:
     content = bytes(problem(HTTPStatus.NOT_ACCEPTABLE, str(error)).body)
     return Rendering(kind=PROBLEM, multipart=True, content=content, frames=1)
-
-
-def _framed(frame: MultipartRelated, part: Rendering) -> bytes:
-    return frame.part(part.kind, size_bytes=len(part.content)) + part.content
 
 
 async def _begin(

@@ -9,6 +9,7 @@ from gateway.errors import InvalidRequest
 from gateway.pixels.geometry import SIDE_MAX, Viewport
 from gateway.pixels.icc import Profile
 from gateway.pixels.voi import Function, Window
+from gateway.retrieval.rendering.words import FRENCH, preferred_language
 
 T = TypeVar("T")
 
@@ -40,11 +41,15 @@ class Order:
     window: Window | None = None
     annotation: frozenset[str] = frozenset()
     profile: Profile = Profile.NONE
+    language: str = FRENCH
+    """Of our own words in texts."""
     still: bool = False
     """One picture, whatever moves."""
 
 
-def read_order(parameters: Iterable[tuple[str, str]]) -> tuple[Order, tuple[str, ...]]:
+def read_order(
+    parameters: Iterable[tuple[str, str]], *, accept_language: str = ""
+) -> tuple[Order, tuple[str, ...]]:
     """The order, and what to warn of: annotations that nobody knows here (PS3.18 §8.3.5.1.1).
 
     Raises:
@@ -59,6 +64,7 @@ def read_order(parameters: Iterable[tuple[str, str]]) -> tuple[Order, tuple[str,
         window=_read(given, "window", _window, None),
         annotation=annotation,
         profile=_read(given, "iccprofile", _profile, Profile.NONE),
+        language=preferred_language(accept_language),
     )
     return order, warnings
 

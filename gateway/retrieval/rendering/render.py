@@ -9,19 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.negotiation import rendered_form
 from gateway.errors import GatewayError, InvalidRequest, NotAcceptable
 from gateway.pixels.annotation import annotate
-from gateway.pixels.attributes import number
+from gateway.pixels.attributes import number, text
 from gateway.pixels.geometry import NothingShown, fit
 from gateway.pixels.grayscale import Shades
 from gateway.pixels.icc import Profile, with_profile
-from gateway.pixels.picture import CARRY_ICC, GIF, encode, encode_animation
+from gateway.pixels.picture import CARRY_ICC, GIF, PICTURES, encode, encode_animation
 from gateway.retrieval.rendering.captions import patient_lines, technique_lines
-from gateway.retrieval.rendering.forms import media_types
+from gateway.retrieval.rendering.documents import find_document, find_video, give_text
+from gateway.retrieval.rendering.forms import PDF, TEXTS, VIDEOS, media_types
 from gateway.retrieval.rendering.order import PATIENT, TECHNIQUE, Order
-from gateway.retrieval.rendering.stored_image import StoredImage, open_stored
+from gateway.retrieval.rendering.stored_instance import StoredInstance, open_stored
 
 ANIMATED_FRAMES_MAX: Final = 256
 """Of an object that is given as one GIF."""
@@ -71,17 +72,37 @@ def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: in
 def _render(
     path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None
 ) -> Answer:
-    image = open_stored(path)
-    form = rendered_form(accepted, media_types(image.header, image.syntax), single=single)
+    instance = open_stored(path)
+    form = rendered_form(accepted, media_types(instance.header, instance.syntax), single=single)
+    content, ranges, frames = b"", [], 1
+    if form.kind in PICTURES:
+        content = _give_picture(instance, order, form, frame)
+        frames = instance.described.frames
+    elif frame is not None:
+        raise NotAcceptable("the instance has no frames that are shown apart")
+    elif form.kind in VIDEOS:
+        ranges = find_video(instance)
+    elif form.kind == PDF and text(instance.header, "MIMETypeOfEncapsulatedDocument") == PDF:
+        ranges = find_document(instance)
+    else:
+        content = give_text(instance, form.kind, order.language)
+    told = f"{form.kind}; charset=utf-8" if form.kind in TEXTS else form.kind
+    return {
+        "kind": told,
+        "multipart": form.multipart,
+        "content": content,
+        "ranges": ranges,
+        "frames": frames,
+    }
+
+
+def _give_picture(image: StoredInstance, order: Order, form: Form, frame: int | None) -> bytes:
     kind, multipart = form.kind, form.multipart
     ensure_profile(order, kind)
-    moves = image.frames > 1 and frame is None and not (multipart or order.still)
+    moves = image.described.frames > 1 and frame is None and not (multipart or order.still)
     if kind == GIF and moves:
-        content = _animation(image, order)
-    else:
-        shown = frame or (1 if multipart else image.representative)
-        content = _picture(image, order, kind, shown)
-    return {"kind": kind, "multipart": multipart, "content": content, "frames": image.frames}
+        return _animation(image, order)
+    return _picture(image, order, kind, frame or (1 if multipart else image.representative))
 
 
 def ensure_profile(order: Order, kind: str) -> None:
@@ -92,41 +113,41 @@ def ensure_profile(order: Order, kind: str) -> None:
         raise InvalidRequest(f"{kind} holds no ICC profile: ask for iccprofile=no")
 
 
-def _picture(image: StoredImage, order: Order, kind: str, frame: int) -> bytes:
+def _picture(image: StoredInstance, order: Order, kind: str, frame: int) -> bytes:
     shades, profile = with_profile(
         _shown(image, order, frame), order.profile, image.header.get("ICCProfile")
     )
     return encode(_captioned(image, order, shades, frame), kind, quality=order.quality, icc=profile)
 
 
-def _shown(image: StoredImage, order: Order, frame: int) -> Shades:
+def _shown(image: StoredInstance, order: Order, frame: int) -> Shades:
     look = image.appearance(frame)
     if order.window is not None:
         look = replace(look, gray=replace(look.gray, voi=order.window))
-    shades = look.show(image.stored(frame))
+    shades = look.show(image.samples(frame))
     return fit(shades, order.viewport, pixel_aspect=look.pixel_aspect)
 
 
-def _captioned(image: StoredImage, order: Order, shades: Shades, frame: int) -> Shades:
+def _captioned(image: StoredInstance, order: Order, shades: Shades, frame: int) -> Shades:
     if not order.annotation:
         return shades
     header = image.header
     top = patient_lines(header) if PATIENT in order.annotation else []
-    bottom = technique_lines(header, frame=frame, frames=image.frames)
+    bottom = technique_lines(header, frame=frame, frames=image.described.frames)
     return annotate(shades, top=top, bottom=bottom if TECHNIQUE in order.annotation else [])
 
 
-def _animation(image: StoredImage, order: Order) -> bytes:
-    if image.frames > ANIMATED_FRAMES_MAX:
+def _animation(image: StoredInstance, order: Order) -> bytes:
+    if image.described.frames > ANIMATED_FRAMES_MAX:
         raise NotAcceptable(f"more than {ANIMATED_FRAMES_MAX} frames are not given as one GIF")
     frames: list[Shades] = []
-    for frame in range(1, image.frames + 1):
+    for frame in range(1, image.described.frames + 1):
         frames.append(_captioned(image, order, _shown(image, order, frame), frame))
         if sum(shown.size for shown in frames) > ANIMATED_PIXELS_MAX:
             raise NotAcceptable("the frames are too large to be given as one GIF")
     return encode_animation(frames, frame_ms=_frame_ms(image))
 
 
-def _frame_ms(image: StoredImage) -> int:
+def _frame_ms(image: StoredInstance) -> int:
     told = number(image.header, "FrameTime")
     return round(told) if told is not None and 10 <= told <= 10_000 else FRAME_MS
