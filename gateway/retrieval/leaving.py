@@ -1,6 +1,7 @@
 """Readies an instance's file to leave the centre: what of it changes, and how long it is then."""
 
 import errno
+import logging
 import mmap
 import os
 import zlib
@@ -12,6 +13,8 @@ from gateway.errors import NotAcceptable
 from gateway.retrieval.coercion import Splice, name_by_ins
 from gateway.retrieval.files import OpenFile
 from indexer.contract.identifiers import Ins, Uid
+
+log = logging.getLogger(__name__)
 
 _PREFIX_BYTES: Final = 128 + 4  # PS3.10 §7.1
 _GROUP_LENGTH_BYTES: Final = 12
@@ -53,22 +56,23 @@ class Leaving:
 def ready(opened: OpenFile, ins: Ins | None) -> Leaving:
     """The file as it leaves; blocks.
 
+    One whose header cannot be walked leaves as it is stored: its study is not held back for it.
+
     Args:
         opened: in Explicit VR Little Endian, or compressed.
         ins: by which its patient is to be named; None leaves it as it is.
-
-    Raises:
-        NotAcceptable: its header cannot be read.
     """
     if ins is None:
         return Leaving(opened=opened)
-    if opened.size_bytes < _PREFIX_BYTES + _GROUP_LENGTH_BYTES:
-        raise NotAcceptable("the instance's header is cut short")
     # Not closed by hand: an error on its way up still refers to parts of it.
     mapped = memoryview(mmap.mmap(opened.file.fileno(), 0, access=mmap.ACCESS_READ))
     group_at = _PREFIX_BYTES + _GROUP_LENGTH_BYTES
     data_set_at = group_at + int.from_bytes(mapped[group_at - 4 : group_at], "little")
-    return Leaving(opened=opened, splice=name_by_ins(mapped, data_set_at, ins))
+    try:
+        return Leaving(opened=opened, splice=name_by_ins(mapped, data_set_at, ins))
+    except NotAcceptable as error:
+        log.warning("instance_not_named_by_ins", extra={"reason": str(error)})
+        return Leaving(opened=opened)
 
 
 def crc32_of(leaving: Leaving) -> int:

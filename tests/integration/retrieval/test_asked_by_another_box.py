@@ -96,6 +96,27 @@ async def test_images_that_the_pacs_holds_are_named_as_they_come(bench: Bench) -
     assert [named_by(one) for one in instances] == [[INS.value]] * 2
 
 
+async def test_an_instance_whose_header_cannot_be_walked_leaves_as_it_is_stored(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some writers compress pixels and write what is before them in Implicit VR."""
+    broken = a_slice(1)
+    await bench.push(broken, JPEG2000Lossless)
+    await report(bench)
+    snapshot = await bench.stores.snapshot(STUDY)
+    [path] = [bench.stores.objects.path(one.stored.key) for one in snapshot.images if one.stored]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b"\x08\x00\x05\x00CS", b"\x08\x00\x05\x00\0\0"))
+
+    kind, body = await asked(bench)
+
+    [(_, content)] = parts_of(kind, body)
+    assert content == path.read_bytes()
+    assert [one.message for one in caplog.records if one.name.endswith("leaving")] == [
+        "instance_not_named_by_ins"
+    ]
+
+
 async def test_nobody_is_named_by_an_ins_that_is_not_validated(bench: Bench) -> None:
     await bench.push(a_slice(1))
     await report(bench, identity_status="PROV")
