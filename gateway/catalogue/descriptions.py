@@ -7,7 +7,7 @@ another object. So it is made once, and gone with its object.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import cast
+from typing import Final, cast
 
 import orjson
 
@@ -17,6 +17,9 @@ from gateway.model.resource import Resource
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
+
+ALL_FRAMES: Final = 100_000_000
+"""The last of any object: no file tells more apart, and no database finds a place beyond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class ListedInstance:
     instance: Uid
     key: str
     """Of its object; empty where its bytes are not stored here."""
+    transfer_syntax: str
+    """Of that; empty where they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Listing:
     def instances(self) -> list[ListedInstance]:
         """Each of them."""
         told = (line.split(" ") for line in self.text.split("\n"))
-        return [ListedInstance(Uid(one[0]), Uid(one[1]), one[2]) for one in told]
+        return [ListedInstance(Uid(one[0]), Uid(one[1]), one[2], one[3]) for one in told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +130,7 @@ class Descriptions:
         Args:
             frames: the first and the last whose places are wanted, from 1.
         """
-        first, last = frames
+        first, last = (min(number, ALL_FRAMES) for number in frames)
         rows = await tx.fetch(
             self._sql["instance"],
             study=resource.study,

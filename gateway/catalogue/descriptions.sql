@@ -1,9 +1,9 @@
 -- query: listed
 -- One text, for twenty thousand rows would cost more than all else that a request does.
 SELECT news, answers,
-       (SELECT group_concat(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, ''),
-                            char(10))
-        FROM (SELECT series_uid, instance_uid, object_key FROM shown_instances
+       (SELECT group_concat(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
+                            || ' ' || coalesce(transfer_syntax, ''), char(10))
+        FROM (SELECT series_uid, instance_uid, object_key, transfer_syntax FROM shown_instances
               WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
                 AND instance_uid = coalesce(:instance, instance_uid)
               ORDER BY series_uid, instance_uid) AS shown) AS listed
@@ -11,8 +11,9 @@ FROM studies WHERE study_uid = :study;
 
 -- query: listed [postgresql]
 SELECT news, answers,
-       (SELECT string_agg(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, ''),
-                          chr(10) ORDER BY series_uid, instance_uid)
+       (SELECT string_agg(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
+                          || ' ' || coalesce(transfer_syntax, ''), chr(10)
+                          ORDER BY series_uid, instance_uid)
         FROM shown_instances
         WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
           AND instance_uid = coalesce(:instance, instance_uid)) AS listed

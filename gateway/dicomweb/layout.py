@@ -1,7 +1,7 @@
 """Where in an instance's file its frames and its bulk values lie: a frame is a range of bytes."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, Self
@@ -36,6 +36,8 @@ class Pixels:
     """That are there whole."""
     claimed: int
     """That the data set says there are."""
+    native: bool = False
+    """They follow each other as they are."""
     frame_bits: int = 0
     """Of a native frame. The frames of one bit a pixel follow each other without padding (PS3.5
     §8.1.1)."""
@@ -44,6 +46,12 @@ class Pixels:
     video: bool = False
     unknown: str = ""
     """Why no frame can be given, if none can."""
+
+    @property
+    def is_one_item(self) -> bool:
+        """Whether all of them are one item of bulk data: native ones, a video, or a single frame
+        (PS3.18 §8.7.3.3)."""
+        return self.native or self.video or self.claimed == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +88,7 @@ class Layout:
             raise NotFound("the instance has no pixel data")
         return self.pixels
 
-    def ensure_frames(self, numbers: list[int]) -> Pixels:
+    def ensure_frames(self, numbers: Sequence[int]) -> Pixels:
         """The pixels, which have all of these frames.
 
         Raises:
@@ -105,13 +113,12 @@ class Range:
     size_bytes: int
 
 
-def native_range(layout: Layout, first: int, last: int) -> tuple[Range, int]:
-    """The bytes that hold native frames `first` to `last`, and how many bits come before them."""
+def native_range(layout: Layout, number: int) -> tuple[Range, int]:
+    """The bytes that hold a native frame, and how many of their first bits are another's."""
     pixels = layout.shown_pixels()
-    value = layout.bulk[pixels.path]
-    begins, ends = (first - 1) * pixels.frame_bits, last * pixels.frame_bits
+    begins, ends = (number - 1) * pixels.frame_bits, number * pixels.frame_bits
     at = begins // 8
-    return Range(value.at + at, -(-ends // 8) - at), begins % 8
+    return Range(layout.bulk[pixels.path].at + at, -(-ends // 8) - at), begins % 8
 
 
 def item_ranges(starts: bytes) -> list[Range]:

@@ -210,6 +210,6 @@ def _bulk_forms(
         if kind is not None and syntax != stored:
             unsaid = (None,) if syntax == _SYNTAXES[kind][0] else ()
             yield kind, syntax, frozenset({syntax, *unsaid})
-    if own is not None:
+    if stored not in NATIVE:
         # Not of the standard, which has these bytes travel as `own` alone; viewers ask for it.
         yield OCTETS, stored, frozenset({stored, AS_STORED})

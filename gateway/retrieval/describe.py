@@ -132,7 +132,12 @@ def _native(told: JsonDataSet, place: Place) -> Pixels:
     unknown = "" if frame_bits > 0 else "the file does not tell how large a frame is"
     frames = min(claimed, value_bits // frame_bits) if frame_bits > 0 else 0
     return Pixels(
-        path=place.path, frames=frames, claimed=claimed, frame_bits=frame_bits, unknown=unknown
+        path=place.path,
+        frames=frames,
+        claimed=claimed,
+        native=True,
+        frame_bits=frame_bits,
+        unknown=unknown,
     )
 
 

@@ -1,10 +1,10 @@
 """Opens a resource for someone who may have it, from the nearest source that holds it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
-from gateway.catalogue.descriptions import Listing
-from gateway.errors import AccessDenied, NotFound
+from gateway.catalogue.descriptions import ALL_FRAMES, Listing
+from gateway.errors import AccessDenied, NotFound, StorageUnavailable
 from gateway.model.access import AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
@@ -105,6 +105,29 @@ class Retriever:
                 return
         async with aclosing(await self._from_a_source(resource)) as stream:
             yield await self._stored.describe(stream.first, frames=frames)
+
+    async def each_described(
+        self, access: AccessContext, resource: Resource
+    ) -> AsyncGenerator[DescribedInstance]:
+        """Each instance of the resource, at hand until the next is asked for, with the places of
+        all its frames.
+
+        Raises:
+            AccessDenied, NotFound, Unavailable, ImagesDisagree, NotAcceptable: as `described`.
+        """
+        listing = await self.listing(access, resource)
+        if not listing.entire:
+            async with aclosing(await self._from_a_source(resource)) as stream:
+                async for held in stream:
+                    yield await self._stored.describe(held, frames=(1, ALL_FRAMES))
+            return
+        async with self._at_hand.reading(resource.study):
+            for one in listing.instances:
+                instance = Resource(study=resource.study, series=one.series, instance=one.instance)
+                found = await self._stored.instance(instance, frames=(1, ALL_FRAMES))
+                if found is None:
+                    raise StorageUnavailable("the resource changed meanwhile", retry_after_s=1.0)
+                yield found
 
     async def _from_a_source(self, resource: Resource) -> InstanceStream:
         async with AsyncExitStack() as stack:

@@ -7,9 +7,13 @@ from starlette.routing import Route
 
 from gateway.dicomweb.qido import SearchLevel
 from gateway.retrieval.answers import MetadataAnswers
+from gateway.retrieval.bulk import BulkReader
+from gateway.retrieval.endpoints.bulkdata import BulkDataEndpoint
 from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
+from gateway.retrieval.endpoints.frames import FramesEndpoint
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
+from gateway.retrieval.endpoints.pixeldata import PixelDataEndpoint
 from gateway.retrieval.endpoints.rendered import RenderedEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
 from gateway.retrieval.endpoints.thumbnail import ThumbnailEndpoint
@@ -71,7 +75,20 @@ def build_routes(
     for path in (STUDY, SERIES, INSTANCE):
         routes.append(NamedRoute(path, zipped, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))
-    return routes
+    return routes + _bulk_routes(policy, retriever, BulkReader(transcoder, files))
+
+
+def _bulk_routes(policy: Policy, retriever: Retriever, reader: BulkReader) -> list[Route]:
+    frames = FramesEndpoint(policy, retriever, reader)
+    of_one = BulkDataEndpoint(policy, retriever, reader)
+    of_many = PixelDataEndpoint(policy, retriever, reader)
+    return [
+        NamedRoute(FRAMES, frames, methods=["GET"]),
+        NamedRoute(f"{INSTANCE}/bulkdata/{{value:path}}", of_one, methods=["GET"]),
+        NamedRoute(f"{INSTANCE}/pixeldata", of_one, methods=["GET"]),
+        NamedRoute(f"{SERIES}/pixeldata", of_many, methods=["GET"]),
+        NamedRoute(f"{STUDY}/pixeldata", of_many, methods=["GET"]),
+    ]
 
 
 def build_search_routes(policy: Policy, searcher: Searcher, *, public_url: str) -> list[Route]:

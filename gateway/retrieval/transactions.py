@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
+from gateway.dicomweb.accept import OCTETS
 from gateway.dicomweb.capabilities import Transaction
-from gateway.dicomweb.negotiation import DICOM, DICOM_XML, JSON_TYPES, ZIP
+from gateway.dicomweb.negotiation import BULK_TYPE, DICOM, DICOM_XML, JSON_TYPES, ZIP
 from gateway.pixels.picture import PICTURES
 from gateway.retrieval.rendering.forms import ALL
 
 _PARTS: Final = 'multipart/related; type="{}"'
+_BULK_KINDS: Final = (OCTETS, *dict.fromkeys(BULK_TYPE.values()))
+_BULK: Final = (*(_PARTS.format(kind) for kind in _BULK_KINDS), *_BULK_KINDS)
 _MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
 
 _SEARCH: Final = Transaction(
@@ -37,6 +40,15 @@ _OF: Final = {
         title="Retrieve thumbnail (PS3.18 §10.4.1.1.5)",
         gives=PICTURES,
         query=("accept", "viewport"),
+    ),
+    "frames": Transaction(
+        title="Retrieve frames (PS3.18 §10.4.1.1.6)", gives=_BULK, query=("accept",)
+    ),
+    "bulkdata": Transaction(
+        title="Retrieve bulk data (PS3.18 §10.4.1.1.5)", gives=_BULK, query=("accept",)
+    ),
+    "pixeldata": Transaction(
+        title="Retrieve pixel data (PS3.18 §10.4.1.1.6)", gives=_BULK, query=("accept",)
     ),
     "metadata": Transaction(
         title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept",)

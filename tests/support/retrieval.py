@@ -84,14 +84,16 @@ def a_slice(number: int = 1, **told: object) -> Dataset:
 
 
 def write_part10(ds: Dataset, path: Path | BytesIO, syntax: str = ExplicitVRLittleEndian) -> None:
-    """The data set as a file; of a compressed syntax, with pixels that nobody can decode."""
+    """The data set as a file; of a compressed syntax, with its fragments, or, where its pixels are
+    none, with some that nobody can decode."""
     wanted = UID(syntax)
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = wanted
     if wanted.is_compressed and not wanted.is_deflated:
         ds["PixelData"].VR = "OB"
         ds["PixelData"].is_undefined_length = True
-        ds.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0ABCD"
+        if not ds.PixelData.startswith(b"\xfe\xff\x00\xe0"):
+            ds.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0ABCD"
     dcmwrite(path, ds, enforce_file_format=True)
 
 
@@ -192,6 +194,21 @@ def parts_of(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
         assert len(content) == int(part["Content-Length"])
         assert part.get_content_type() == "application/dicom"
         found.append((str(part.get_param("transfer-syntax")), content))
+    return found
+
+
+def any_parts(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
+    """Content-Type and bytes of each part, by the same parser."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    parsed = message_from_bytes(head + body, policy=HTTP)
+    assert not parsed.defects
+    found = []
+    for part in parsed.iter_parts():
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        assert len(content) == int(part["Content-Length"])
+        syntax = part.get_param("transfer-syntax")
+        found.append((f"{part.get_content_type()}; transfer-syntax={syntax}", content))
     return found
 
 

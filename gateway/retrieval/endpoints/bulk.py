@@ -1,0 +1,95 @@
+"""How bulk data is answered with: items of files, alone or in parts, whole or in a range."""
+
+from collections.abc import Sequence
+
+from gateway.dicomweb.accept import Form
+from gateway.dicomweb.conditions import ByteRange, tag_of
+from gateway.retrieval.bulk import BulkReader, Item, part_of
+from gateway.retrieval.described import DescribedInstance
+from gateway.retrieval.endpoints.answering import Body, Request
+from gateway.retrieval.files import OpenFile
+from indexer.framing.multipart_writer import MultipartRelated
+
+
+def bulk_tag(instance: DescribedInstance, what: str, form: Form) -> str:
+    """A strong tag of what is given of a stored object; empty for what is not stored here."""
+    if not instance.key:
+        return ""
+    return tag_of((instance.key, what, form.part_type, str(form.multipart)))
+
+
+async def is_had(request: Request, tag: str, body: Body) -> bool:
+    """Whether the client has it, which it is told then."""
+    had = bool(tag) and request.conditions.is_had(tag)
+    if had:
+        await body.not_modified(tag)
+    return had
+
+
+class BulkAnswer:
+    """One answer of known length."""
+
+    def __init__(self, request: Request, reader: BulkReader, form: Form, *, tag: str) -> None:
+        self._request = request
+        self._reader = reader
+        self._form = form
+        self._tag = tag
+
+    async def send(self, body: Body, opened: OpenFile, items: Sequence[Item]) -> None:
+        """Answer with these items of a file."""
+        content_type, segments = self._segments(items)
+        size_bytes = sum(_size(segment) for segment in segments)
+        # What has no tag may be another thing when the next range of it is asked for.
+        part = self._request.conditions.part_of(size_bytes, self._tag) if self._tag else None
+        await body.begin(content_type, size_bytes=size_bytes, tag=self._tag, part=part)
+        if not self._request.head:
+            whole = ByteRange(start=0, end=size_bytes, of=size_bytes)
+            await self._send_segments(body, opened, segments, part or whole)
+        await body.write(b"", more=False)
+
+    def _segments(self, items: Sequence[Item]) -> tuple[str, list[bytes | Item]]:
+        if not self._form.multipart:
+            return self._form.part_type, list(items)
+        frame = MultipartRelated(self._form.kind, boundary=self._tag.strip('"') or None)
+        segments: list[bytes | Item] = []
+        for item in items:
+            segments += [frame.part(self._form.part_type, size_bytes=item.size_bytes), item]
+        return frame.content_type, [*segments, frame.end()]
+
+    async def _send_segments(
+        self, body: Body, opened: OpenFile, segments: Sequence[bytes | Item], part: ByteRange
+    ) -> None:
+        at = 0
+        for segment in segments:
+            size_bytes = _size(segment)
+            start, end = max(part.start - at, 0), min(part.end - at, size_bytes)
+            at += size_bytes
+            if start >= end:
+                continue
+            if isinstance(segment, bytes):
+                await body.write(segment[start:end])
+                continue
+            inside = ByteRange(start=start, end=end, of=size_bytes)
+            await send_item(body, self._reader, opened, segment, inside)
+
+
+async def send_item(
+    body: Body, reader: BulkReader, opened: OpenFile, item: Item, part: ByteRange | None = None
+) -> None:
+    """Send an item of a file, or a part of it.
+
+    Raises:
+        TimeoutError: the client takes nothing.
+        StorageUnavailable: the file cannot be read.
+    """
+    inside = part or ByteRange(start=0, end=item.size_bytes, of=item.size_bytes)
+    if item.bits:
+        async for chunk in reader.shifted(opened, item, inside):
+            await body.write(chunk)
+        return
+    for place in item.within(inside):
+        await body.write_file(opened, reader.files, part_of(opened, place))
+
+
+def _size(segment: bytes | Item) -> int:
+    return len(segment) if isinstance(segment, bytes) else segment.size_bytes
