@@ -10,10 +10,14 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway.zero_copy import Turns, sending_files
 
 CONNECTIONS_MAX = 512
 BACKLOG_MAX = 512
@@ -42,7 +46,12 @@ class _Server(uvicorn.Server):
 
 class _Protocol(HttpToolsProtocol):
     """uvicorn's own, with the limits that it lacks: it would take whatever comes before the blank
-    line of anyone, or after their answer, for ever, and the application could not refuse it."""
+    line of anyone, or after their answer, for ever, and the application could not refuse it. Beside
+    these, files are handed to the kernel."""
+
+    def __init__(self, *args: Any, turns: Turns, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._turns = turns
 
     _head_bytes = 0
     _is_in_body = False
@@ -68,6 +77,11 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_in_body = False
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.transport.get_extra_info("sslcontext") is None:  # else the kernel has no key
+            app = sending_files(app, cycle, self._turns)
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -154,7 +168,7 @@ async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) 
     """Answer requests until `stop` is set, then finish those under way."""
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=partial(_Protocol, turns=Turns()),  # type: ignore[arg-type]
         lifespan="off",
         ws="none",
         log_config=None,

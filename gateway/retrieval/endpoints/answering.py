@@ -12,16 +12,17 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.datastructures import Headers, QueryParams
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted
 from gateway.dicomweb.conditions import ByteRange, Conditions
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
-from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.files import UNREADABLE, FileReader, OpenFile
 from gateway.retrieval.leaving import Leaving
 from gateway.security.policy import Policy
+from gateway.zero_copy import FILES
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
@@ -36,7 +37,8 @@ MANIFEST_HEADER: Final = "KOS-SOPInstanceUID"
 _LEVELS: Final = ("study", "series", "instance")
 
 SEND_S_MAX: Final = 120.0
-"""How long a client may take for one chunk, of 1 MiB at most, before it counts as gone."""
+"""How long a client may take for one chunk, of `SENT_BYTES_MAX`, before it counts as gone."""
+SENT_BYTES_MAX: Final = 2**20
 
 
 class BodyBrokenOff(Exception):
@@ -116,8 +118,9 @@ def _manifest(told: str | None) -> Uid | None:
 class Body:
     """The response to one request, of which it knows whether it has begun."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, by_kernel: bool = False) -> None:
         self._send = send
+        self._by_kernel = by_kernel
         self.begun = False
 
     async def begin(
@@ -179,19 +182,48 @@ class Body:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
     async def write_file(
-        self, opened: OpenFile, files: FileReader, part: ByteRange | None = None
+        self,
+        opened: OpenFile,
+        files: FileReader,
+        part: ByteRange | None = None,
+        *,
+        before: bytes = b"",
     ) -> None:
-        """Send a file, or a part of it.
+        """Send a file, or a part of it, by the kernel where the server offers that.
+
+        Args:
+            before: goes in front of it.
 
         Raises:
             TimeoutError: the client takes nothing.
             StorageUnavailable: the file cannot be read.
         """
-        async for chunk in files.chunks(opened, part):
-            await self.write(chunk)
+        if not self._by_kernel:
+            if before:
+                await self.write(before)
+            async for chunk in files.chunks(opened, part):
+                await self.write(chunk)
+            return
+        at, end = (0, opened.size_bytes) if part is None else (part.start, part.end)
+        message: Message = {"type": FILES, "file": opened.file.fileno()}
+        while at < end or before:
+            count = min(SENT_BYTES_MAX, end - at)
+            try:
+                async with asyncio.timeout(SEND_S_MAX):
+                    await self._send({**message, "before": before, "offset": at, "count": count})
+            except TimeoutError:
+                raise  # which is an OSError, too
+            except OSError as error:
+                raise StorageUnavailable(UNREADABLE) from error
+            at, before = at + count, b""
 
-    async def write_leaving(self, leaving: Leaving, files: FileReader) -> None:
+    async def write_leaving(
+        self, leaving: Leaving, files: FileReader, *, before: bytes = b""
+    ) -> None:
         """Send an instance's file as it leaves.
+
+        Args:
+            before: goes in front of it.
 
         Raises:
             TimeoutError: the client takes nothing.
@@ -199,9 +231,12 @@ class Body:
         """
         for piece in leaving.pieces:
             if isinstance(piece, bytes):
-                await self.write(piece)
+                before += piece
             else:
-                await self.write_file(leaving.opened, files, piece)
+                await self.write_file(leaving.opened, files, piece, before=before)
+                before = b""
+        if before:
+            await self.write(before)
 
 
 def _told_of(tag: str, location: str) -> dict[str, str]:
@@ -213,14 +248,14 @@ def _told_of(tag: str, location: str) -> dict[str, str]:
 
 
 async def answer(
-    receive: Receive, send: Send, work: Callable[[Body], Coroutine[Any, Any, None]]
+    scope: Scope, receive: Receive, send: Send, work: Callable[[Body], Coroutine[Any, Any, None]]
 ) -> None:
     """Have `work` send a body, until it has or the client is gone.
 
     Raises:
         BodyBrokenOff: it failed when the body had begun.
     """
-    body = Body(send)
+    body = Body(send, by_kernel=FILES in scope.get("extensions", {}))
     try:
         await _until_gone(receive, work(body))
     except Exception as error:

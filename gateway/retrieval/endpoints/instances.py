@@ -52,7 +52,7 @@ class InstancesEndpoint:
             await self._retriever.ensure_known(request.access, resource)
             await Body(send).send_head(f'multipart/related; type="{DICOM}"')
             return
-        await answer(receive, send, lambda body: self._answer(request, resource, body))
+        await answer(scope, receive, send, lambda body: self._answer(request, resource, body))
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
@@ -75,8 +75,8 @@ class InstancesEndpoint:
             async with self._leaving(held, form, wanted.ins) as leaving:
                 if not body.begun:
                     await _begin(body, frame.content_type, missing=stream.missing)
-                await body.write(frame.part(form.part_type, size_bytes=leaving.size_bytes))
-                await body.write_leaving(leaving, self._files)
+                before = frame.part(form.part_type, size_bytes=leaving.size_bytes)
+                await body.write_leaving(leaving, self._files, before=before)
         await body.write(frame.end(), more=False)
 
     async def _send_alone(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:

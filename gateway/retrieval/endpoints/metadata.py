@@ -41,13 +41,15 @@ class MetadataEndpoint:
                 await Body(send).send_head(metadata_form(media_type).content_type)
                 return
             await answer(
-                receive, send, lambda body: self._pull(request, resource, media_type, body)
+                scope, receive, send, lambda body: self._pull(request, resource, media_type, body)
             )
             return
         if request.conditions.is_had(tag := self._answers.tag(listing, media_type)):
             await Body(send).not_modified(tag)
             return
-        await answer(receive, send, lambda body: self._answer(request, listing, media_type, body))
+        await answer(
+            scope, receive, send, lambda body: self._answer(request, listing, media_type, body)
+        )
 
     async def _answer(
         self, request: Request, listing: Listing, media_type: str, body: Body

@@ -83,7 +83,7 @@ class RenderedEndpoint:
             await self._retriever.ensure_known(request.access, wish.resource)
             await Body(send).send_head(_body_type(likely))
             return
-        await answer(receive, send, lambda body: self._answer(request, wish, body))
+        await answer(scope, receive, send, lambda body: self._answer(request, wish, body))
 
     async def _answer(self, request: Request, wish: _Wish, body: Body) -> None:
         if wish.resource.instance is None:

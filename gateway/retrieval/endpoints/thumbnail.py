@@ -53,7 +53,7 @@ class ThumbnailEndpoint:
             await body.begin(picture.kind, size_bytes=len(picture.content))
             await body.write(picture.content, more=False)
 
-        await answer(receive, send, send_picture)
+        await answer(scope, receive, send, send_picture)
 
 
 def _representative(known: Sequence[KnownImage], resource: Resource) -> Resource:
