@@ -18,6 +18,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,9 +28,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 R = TypeVar("R")
 
 FILES: Final = "drim.response.file"
-PIECE_BYTES: Final = 2**19
+PIECE_BYTES: Final = 2**20
 """Sent in one turn of the loop, which stands still meanwhile: a tenth of a millisecond."""
-_PROBE_BYTES: Final = 2**17
+_PROBE_BYTES: Final = 2**18
 """From one byte that is looked for in memory to the next; files are read in larger pieces."""
 _UNKNOWN: Final = (errno.EAGAIN, errno.EOPNOTSUPP)  # not in memory, or not to be told
 
@@ -170,12 +171,10 @@ class _Sender:
         while offset < end:
             await self._turns.next()
             piece_bytes = min(PIECE_BYTES, end - offset)
-            args = (self._socket.fileno(), file, offset, piece_bytes)
+            send = partial(os.sendfile, self._socket.fileno(), file, offset, piece_bytes)
             try:
-                if _is_in_memory(file, offset, piece_bytes):
-                    sent = os.sendfile(*args)
-                else:
-                    sent = await _to_the_end(lambda args=args: os.sendfile(*args))  # type: ignore[misc]
+                at_once = _is_in_memory(file, offset, piece_bytes)
+                sent = send() if at_once else await _to_the_end(send)
             except BlockingIOError:
                 await self._until_writable()
                 continue

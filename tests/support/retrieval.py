@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import aiohttp
-import uvicorn
 from fastapi import FastAPI
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
@@ -39,6 +38,7 @@ from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pull import MovePuller
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
+from gateway.serving import serve
 from indexer.contract.identifiers import Uid
 from tests.support.fake_pacs import PACS, FakePacs
 from tests.support.fetching import BY_DEFAULT, CopyLimits, Fetching
@@ -234,13 +234,12 @@ def instances_of(content_type: str, body: bytes) -> list[Dataset]:
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The application on a real socket; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listening]))
+    stop = asyncio.Event()
+    running = asyncio.create_task(serve(app, listening, stop=stop))
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        stop.set()
         await running
 
 

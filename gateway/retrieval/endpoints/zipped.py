@@ -85,7 +85,7 @@ class ZipEndpoint:
             await self._retriever.ensure_known(request.access, resource)
             await Body(send).send_head(ZIP)
             return
-        await answer(receive, send, lambda body: self._answer(request, resource, body))
+        await answer(scope, receive, send, lambda body: self._answer(request, resource, body))
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:

@@ -1,0 +1,213 @@
+"""Files go out by the kernel, between bytes of ours, on every loop that serves."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import pytest
+import uvloop
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.serving import listen, serve
+from gateway.zero_copy import FILES, PIECE_BYTES, Turns
+
+CONTENT = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"end"
+WHOLE = b"before" + CONTENT + b"between" + CONTENT[5:1005] + b"after"
+REQUEST = b"%b / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a test on the loop."""
+
+    def run(test: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(test)
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> AsyncIterator[BinaryIO]:  # type: ignore[misc]
+    path = tmp_path / "instance"
+    path.write_bytes(CONTENT)
+    with path.open("rb") as opened:
+        yield opened
+
+
+def giving(file: BinaryIO, *, size_bytes: int | None = len(WHOLE)) -> ASGIApp:
+    """Answers with all of the file, and a part of it once more."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert FILES in scope["extensions"]
+        length = [] if size_bytes is None else [(b"content-length", b"%d" % size_bytes)]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        piece = {"type": FILES, "file": file.fileno()}
+        await send({**piece, "before": b"before", "offset": 0, "count": len(CONTENT)})
+        await send({"type": "http.response.body", "body": b"between", "more_body": True})
+        await send({**piece, "before": b"", "offset": 5, "count": 1000})
+        await send({"type": "http.response.body", "body": b"after"})
+
+    return app
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[int]:
+    """The application behind the server of our programs; its port."""
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as listening:
+        running = asyncio.create_task(serve(app, listening, stop=stop))
+        yield listening.getsockname()[1]
+        stop.set()
+        await running
+
+
+def bodies(port: int, *methods: bytes) -> list[bytes]:
+    """The bodies of answers to requests on one connection, one after the other."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        found = []
+        for method in methods:
+            connection.sendall(REQUEST % method)
+            response = HTTPResponse(connection, method=method.decode())
+            response.begin()
+            assert response.status == 200
+            found.append(response.read())
+        return found
+
+
+@pytest.mark.parametrize("size_bytes", [len(WHOLE), None], ids=["sized", "chunked"])
+def test_a_body_comes_whole_and_its_connection_serves_on(
+    run: Run, file: BinaryIO, size_bytes: int | None
+) -> None:
+    async def test() -> None:
+        async with served(giving(file, size_bytes=size_bytes)) as port:
+            came = await asyncio.to_thread(bodies, port, b"GET", b"HEAD", b"GET")
+
+        assert came == [WHOLE, b"", WHOLE]
+
+    run(test())
+
+
+@pytest.mark.parametrize("kernel_says", [errno.EAGAIN, errno.EOPNOTSUPP])
+def test_what_is_not_in_memory_is_sent_by_a_thread(
+    run: Run, file: BinaryIO, monkeypatch: pytest.MonkeyPatch, kernel_says: int
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(kernel_says, "not at once")
+
+    monkeypatch.setattr(os, "preadv", refuse)
+
+    async def test() -> None:
+        async with served(giving(file)) as port:
+            assert await asyncio.to_thread(bodies, port, b"GET") == [WHOLE]
+
+    run(test())
+
+
+def test_a_client_that_reads_slowly_gets_all_of_it(run: Run, file: BinaryIO) -> None:
+    def read_slowly(port: int) -> bytes:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", port))
+            connection.sendall(REQUEST % b"GET")
+            came = b""
+            while not came.endswith(b"endbetween" + CONTENT[5:1005] + b"after"):
+                came += connection.recv(4096)
+            return came.partition(b"\r\n\r\n")[2]
+
+    async def test() -> None:
+        async with served(giving(file)) as port:
+            assert await asyncio.to_thread(read_slowly, port) == WHOLE
+
+    run(test())
+
+
+def test_a_client_that_leaves_ends_its_answer(run: Run, file: BinaryIO) -> None:
+    ended = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        piece = {"type": FILES, "file": file.fileno(), "before": b"", "offset": 0}
+        watching = asyncio.create_task(_gone(receive))
+        while not watching.done():
+            await send({**piece, "count": len(CONTENT)})
+            await asyncio.sleep(0)
+        ended.set()
+
+    async def test() -> None:
+        before = sockets()
+        async with served(endless) as port:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(REQUEST % b"GET")
+                await asyncio.to_thread(connection.recv, 100)
+            await asyncio.wait_for(ended.wait(), 30)
+        assert sockets() == before
+
+    run(test())
+
+
+def test_a_file_that_became_shorter_breaks_the_body_off(run: Run, file: BinaryIO) -> None:
+    async def test() -> None:
+        os.truncate(file.name, 100)
+        async with served(giving(file)) as port:
+            with pytest.raises(Exception, match=r"IncompleteRead|105"):
+                await asyncio.to_thread(bodies, port, b"GET")
+
+    run(test())
+
+
+def test_a_body_does_not_outgrow_its_length(run: Run, file: BinaryIO) -> None:
+    async def test() -> None:
+        async with served(giving(file, size_bytes=3)) as port:
+            with pytest.raises(Exception, match=r"IncompleteRead|0 bytes"):
+                await asyncio.to_thread(bodies, port, b"GET")
+
+    run(test())
+
+
+async def test_one_sends_in_each_turn_of_the_loop_the_longest_waiting_first() -> None:
+    turns, sent = Turns(), []
+
+    async def send(name: str) -> None:
+        for _ in range(3):
+            await turns.next()
+            sent.append(name)
+
+    senders = [asyncio.create_task(send(name)) for name in "abc"]
+    counts = []
+    while not all(one.done() for one in senders):
+        before = len(sent)
+        await asyncio.sleep(0)
+        counts.append(len(sent) - before)
+
+    assert sent == list("abcabcabc")
+    assert max(counts) == 1
+
+
+async def test_a_sender_that_gave_up_takes_no_turn() -> None:
+    turns = Turns()
+    given_up = asyncio.create_task(turns.next())
+    await asyncio.sleep(0)
+    given_up.cancel()
+
+    async with asyncio.timeout(5):
+        await turns.next()
+
+
+def sockets() -> int:
+    """How many this process has open."""
+    opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return sum(one.startswith("socket:") for one in opened)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
