@@ -152,6 +152,10 @@ def _assembler_of(
         publisher.worker.wake()
         describer.wake()
 
+    def wake_within(seconds: float) -> None:
+        publisher.worker.wake_within(seconds)
+        describer.wake()
+
     return Assembler(
         parts.database,
         parts.studies,
@@ -160,6 +164,7 @@ def _assembler_of(
         settle_ms=milliseconds(parts.settings.study_settle_s),
         on_news=wake,
         on_order=lambda order: prefetcher.ask_priors(order.patient.local_ids),
+        on_settling=wake_within,
     )
 
 

@@ -1,6 +1,7 @@
 """Reads from an instance's file what the catalogue keeps of it; the pixels are not touched."""
 
 import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from pydicom.valuerep import VR
 
 from gateway.catalogue.key_objects import read_selected
 from gateway.catalogue.metered import MeteredFile
+from gateway.catalogue.quick_header import QuickHeader
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
 from gateway.model.sop_classes import KEY_OBJECTS, REJECTION_TITLES
@@ -58,6 +60,15 @@ _PATIENT_ISSUER: Final = "IssuerOfPatientIDQualifiersSequence"
 _ACCESSION_ISSUER: Final = "IssuerOfAccessionNumberSequence"
 _TITLE: Final = "ConceptNameCodeSequence"
 _READ: Final = [*_TEXTS, "SpecificCharacterSet", _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE]
+_QUICK: Final = QuickHeader(
+    _TEXTS, (_PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE), length_max=TEXT_LENGTH_MAX
+)
+_META_SYNTAX: Final = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]{1,64})", re.DOTALL)
+_OF_OTHER_ENCODING: Final = frozenset(
+    (ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+)
+QUICK_BYTES: Final = 32 * 1024
+"""In which most headers are whole."""
 _SELECTED: Final = ["SpecificCharacterSet", "ContentSequence"]
 
 
@@ -76,9 +87,11 @@ def read_header(path: Path) -> Header:
         InvalidRequest: it cannot be read or is cut short, or a UID that names it is absent or none.
     """
     try:
-        ds = _read(path, _READ)
-        study = uid(ds, "StudyInstanceUID")  # what a sender is told first
-        return Header(study=study, image=_with_selected(describe(read_texts(ds)), path))
+        told = _read_quickly(path)
+        if told is None:
+            told = read_texts(_read(path, _READ))
+        study = _uid("StudyInstanceUID", told.get("StudyInstanceUID", ""))  # told first
+        return Header(study=study, image=_with_selected(describe(told), path))
     except InvalidRequest:
         raise
     except InvalidValue as error:
@@ -99,6 +112,17 @@ def _with_selected(image: ImageDescription, path: Path) -> ImageDescription:
     except Exception:  # whatever is wrong with its content: its header is whole
         return image
     return replace(image, key_text=found.text, selected=found.instances)
+
+
+def _read_quickly(path: Path) -> Mapping[str, str] | None:
+    """The texts of an ordinary data set; None of any other."""
+    with path.open("rb", buffering=0) as file:
+        start = file.read(QUICK_BYTES)
+    data_set_at = _PREFIX_BYTES + int.from_bytes(start[_PREFIX_BYTES - 4 : _PREFIX_BYTES], "little")
+    syntax = _META_SYNTAX.search(start, _PREFIX_BYTES, data_set_at)
+    if syntax is None or syntax[1].decode("ascii") in _OF_OTHER_ENCODING:
+        return None
+    return _QUICK.read(start[data_set_at:])
 
 
 def _read(path: Path, keywords: Iterable[str]) -> Dataset:

@@ -7,6 +7,7 @@ back its own peer, which is not read meanwhile, and nobody else.
 import asyncio
 import hashlib
 import logging
+import os
 from concurrent.futures import Executor
 from pathlib import Path
 from struct import Struct
@@ -97,9 +98,10 @@ class SpoolFile:
         self._bytes_max = bytes_max
         self._executor = executor
         self._hash = hashlib.sha256()
-        self._pending = [memoryview(header)]
+        self._header = memoryview(header)
+        """Before the data set, until it is written."""
+        self._pending: list[memoryview] = []
         self._pending_bytes = 0
-        self._header_bytes = len(header)
         # A thread may still be writing when the task that waits for it is cancelled.
         self._lock = Lock()
         self._is_discarded = False
@@ -132,7 +134,7 @@ class SpoolFile:
                 self.path.unlink(missing_ok=True)
 
     async def _flush(self) -> None:
-        data, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        data, self._pending, self._pending_bytes = self._pending, [], 0
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._executor, self._append, data)
@@ -140,15 +142,24 @@ class SpoolFile:
             log.warning("spool_failed", extra={"errno": error.errno})
             raise NoRoom from error
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, pieces: list[memoryview]) -> None:
         with self._lock:
             if self._is_discarded:
                 return
-            self._hash.update(memoryview(data)[self._header_bytes :])
             # Opened for each mebibyte, not held: nothing is left open whatever ends the message.
             with self.path.open("ab" if self._is_made else "xb", buffering=0) as file:
                 self._is_made = True
-                written = 0
-                while written < len(data):
-                    written += file.write(memoryview(data)[written:])
-            self._header_bytes = 0
+                _write_all(file.fileno(), [self._header, *pieces])
+            self._header = memoryview(b"")
+            for piece in pieces:
+                self._hash.update(piece)
+
+
+def _write_all(descriptor: int, pieces: list[memoryview]) -> None:
+    """Write the pieces one after the other, without putting them together first."""
+    while pieces:
+        written = os.writev(descriptor, pieces)
+        while pieces and written >= len(pieces[0]):
+            written -= len(pieces.pop(0))
+        if written:
+            pieces[0] = pieces[0][written:]

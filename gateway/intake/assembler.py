@@ -33,6 +33,8 @@ class Assembler:
         settle_ms: how long after the last pushed instance a study is looked at.
         on_news: called after news has become durable, to wake whoever looks at studies.
         on_order: told of each order that was taken in.
+        on_settling: the same of an instance, whose study is looked at in so many seconds; without
+            it `on_news` is called.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Assembler:
         settle_ms: int,
         on_news: Callable[[], None],
         on_order: Callable[[Order], None] = lambda _: None,
+        on_settling: Callable[[float], None] | None = None,
     ) -> None:
         self._database = database
         self._studies = studies
@@ -53,6 +56,7 @@ class Assembler:
         self._settle_ms = settle_ms
         self._on_news = on_news
         self._on_order = on_order
+        self._on_settling = on_settling or (lambda _seconds: on_news())
 
     async def instance_stored(self, news: InstanceStored) -> None:
         """Take in an instance whose object is kept already.
@@ -68,7 +72,7 @@ class Assembler:
             )
 
         if await self._database.write(work):
-            self._on_news()
+            self._on_settling(self._settle_ms / 1000)
             return
         # A repeat: the object that is held stays, unless the disk has lost it meanwhile.
         held = await self._database.read(lambda tx: self._studies.object_of(tx, news))

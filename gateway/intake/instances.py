@@ -69,10 +69,15 @@ class InstanceIntake:
                 The spooled file is still there.
             StorageUnavailable: it could not be made durable; the sender must keep its copy.
         """
-        header = await asyncio.to_thread(read_header, arrived.path)
-        _check(header, arrived)
+
+        def look(path: Path) -> tuple[Header, bool]:
+            header = read_header(path)
+            _check(header, arrived)
+            return header, not is_rejection(header)
+
+        header, key = await self._objects.look_and_keep(arrived.path, look)
         rejected: tuple[InstancesRejected, ...] = ()
-        if is_rejection(header):  # read before it is kept, for it may have to be refused
+        if key is None:  # a rejection note is read before it is kept: it may have to be refused
             async with self._one_note:
                 rejected = await asyncio.to_thread(
                     read_rejection,
@@ -81,7 +86,7 @@ class InstanceIntake:
                     transfer_syntax=arrived.transfer_syntax,
                     size_bytes=arrived.size_bytes,
                 )
-        key = await self._objects.keep(arrived.path)
+            key = await self._objects.keep(arrived.path)
         stored = StoredObject(
             key=key,
             transfer_syntax=arrived.transfer_syntax,

@@ -48,10 +48,20 @@ class DueWorker(Generic[C]):
         self._together = together
         self._in_hand = 0
         self._woken = asyncio.Event()
+        self._resting: asyncio.Timeout | None = None
 
     def wake(self) -> None:
         """There may be something to claim."""
         self._woken.set()
+
+    def wake_within(self, seconds: float) -> None:
+        """There may be something to claim in so many seconds, and nothing before."""
+        rests_until = None if self._resting is None else self._resting.when()
+        due_at = asyncio.get_running_loop().time() + seconds
+        if self._resting is None or rests_until is None:
+            self.wake()  # it is looking, and may have looked too early
+        elif due_at < rests_until:
+            self._resting.reschedule(due_at)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -92,7 +102,9 @@ class DueWorker(Generic[C]):
 
     async def _rest(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as self._resting:
                 await self._woken.wait()
         except TimeoutError:
             return
+        finally:
+            self._resting = None

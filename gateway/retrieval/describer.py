@@ -7,6 +7,7 @@ describes at once what somebody asks for. What is under way is never begun twice
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ GROUP: Final = 32
 """Described one after the other, and kept in one transaction."""
 GROUPS_MAX: Final = 2
 """Described side by side for those who ask; what nobody asks for goes one group at a time."""
+LULL_S: Final = 0.5
+"""Without an instance before what has come is described: who sends has the processors first."""
 REST_S_MAX: Final = 30.0
 """A wake that was missed, or a disk that failed, delays descriptions by this much at most."""
 
@@ -112,11 +115,14 @@ class Describer:
             await asyncio.wait(running)
 
     async def _rest(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(REST_S_MAX):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+                while True:
+                    await self._woken.wait()
+                    self._woken.clear()
+                    await asyncio.sleep(LULL_S)
+                    if not self._woken.is_set():
+                        return
 
     async def _describe(self, objects: list[Undescribed]) -> None:
         """Return when all of them are described, by whomever."""

@@ -72,10 +72,35 @@ class ObjectStore:
             StorageUnavailable: the disk is full, short of room or fails. The file is gone from the
                 spool too.
         """
+        _, key = await self.look_and_keep(spooled, lambda _spooled: (None, True))
+        assert key is not None
+        return key
+
+    async def look_and_keep(
+        self, spooled: Path, look: Callable[[Path], tuple[R, bool]]
+    ) -> tuple[R, str | None]:
+        """Look at a spooled file, and keep it on the way: a hop to a thread costs more than a look.
+
+        Args:
+            look: runs on a thread; what it finds, and whether the file is kept. Where it raises, or
+                the file is not kept, that is still in the spool.
+
+        Returns:
+            What it found, and the key.
+
+        Raises:
+            StorageUnavailable: as `keep`.
+        """
         self._check_spooled(spooled)
         key = secrets.token_hex(16)
-        await self._call(self._keep, spooled, self.path(key))
-        return key
+
+        def act() -> tuple[R, str | None]:
+            found, is_kept = look(spooled)
+            if is_kept:
+                self._keep(spooled, self.path(key))
+            return found, key if is_kept else None
+
+        return await self._call(act)
 
     async def keep_also(self, spooled: Path) -> str:
         """The same for a file that stays in the spool, too, for those who are about to read it.
@@ -208,16 +233,18 @@ class ObjectStore:
         _sync(kept)
 
     def _keep(self, spooled: Path, kept: Path) -> None:
+        # Renamed before it is synced: a journal then takes file and name at once, and has nothing
+        # left to do for the folder. A file of which a crash left the name alone has no row.
         try:
             self._ensure_spare()
-            _sync(spooled, touch=True)
             spooled.rename(kept)
+            _sync(kept, touch=True)
+            _sync(kept.parent)
         except OSError:
             # After a failed fsync the kernel takes the lost pages for written, so that a second
             # try on the same file would succeed and lie.
-            spooled.unlink(missing_ok=True)
+            _unlink([spooled, kept])
             raise
-        _sync(kept.parent)
 
     def _kept_before(self, folder: str, time_s: float) -> list[str]:
         with os.scandir(self._objects / folder) as entries:

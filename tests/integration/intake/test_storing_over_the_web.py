@@ -257,10 +257,10 @@ async def test_a_client_that_leaves_leaves_nothing_behind(doors: WebDoors) -> No
 async def test_a_disk_that_takes_nothing_asks_the_client_to_come_again(
     doors: WebDoors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def keep(_spooled: Path) -> str:
+    async def keep(*_: object) -> None:
         raise StorageUnavailable("the disk is full")
 
-    monkeypatch.setattr(doors.stores.objects, "keep", keep)
+    monkeypatch.setattr(doors.stores.objects, "look_and_keep", keep)
     answer = await doors.push(file_of(a_slice()))
 
     assert answer.status == 503
@@ -272,10 +272,10 @@ async def test_a_disk_that_takes_nothing_asks_the_client_to_come_again(
 async def test_a_bug_of_ours_is_not_told_as_success(
     doors: WebDoors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def keep(_spooled: Path) -> str:
+    async def keep(*_: object) -> None:
         raise RuntimeError("EXEMPLE^CAMILLE")
 
-    monkeypatch.setattr(doors.stores.objects, "keep", keep)
+    monkeypatch.setattr(doors.stores.objects, "look_and_keep", keep)
     answer = await doors.push(file_of(a_slice()))
 
     assert answer.status == 500

@@ -71,14 +71,15 @@ async def test_equal_files_have_keys_of_their_own(store: ObjectStore) -> None:
     assert len(set(keys)) == 50
 
 
-async def test_file_then_name_then_folder_reach_the_disk_in_this_order(
+async def test_a_file_and_then_its_name_reach_the_disk_before_its_key_is_told(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     fsync, rename = os.fsync, Path.rename
 
     def noted_fsync(descriptor: int) -> None:
-        done.append(f"fsync {opened(descriptor).parent.name}")
+        synced = opened(descriptor)
+        done.append("fsync folder" if synced.is_dir() else "fsync file")
         fsync(descriptor)
 
     def noted_rename(path: Path, target: Path) -> Path:
@@ -90,18 +91,18 @@ async def test_file_then_name_then_folder_reach_the_disk_in_this_order(
 
     await store.keep(spool(store))
 
-    assert done == ["fsync spool", "rename", "fsync objects"]
+    assert done == ["rename", "fsync file", "fsync folder"]
 
 
 @pytest.mark.parametrize("failing", ["the file", "the folder"])
 async def test_a_disk_that_fails_is_told_and_the_store_goes_on(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, failing: str
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     spooled = spool(store)
     fsync = os.fsync
 
     def full(descriptor: int) -> None:
-        if (opened(descriptor) == spooled) == (failing == "the file"):
+        if opened(descriptor).is_file() == (failing == "the file"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
@@ -112,6 +113,7 @@ async def test_a_disk_that_fails_is_told_and_the_store_goes_on(
 
     # What a failed fsync lost, a second one would not report: the file must not be tried again.
     assert not spooled.exists()
+    assert kept_files(tmp_path) == []
     assert store.path(await store.keep(spool(store))).exists()
 
 
