@@ -40,7 +40,7 @@ class BulkDataEndpoint:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         resource, path = request.resource(), _read_path(request.path.get("value", PIXELS))
-        await answer(receive, send, lambda body: self._answer(request, resource, path, body))
+        await answer(scope, receive, send, lambda body: self._answer(request, resource, path, body))
 
     async def _answer(self, request: Request, resource: Resource, path: str, body: Body) -> None:
         places = (1, ALL_FRAMES)

@@ -29,7 +29,9 @@ class FramesEndpoint:
         request = read_request(scope, self._policy)
         resource = request.resource()
         numbers = read_frames(request.path["frames"])
-        await answer(receive, send, lambda body: self._answer(request, resource, numbers, body))
+        await answer(
+            scope, receive, send, lambda body: self._answer(request, resource, numbers, body)
+        )
 
     async def _answer(
         self, request: Request, resource: Resource, numbers: tuple[int, ...], body: Body

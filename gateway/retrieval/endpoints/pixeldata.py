@@ -38,7 +38,7 @@ class PixelDataEndpoint:
         # All of them before the first byte: what cannot be ended must not be begun.
         for syntax in {one.transfer_syntax for one in listing.instances if one.key}:
             bulk_form(request.accepted, Uid(syntax), single=False)
-        await answer(receive, send, lambda body: self._answer(request, resource, body))
+        await answer(scope, receive, send, lambda body: self._answer(request, resource, body))
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
         frame = MultipartRelated(OCTETS)
