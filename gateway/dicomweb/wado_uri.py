@@ -14,6 +14,7 @@ from gateway.dicomweb.accept import MediaRange, parse_accept
 from gateway.dicomweb.negotiation import DICOM
 from gateway.errors import InvalidRequest, NotAcceptable
 from gateway.model.resource import Resource
+from gateway.pixels.geometry import SIDE_MAX, Portion
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
@@ -53,16 +54,6 @@ class WantedInstance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """A part of an image, its sides as fractions of the image's (PS3.18 §9.5.1.2.5)."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WantedPicture:
     """An instance in a form that browsers show (PS3.18 §9.5)."""
 
@@ -74,7 +65,7 @@ class WantedPicture:
     rows: int | None = None
     """At most; likewise `columns`."""
     columns: int | None = None
-    region: Region | None = None
+    region: Portion | None = None
     window: tuple[float, float] | None = None
     """Center and width."""
     quality: int | None = None
@@ -187,8 +178,8 @@ def _picture(given: dict[str, str], resource: Resource, kinds: tuple[str, ...]) 
         resource=resource,
         kinds=kinds,
         frame=_read(given, "frameNumber", _positive_of("frameNumber")),
-        rows=_read(given, "rows", _positive_of("rows")),
-        columns=_read(given, "columns", _positive_of("columns")),
+        rows=_read(given, "rows", _side_of("rows")),
+        columns=_read(given, "columns", _side_of("columns")),
         region=_read(given, "region", _region),
         window=_window(given),
         quality=_read(given, "imageQuality", _quality),
@@ -229,14 +220,14 @@ def _pair(given: Mapping[str, str], one: str, other: str) -> tuple[str, str] | N
     return given[one], given[other]
 
 
-def _region(value: str) -> Region:
+def _region(value: str) -> Portion:
     parts = value.split(",")
     if len(parts) != 4:
         raise InvalidRequest("region is xmin,ymin,xmax,ymax")
     left, top, right, bottom = (_decimal(part, "region") for part in parts)
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise InvalidRequest("region: 0 ≤ xmin < xmax ≤ 1, and likewise ymin and ymax")
-    return Region(left=left, top=top, right=right, bottom=bottom)
+    return Portion(left=left, top=top, right=right, bottom=bottom)
 
 
 def _annotation(value: str) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -263,6 +254,16 @@ def _positive_of(name: str) -> Callable[[str], int]:
         if not _WHOLE.fullmatch(value) or int(value) == 0:
             raise InvalidRequest(f"{name} is a whole number from 1")
         return int(value)
+
+    return read
+
+
+def _side_of(name: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        side = _positive_of(name)(value)
+        if side > SIDE_MAX:
+            raise InvalidRequest(f"{name} is a whole number from 1 to {SIDE_MAX}")
+        return side
 
     return read
 

@@ -35,6 +35,22 @@ class Viewport:
         return (self.left, self.top, self.region_width, self.region_height) == (0, 0, None, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """A part of an image, its sides as fractions of the image's (PS3.18 §9.5.1.2.5)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def cut(self, picture: Shades) -> Shades:
+        """That part of it: a pixel at least."""
+        rows, columns = picture.shape[:2]
+        vertical = _fraction(self.top, self.bottom, rows)
+        return picture[vertical, _fraction(self.left, self.right, columns)]
+
+
 class NothingShown(ValueError):
     """The region lies outside the image."""
 
@@ -95,6 +111,11 @@ def _region(picture: Shades, viewport: Viewport) -> Shades:
     y_from, y_to, upside_down = _span(viewport.top, viewport.region_height, rows)
     region = picture[y_from:y_to, x_from:x_to]
     return region[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
+
+
+def _fraction(start: float, end: float, size: int) -> slice:
+    begin = min(round(start * size), size - 1)
+    return slice(begin, max(begin + 1, round(end * size)))
 
 
 def _span(start: float, length: float | None, size: int) -> tuple[int, int, bool]:

@@ -61,14 +61,13 @@ def build_routes(
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
     instances = InstancesEndpoint(policy, retriever, transcoder, files, patients=patients)
     metadata = MetadataEndpoint(policy, retriever, answers, files)
-    routes: list[Route] = [
-        NamedRoute(WADO_URI, WadoUriEndpoint(policy, instances), methods=["GET"])
-    ]
     zipped = ZipEndpoint(
         policy, retriever, transcoder, files, patients=patients, instances=instances
     )
     rendered = RenderedEndpoint(policy, retriever, renderer, files)
     thumbnail = ThumbnailEndpoint(policy, retriever, renderer)
+    wado_uri = WadoUriEndpoint(policy, retriever, instances=instances, rendered=rendered)
+    routes: list[Route] = [NamedRoute(WADO_URI, wado_uri, methods=["GET"])]
     for path in (STUDY, SERIES, INSTANCE, FRAMES):
         routes.append(NamedRoute(f"{path}/rendered", rendered, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/thumbnail", thumbnail, methods=["GET"]))

@@ -22,6 +22,7 @@ from gateway.dicomweb.frame_list import read_frames
 from gateway.dicomweb.negotiation import rendered_form
 from gateway.errors import NotAcceptable
 from gateway.http_errors import problem
+from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
@@ -39,8 +40,11 @@ PROBLEM: Final = "application/problem+json"
 
 
 @dataclass(slots=True, kw_only=True)
-class _Wish:
-    """What is asked for, and what of it cannot be had."""
+class Wish:
+    """What is asked for, and what of it cannot be had.
+
+    `frames` are counted from 1; none of them is the instance as a whole.
+    """
 
     resource: Resource
     frames: tuple[int, ...]
@@ -83,13 +87,14 @@ class RenderedEndpoint:
             await self._retriever.ensure_known(request.access, wish.resource)
             await Body(send).send_head(_body_type(likely))
             return
-        await answer(scope, receive, send, lambda body: self._answer(request, wish, body))
+        await answer(scope, receive, send, lambda body: self.give(request.access, wish, body))
 
-    async def _answer(self, request: Request, wish: _Wish, body: Body) -> None:
+    async def give(self, access: AccessContext, wish: Wish, body: Body) -> None:
+        """Send what is wished for."""
         if wish.resource.instance is None:
-            known = await self._retriever.ensure_known(request.access, wish.resource)
+            known = await self._retriever.ensure_known(access, wish.resource)
             wish.left_out(sum(shows_nothing(one.description.sop_class) for one in known))
-        stream = await self._retriever.open(request.access, wish.resource)
+        stream = await self._retriever.open(access, wish.resource)
         async with aclosing(stream), aclosing(self._parts(stream, wish)) as parts:
             first, failed = await _first_shown(parts)
             if not first.rendering.multipart:
@@ -119,7 +124,7 @@ class RenderedEndpoint:
                 ):
                     await body.write(chunk)
 
-    async def _parts(self, stream: InstanceStream, wish: _Wish) -> AsyncGenerator[_Part]:
+    async def _parts(self, stream: InstanceStream, wish: Wish) -> AsyncGenerator[_Part]:
         async for held in stream:
             try:
                 async for rendering in self._of_instance(held, wish):
@@ -130,7 +135,7 @@ class RenderedEndpoint:
                 log.warning("part_not_rendered", extra={"reason": str(error)})
                 yield _Part(held.path, _apology(error))
 
-    async def _of_instance(self, held: HeldInstance, wish: _Wish) -> AsyncGenerator[Rendering]:
+    async def _of_instance(self, held: HeldInstance, wish: Wish) -> AsyncGenerator[Rendering]:
         first = wish.frames[0] if wish.frames else None
         rendering = await self._render(held, wish, first)
         yield rendering
@@ -138,17 +143,17 @@ class RenderedEndpoint:
         for frame in rest if rendering.multipart else ():
             yield await self._render(held, wish, frame)
 
-    async def _render(self, held: HeldInstance, wish: _Wish, frame: int | None) -> Rendering:
+    async def _render(self, held: HeldInstance, wish: Wish, frame: int | None) -> Rendering:
         return await self._renderer.render(
             held.path, wish.order, wish.accepted, single=wish.single, frame=frame
         )
 
 
-def _read_wish(request: Request) -> _Wish:
+def _read_wish(request: Request) -> Wish:
     resource = request.resource()
     frames = read_frames(request.path["frames"]) if "frames" in request.path else ()
     order, unknown = read_order(request.query.multi_items(), accept_language=request.language)
-    return _Wish(
+    return Wish(
         resource=resource,
         frames=frames,
         accepted=request.accepted,
@@ -182,7 +187,7 @@ def _apology(error: NotAcceptable) -> Rendering:
 
 
 async def _begin(
-    body: Body, wish: _Wish, content_type: str, *, size_bytes: int | None = None
+    body: Body, wish: Wish, content_type: str, *, size_bytes: int | None = None
 ) -> None:
     warnings = tuple(WARNING.format(text) for text in wish.warnings)
     await body.begin(content_type, size_bytes=size_bytes, warnings=warnings, status=wish.status)

@@ -1,17 +1,28 @@
 """WADO-URI (PS3.18 §9): one instance by its three UIDs, as it is or as a picture.
 
 What is asked for has a resource of DICOMweb, whose endpoint answers: one policy, one choice of
-transfer syntaxes, one way to send.
+transfer syntaxes, one way to render and to send.
 """
 
-from starlette.datastructures import Headers, QueryParams
+from dataclasses import replace
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.dicomweb.negotiation import DICOM
-from gateway.dicomweb.wado_uri import WantedInstance, read_wanted
-from gateway.errors import NotAcceptable
+from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.negotiation import DICOM, rendered_form
+from gateway.dicomweb.wado_uri import WantedInstance, WantedPicture, read_wanted
+from gateway.errors import InvalidRequest, NotAcceptable, NotFound
 from gateway.model.resource import Resource
+from gateway.pixels.geometry import SIDE_MAX, Viewport
+from gateway.pixels.voi import Window
+from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.rendered import RenderedEndpoint, Wish
+from gateway.retrieval.rendering.forms import ALL
+from gateway.retrieval.rendering.order import Order, read_order
+from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
+
+_UNKNOWN = "The following annotation values are not supported: {}"  # PS3.18 §8.3.5.1.1
 
 
 class WadoUriEndpoint:
@@ -19,36 +30,99 @@ class WadoUriEndpoint:
 
     Args:
         instances: the endpoint of the instances of DICOMweb.
+        rendered: the endpoint of what is rendered of them.
     """
 
-    def __init__(self, policy: Policy, instances: ASGIApp) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        retriever: Retriever,
+        *,
+        instances: ASGIApp,
+        rendered: RenderedEndpoint,
+    ) -> None:
         self._policy = policy
+        self._retriever = retriever
         self._instances = instances
+        self._rendered = rendered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
-        headers = Headers(scope=scope)
-        self._policy.authenticate(headers.get("authorization"))  # before anything else is read
-        accepts = headers.getlist("accept")
-        wanted = read_wanted(
-            QueryParams(scope["query_string"]).multi_items(),
-            ", ".join(accepts) if accepts else None,
-        )
-        if not isinstance(wanted, WantedInstance):
-            raise NotAcceptable(f"instances are given as {DICOM}: pictures are not made here")
-        syntax = f"; transfer-syntax={wanted.transfer_syntax}" if wanted.transfer_syntax else ""
-        asked = _asked_by_path(scope, wanted.resource, accept=DICOM + syntax)
-        await self._instances(asked, receive, send)
+        request = read_request(scope, self._policy)
+        wanted = read_wanted(request.query.multi_items(), request.accepted.header)
+        if isinstance(wanted, WantedInstance):
+            await self._instances(_asked_by_path(scope, wanted), receive, send)
+            return
+        wish = _wish(wanted, request)
+        if request.head:
+            await self._retriever.ensure_known(request.access, wish.resource)
+            await Body(send).send_head(rendered_form(wish.accepted, ALL, single=True).kind)
+            return
+        await answer(scope, receive, send, lambda body: self._show(request, wish, body))
+
+    async def _show(self, request: Request, wish: Wish, body: Body) -> None:
+        await self._retriever.ensure_known(request.access, wish.resource)
+        try:
+            await self._rendered.give(request.access, wish, body)
+        except NotFound:
+            if not wish.frames:
+                raise
+            # DICOMweb has an address for each frame; here it is a parameter (PS3.18 §9.5.2.1).
+            raise InvalidRequest("frameNumber is none of the instance's frames") from None
 
 
-def _asked_by_path(scope: Scope, resource: Resource, *, accept: str) -> Scope:
+def _asked_by_path(scope: Scope, wanted: WantedInstance) -> Scope:
     """The request of DICOMweb that asks for the same."""
+    syntax = f"; transfer-syntax={wanted.transfer_syntax}" if wanted.transfer_syntax else ""
     kept = [(name, value) for name, value in scope["headers"] if name != b"accept"]
     return {
         **scope,
-        "path_params": {
-            "study": resource.study, "series": resource.series, "instance": resource.instance,
-        },
+        "path_params": _named(wanted.resource),
         "query_string": b"",
-        "headers": [*kept, (b"accept", accept.encode())],
-    }  # fmt: skip
+        "headers": [*kept, (b"accept", f"{DICOM}{syntax}".encode())],
+    }
+
+
+def _named(resource: Resource) -> dict[str, str]:
+    assert resource.series is not None
+    assert resource.instance is not None
+    return {
+        "study": resource.study,
+        "series": resource.series,
+        "instance": resource.instance,
+    }
+
+
+def _wish(wanted: WantedPicture, request: Request) -> Wish:
+    if wanted.presentation is not None:
+        raise NotAcceptable("images are not shown by presentation states here")
+    # As they are wanted, the first the most; there are no bodies in parts here.
+    ranks = (f"{kind}; q={1 - place / 100:.2f}" for place, kind in enumerate(wanted.kinds))
+    unknown = wanted.unknown_annotations
+    return Wish(
+        resource=wanted.resource,
+        frames=() if wanted.frame is None else (wanted.frame,),
+        accepted=Accepted(", ".join(ranks)),
+        single=True,
+        order=_order(wanted, request.language),
+        warnings=[_UNKNOWN.format(", ".join(unknown))] if unknown else [],
+    )
+
+
+def _order(wanted: WantedPicture, language: str) -> Order:
+    in_language, _ = read_order((), accept_language=language)
+    return replace(
+        in_language,
+        quality=wanted.quality,
+        portion=wanted.region,
+        viewport=_viewport(wanted.columns, wanted.rows),
+        window=None if wanted.window is None else Window(*wanted.window),
+        annotation=wanted.annotation,
+    )
+
+
+def _viewport(width: int | None, height: int | None) -> Viewport | None:
+    """The most of each side; one that is not told follows from the other (PS3.18 §9.5.2.5)."""
+    if width is None and height is None:
+        return None
+    return Viewport(width or SIDE_MAX, height or SIDE_MAX)

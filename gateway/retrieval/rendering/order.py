@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from gateway.errors import InvalidRequest
-from gateway.pixels.geometry import SIDE_MAX, Viewport
+from gateway.pixels.geometry import SIDE_MAX, Portion, Viewport
 from gateway.pixels.icc import Profile
 from gateway.pixels.voi import Function, Window
 from gateway.retrieval.rendering.words import FRENCH, preferred_language
@@ -37,6 +37,8 @@ class Order:
     """How pictures are wanted."""
 
     quality: int | None = None
+    portion: Portion | None = None
+    """Of the image, into which the viewport looks."""
     viewport: Viewport | None = None
     window: Window | None = None
     annotation: frozenset[str] = frozenset()

@@ -125,6 +125,8 @@ def _shown(image: StoredInstance, order: Order, frame: int) -> Shades:
     if order.window is not None:
         look = replace(look, gray=replace(look.gray, voi=order.window))
     shades = look.show(image.samples(frame))
+    if order.portion is not None:
+        shades = order.portion.cut(shades)
     return fit(shades, order.viewport, pixel_aspect=look.pixel_aspect)
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from gateway.dicomweb.wado_uri import (
     PARAMETERS_MAX,
-    Region,
     Wanted,
     WantedInstance,
     WantedPicture,
@@ -16,6 +15,7 @@ from gateway.dicomweb.wado_uri import (
 )
 from gateway.errors import InvalidRequest, NotAcceptable
 from gateway.model.resource import Resource
+from gateway.pixels.geometry import SIDE_MAX, Portion
 from indexer.contract.identifiers import Uid
 
 UIDS = "studyUID=1.2.3&seriesUID=1.2.4&objectUID=1.2.5"
@@ -87,7 +87,7 @@ def test_a_picture_may_be_told_in_every_detail() -> None:
         frame=3,
         rows=100,
         columns=200,
-        region=Region(left=0.1, top=0.2, right=0.5, bottom=1.0),
+        region=Portion(left=0.1, top=0.2, right=0.5, bottom=1.0),
         window=(-40.5, 1000.0),
         quality=80,
         annotation=frozenset({"patient", "technique"}),
@@ -136,6 +136,7 @@ def test_a_picture_may_be_shown_by_a_presentation_state() -> None:
         (f"{WADO}&frameNumber=٣", "frameNumber is a whole number"),
         (f"{WADO}&frameNumber={'9' * 5000}", "frameNumber is a whole number"),
         (f"{WADO}&rows=0", "rows is a whole number"),
+        (f"{WADO}&rows={SIDE_MAX + 1}", f"to {SIDE_MAX}"),
         (f"{WADO}&columns=1.5", "columns is a whole number"),
         (f"{WADO}&region=0,0,1", "region is xmin"),
         (f"{WADO}&region=0,0,1,1,1", "region is xmin"),
