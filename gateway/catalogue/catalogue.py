@@ -10,8 +10,9 @@ from gateway.model.decision import PublicationPolicy
 from gateway.model.image import ImageDescription, KnownImage
 from gateway.model.publishing import ins_of
 from gateway.model.resource import Resource
-from gateway.model.speaking import identity_disagreement, in_force
-from gateway.storage.database import Database
+from gateway.model.speaking import identity_disagreement, in_force, pointer_disagreement
+from gateway.model.study import StudySnapshot
+from gateway.storage.database import Database, Transaction
 from indexer.contract.document import Identifier
 from indexer.contract.identifiers import Ins, Uid
 
@@ -44,13 +45,29 @@ class Catalogue:
         return await self._database.read(lambda tx: self._studies.shown(tx, resource))
 
     async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
-        """What of an image that was pulled does not fit what its study is published by: reports,
-        or the order where the centre publishes on images.
+        """What of an image does not fit what its study is published by: reports, the order where
+        the centre publishes on images, or, where none of them speaks, the pointer that is out. What
+        did not fit before keeps the study from being given until it is settled.
         """
-        snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
+
+        async def work(tx: Transaction) -> tuple[StudySnapshot | None, Identifier | None]:
+            snapshot = await self._studies.snapshot(tx, study)
+            return snapshot, await self._studies.published_as(tx, study)
+
+        snapshot, published_as = await self._database.read(work)
         if snapshot is None:
             return None
-        return identity_disagreement(snapshot, in_force(snapshot, self._policy), [image])
+        if snapshot.unsettled is not None:
+            return snapshot.unsettled
+        naming = in_force(snapshot, self._policy)
+        if not naming and published_as is not None:
+            return pointer_disagreement(snapshot, published_as, image)
+        return identity_disagreement(snapshot, naming, [image])
+
+    async def unsettled(self, study: Uid) -> Disagreement | None:
+        """What did not fit when images of the study were pulled, and nobody has settled since."""
+        snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
+        return None if snapshot is None else snapshot.unsettled
 
     async def ins(self, study: Uid) -> Ins | None:
         """By which INS the study's pointer names its patient; None while it names none."""

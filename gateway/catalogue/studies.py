@@ -32,6 +32,7 @@ from gateway.model.study import NumberedDisagreement, StudySnapshot
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
 from gateway.storage.records import decode, encode
+from indexer.contract.document import Identifier, Submission
 from indexer.contract.identifiers import Uid
 
 
@@ -216,6 +217,20 @@ class Studies:
             was_decided=cast(int, row["revision"]) > 0,
             seeks_images=bool(row["seeks"]),
         )
+
+    async def published_as(self, tx: Transaction, study: Uid) -> Identifier | None:
+        """The local id under which the pointer that is out names its patient; None where none is,
+        or it names them by their INS alone.
+
+        Raises:
+            UnreadableRecord: another version of the program wrote it.
+        """
+        rows = await tx.fetch(self._sql["published"], study=study)
+        if not rows or rows[0]["kind"] != "publish":
+            return None
+        entry = decode(Submission, cast(bytes, rows[0]["content"])).entry
+        is_local = entry.local_patient.value not in ("", entry.patient.value)
+        return entry.local_patient if is_local else None
 
     async def shown(self, tx: Transaction, resource: Resource) -> list[KnownImage]:
         """What may be shown of a study, a series, or one instance; sorted by series and UID."""

@@ -99,6 +99,11 @@ WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
   AND instance_uid = coalesce(:instance, instance_uid)
 ORDER BY series_uid, instance_uid;
 
+-- query: published
+-- What is out: the last act that was carried out.
+SELECT kind, content FROM submissions WHERE study_uid = :study AND state = 'sent'
+ORDER BY revision DESC LIMIT 1;
+
 -- query: described
 -- Whatever was ever told, held or not.
 SELECT instance_uid, coalesce(answer, header) AS description FROM instances

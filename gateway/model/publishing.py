@@ -38,7 +38,9 @@ def publishable(snapshot: StudySnapshot, policy: PublicationPolicy, *, now_ms: i
         if snapshot.reports or by_report:
             return naming
         # What was taken over from another gateway has no report here, yet its images may go.
-        return _images_not_there(snapshot, policy, now_ms) or naming
+        return (
+            _images_not_there(snapshot, policy, now_ms) or _found_when_fetched(snapshot) or naming
+        )
     return (
         _objection(naming, policy)
         or _images_not_there(snapshot, policy, now_ms)
@@ -168,18 +170,21 @@ def _disagreement(snapshot: StudySnapshot, naming: list[Report]) -> Decision | N
         found = found or exam_agrees(report, images)
     if found is not None:
         return SetAside(code=found.code, reason=found.reason)
-    reported_by = max((one.news for one in snapshot.reports), default=snapshot.spoken_by)
-    settled_by = max(reported_by, snapshot.looked_at_by)
-    if snapshot.patient_changed_by > settled_by:
+    if snapshot.patient_changed_by > snapshot.settled_by:
         return SetAside(
             code=SetAsideCode.PATIENT_CHANGED,
             reason="an image came again under another patient after the report: "
             "check the study, then send its report in a new message",
         )
-    if snapshot.disagreement is not None and snapshot.disagreement.news > settled_by:
-        return SetAside(
-            code=snapshot.disagreement.found.code,
-            reason=f"{snapshot.disagreement.found.reason} (found when its images were fetched): "
-            "check the study, then send its report in a new message",
-        )
-    return None
+    return _found_when_fetched(snapshot)
+
+
+def _found_when_fetched(snapshot: StudySnapshot) -> Decision | None:
+    found = snapshot.unsettled
+    if found is None:
+        return None
+    return SetAside(
+        code=found.code,
+        reason=f"{found.reason} (found when its images were fetched): "
+        "check the study, then send its report in a new message",
+    )

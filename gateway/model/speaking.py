@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.model.agreement import Disagreement, identity_agrees, same_identifier, share
+from gateway.model.agreement import (
+    Disagreement,
+    DisagreementCode,
+    identity_agrees,
+    same_identifier,
+    share,
+)
 from gateway.model.chain import LONG_AGO, effective_reports, has_unclear_withdrawal
 from gateway.model.decision import (
     Decision,
@@ -71,6 +77,23 @@ def identity_disagreement(
         if found is not None:
             return found
     return None
+
+
+def pointer_disagreement(
+    snapshot: StudySnapshot, published_as: Identifier, image: ImageDescription
+) -> Disagreement | None:
+    """What of an image does not fit the pointer that is out, where no report here speaks for it.
+
+    Args:
+        published_as: the local id under which the pointer names the patient.
+    """
+    ids = (published_as, *all_ids((published_as,), snapshot.words))
+    if share((image.patient.local_id,), ids):
+        return None
+    return Disagreement(
+        code=DisagreementCode.PATIENT_DIFFERS,
+        reason="the images' patient id is not the one under which the pointer was published",
+    )
 
 
 def _silence(snapshot: StudySnapshot, effective: list[NumberedReport]) -> Decision | None:

@@ -141,6 +141,19 @@ class StudySnapshot:
         )
 
     @property
+    def settled_by(self) -> int:
+        """Number of the last news by which a report, or a person, settled what did not fit."""
+        reported_by = max((one.news for one in self.reports), default=self.spoken_by)
+        return max(reported_by, self.looked_at_by)
+
+    @property
+    def unsettled(self) -> Disagreement | None:
+        """What did not fit when images were fetched, and nobody has settled since."""
+        if self.disagreement is None or self.disagreement.news <= self.settled_by:
+            return None
+        return self.disagreement.found
+
+    @property
     def looked_at_by(self) -> int:
         """Number of the last act by which a person said that what was wrong is mended."""
         mending = (ActKind.RETRY, ActKind.CONFIRM_PATIENT, ActKind.MATCH)

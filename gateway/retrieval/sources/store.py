@@ -32,7 +32,10 @@ class ReportedImages(KnownImages, Protocol):
     """What the catalogue tells of images that are about to be given."""
 
     async def disagreement(self, study: Uid, image: ImageDescription) -> Disagreement | None:
-        """What of the image does not fit the study's report."""
+        """What of the image does not fit the study's report, or did not of an earlier one."""
+
+    async def unsettled(self, study: Uid) -> Disagreement | None:
+        """What did not fit when images of the study were pulled, and nobody has settled since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ async def ensure_agreement(
     headers = [image.copied or image.header for image in images if image.stored is not None]
     # Instances of a study name the same patient; the report is asked once, not for each.
     told = {(one.patient, one.accession): one for one in headers if one is not None}
+    if not told and (unsettled := await catalogue.unsettled(study)) is not None:
+        raise ImagesDisagree(unsettled.reason)
     for header in told.values():
         disagreement = await catalogue.disagreement(study, header)
         if disagreement is not None:
