@@ -13,7 +13,7 @@ from gateway.dimse.commands import Peer, StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import Find, MoveOutcome
 from gateway.dimse.turns import Lane
-from gateway.errors import PacsUnavailable
+from gateway.errors import InvalidRequest, PacsUnavailable
 from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores
@@ -37,10 +37,21 @@ class FakePacs:
         self.sent = 0
         self.was_left = asyncio.Event()
         self.spooled_max = 0
+        self.is_asked = asyncio.Event()
+        self._held_after: int | None = None
+        self._goes_on = asyncio.Event()
 
     @property
     def called_ae(self) -> str:
         return PACS
+
+    def hold_after(self, count: int) -> None:
+        """Send no more than so many instances of a move, until `go_on`."""
+        self._held_after = count
+
+    def go_on(self) -> None:
+        """Send the rest."""
+        self._goes_on.set()
 
     async def converse(self, talk: Callable[[Find], T]) -> T:
         raise NotImplementedError
@@ -61,14 +72,14 @@ class FakePacs:
 
     async def _move(self, wanted: Resource, destination_ae: str, message_id: int) -> MoveOutcome:
         count = 0
+        self.is_asked.set()
         for path in self.files[: len(self.files) - self.leaves_out]:
             if count == self.dies_after:
                 raise PacsUnavailable("the association was aborted")
-            image = read_header(path).image
-            if wanted.series not in (None, image.series):
+            if not _is_within(wanted, path):
                 continue
-            if wanted.instance not in (None, image.instance):
-                continue
+            if count == self._held_after:
+                await self._goes_on.wait()
             await self._store(path, destination_ae, message_id)
             count += 1
         return MoveOutcome(status=0, completed=count, failed=0, warning=0)
@@ -94,3 +105,12 @@ class FakePacs:
         finally:
             spooled.unlink(missing_ok=True)
         self.sent += 1
+
+
+def _is_within(wanted: Resource, path: Path) -> bool:
+    """Whether the file was asked for; of one that cannot be read, a PACS would still know it."""
+    try:
+        image = read_header(path).image
+    except InvalidRequest:
+        return True
+    return wanted.series in (None, image.series) and wanted.instance in (None, image.instance)

@@ -87,7 +87,8 @@ class Flight:
         self._stays = 0
         self._unread_bytes_max = 0
         self._to_keep: deque[Landed] = deque()
-        self._is_received = False
+        self.is_received = False
+        """Nothing more comes; not all may be kept yet."""
         self._is_ending = False
         """Nobody may join any more."""
         self._change = Change()
@@ -108,9 +109,14 @@ class Flight:
         return self._landing.missing
 
     @property
+    def lacking(self) -> frozenset[Uid]:
+        """What the PACS did not send, once it has sent what it could."""
+        return self.missing if self.is_received and self.error is None else frozenset()
+
+    @property
     def is_wanted(self) -> bool:
         """Somebody waits for it, or it is worth its end."""
-        if self._shelf.has_readers or self._stays:
+        if self._shelf.has_readers or self._stays or self.is_received:
             return True
         is_kept = bool(self.kept_bytes or self._to_keep)
         return is_kept and self._landing.is_nearly_whole
@@ -154,7 +160,7 @@ class Flight:
         try:
             self.error = await self._receive()
             self._shelf.end(self.error)
-            self._is_received = True
+            self.is_received = True
             self._change.tell()
             await asyncio.shield(keeping)
         finally:
@@ -165,7 +171,7 @@ class Flight:
         await asyncio.wait({keeping})
         for landed in self._to_keep:
             self._ground.keeper.release(landed.pulled.size_bytes)
-        if not self._is_received:
+        if not self.is_received:
             self._shelf.end(PacsUnavailable("the pull was ended"))
         await self._shelf.clear()
 
@@ -274,7 +280,7 @@ class Flight:
         """Keep what landed, as it does, until all has."""
         while True:
             while not self._to_keep:
-                if self._is_received:
+                if self.is_received:
                     return
                 await self._change.wait()
             batch = list(self._to_keep)[:KEPT_TOGETHER_MAX]

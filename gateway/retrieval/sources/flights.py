@@ -89,7 +89,9 @@ class Flights:
     def lacking(self, study: Uid) -> frozenset[Uid]:
         """Instances of the study that a PACS was asked for a moment ago, and did not send."""
         now_s = asyncio.get_running_loop().time()
-        found: frozenset[Uid] = frozenset()
+        found = frozenset[Uid]().union(
+            *(flight.lacking for flight in self._running if flight.wanted.study == study)
+        )
         for wanted, lack in list(self._lacks.items()):
             if lack.until_s <= now_s:
                 del self._lacks[wanted]
@@ -145,8 +147,8 @@ class Flights:
             return
         if (error := task.exception()) is not None:
             log.error("pull_broken", exc_info=error)
-        elif flight.error is None and flight.missing:
+        elif flight.lacking:
             while len(self._lacks) >= LACKING_MAX:
                 del self._lacks[next(iter(self._lacks))]
             until_s = asyncio.get_running_loop().time() + LACKING_S
-            self._lacks[flight.wanted] = _Lack(until_s, flight.missing)
+            self._lacks[flight.wanted] = _Lack(until_s, flight.lacking)

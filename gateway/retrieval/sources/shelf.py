@@ -82,14 +82,10 @@ class Shelf:
 
     Args:
         discard: removes a file of the spool.
-        lag_s_max: see `LAG_S_MAX`.
     """
 
-    def __init__(
-        self, discard: Callable[[Path], Awaitable[None]], *, lag_s_max: float = LAG_S_MAX
-    ) -> None:
+    def __init__(self, discard: Callable[[Path], Awaitable[None]]) -> None:
         self._discard = discard
-        self._lag_s_max = lag_s_max
         self._landed: list[Landed] = []
         self._seats: set[Seat] = set()
         self._is_over = False
@@ -164,7 +160,7 @@ class Shelf:
         loop = asyncio.get_running_loop()
         waits_since = loop.time()
         while len(self._passing()) >= PASSING_MAX and self._seats:
-            left_s = waits_since + self._lag_s_max - loop.time()
+            left_s = waits_since + LAG_S_MAX - loop.time()
             try:
                 async with asyncio.timeout(max(left_s, 0)):
                     await self._change.wait()

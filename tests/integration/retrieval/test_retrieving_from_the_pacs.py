@@ -99,6 +99,7 @@ async def test_a_pacs_that_dies_half_way_breaks_the_body_off(bench: Bench) -> No
             await response.read()
 
     assert response.status == 200
+    await bench.pulled()
     assert bench.spooled == []
 
 
