@@ -68,8 +68,8 @@ class BulkReader:
         held, rewritten = instance.held, instance.layout.rewritten
         syntax = EXPLICIT_LITTLE_ENDIAN if rewritten else held.transfer_syntax
         async with AsyncExitStack() as stack:
-            path = await stack.enter_async_context(self._transcoder.given(held, syntax))
-            yield await stack.enter_async_context(self.files.open(path))
+            given = await stack.enter_async_context(self._transcoder.given(held, syntax))
+            yield await stack.enter_async_context(self.files.open(given.path))
 
     async def frames(
         self, opened: OpenFile, instance: DescribedInstance, numbers: Sequence[int]

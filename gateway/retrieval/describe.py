@@ -5,7 +5,6 @@ It runs in a worker process, once for each file; nothing of the file is read aga
 
 import zlib
 from array import array
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,8 @@ from gateway.dicomweb.encapsulation import FramesUnknown, frame_starts, read_fra
 from gateway.dicomweb.layout import BulkValue, Layout, Pixels
 from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN
-from gateway.retrieval.reencode import Place, Reencoder
-from gateway.retrieval.transcode import map_file, rewrite
+from gateway.retrieval.part10 import map_file, rewrite
+from gateway.retrieval.reencode import HeaderBytes, Place, Reencoder
 from indexer.contract.identifiers import Uid
 
 BINARY_INLINE_BYTES_MAX: Final = 4096
@@ -27,9 +26,6 @@ INLINE_BYTES_MAX: Final = 65_536
 BULK_VALUES_MAX: Final = 10_000
 REWRITTEN: Final = (DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
 """Described as the file that they are in Explicit VR Little Endian."""
-HEADER_BYTES_MAX: Final = 64 * 2**20
-"""Of one instance, without the values that stand apart."""
-
 METADATA_BYTES_MAX: Final = 64 * 2**20
 """Of the JSON of one instance: some 20,000 frames that are described one by one."""
 
@@ -75,7 +71,7 @@ def describe(path: Path, transfer_syntax: str, scratch: Path, size_bytes_max: in
 def _describe(path: Path, transfer_syntax: str, *, rewritten: bool) -> Described:
     _, data_set = map_file(path)
     data_set_at = path.stat().st_size - len(data_set)
-    header = _BoundedBytes()
+    header = HeaderBytes()
     reading = Reencoder(data_set, header, sets_apart=_stands_apart)
     reading.run()
     if len(reading.apart) > BULK_VALUES_MAX:
@@ -184,10 +180,3 @@ def _text(told: JsonDataSet, path: str) -> str:
 def _first(told: JsonDataSet, path: str) -> object:
     values = told.get(path, {}).get("Value") or [None]
     return values[0]
-
-
-class _BoundedBytes(BytesIO):
-    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
-        if self.tell() + len(data) > HEADER_BYTES_MAX:
-            raise ValueError(f"it is larger than {HEADER_BYTES_MAX} bytes")
-        return super().write(data)

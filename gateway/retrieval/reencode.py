@@ -9,6 +9,7 @@ import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO, Final
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
@@ -16,6 +17,8 @@ from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from gateway.dicomweb.encapsulation import end_of_fragments
 
 NESTING_MAX: Final = 64  # sequences within each other
+HEADER_BYTES_MAX: Final = 64 * 2**20
+"""Of one instance, without the values that stand apart."""
 _SWAP_BYTES: Final = 2**20  # swapped at a time
 _CREATOR_BYTES_MAX: Final = 64  # of a private creator, an LO
 
@@ -57,6 +60,16 @@ class Place:
     """It is a sequence of fragments (PS3.5 §A.4), from its first item to its delimiter."""
 
 
+class HeaderBytes(BytesIO):
+    """Takes a header; one of more than `HEADER_BYTES_MAX` is a `ValueError`."""
+
+    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
+        """Append the bytes."""
+        if self.tell() + len(data) > HEADER_BYTES_MAX:
+            raise ValueError(f"it is larger than {HEADER_BYTES_MAX} bytes")
+        return super().write(data)
+
+
 class _Level:
     """What of a data set, or of an item, decides how later elements are read."""
 
@@ -80,6 +93,7 @@ class Reencoder:
         sets_apart: asked with tag, VR and size of each value that is no sequence; one for which
             it says yes is noted in `apart` and written as if it were empty. Pixels may then be
             encapsulated, or cut short by the end of the file.
+        begins: told the tag of each element of the top level, before it is written.
     """
 
     def __init__(
@@ -89,8 +103,10 @@ class Reencoder:
         *,
         big_endian: bool = False,
         sets_apart: Callable[[int, str, int], bool] | None = None,
+        begins: Callable[[int], None] | None = None,
     ) -> None:
         self.apart: list[Place] = []
+        self._begins = begins
         self._source = source
         self._target = target
         self._sets_apart = sets_apart
@@ -121,6 +137,8 @@ class Reencoder:
                 return at
             if tag >> 16 == 0xFFFE:
                 raise NotNative("a delimiter stands outside of its sequence")
+            if level.depth == 0 and self._begins is not None:
+                self._begins(tag)
             at = self._element(tag, vr, length, at, level)
         if ends_with is not None or at > end:
             raise NotNative("an element ends after what holds it")

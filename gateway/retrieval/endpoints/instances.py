@@ -4,8 +4,8 @@ The centre's own viewers get what is stored. Another DRIMbox, which names the ma
 here, gets instances that name the patient by INS, too.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -13,8 +13,14 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.negotiation import DICOM, instance_form
+from gateway.errors import NotAcceptable
 from gateway.model.resource import Resource
-from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
+from gateway.pixels.syntaxes import (
+    DEFLATED_LITTLE_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    FORBIDDEN_ON_THE_WEB,
+    given_as,
+)
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.leaving import KnownPatients, Leaving, ready
@@ -22,7 +28,7 @@ from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
-from indexer.contract.identifiers import Ins
+from indexer.contract.identifiers import Ins, Uid
 from indexer.framing.multipart_writer import MultipartRelated
 
 
@@ -58,11 +64,9 @@ class InstancesEndpoint:
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
             single = resource.instance is not None
             # All of them before the first byte: what cannot be ended must not be begun.
-            forms = [
-                instance_form(request.accepted, syntax, single=single) for syntax in stream.foreseen
-            ]
             ins = None if request.manifest is None else await self._patients.ins(resource.study)
             wanted = _Wanted(accepted=request.accepted, single=single, ins=ins)
+            forms = [wanted.form(syntax) for syntax in stream.foreseen]
             if forms[0].multipart:
                 await self._send_parts(stream, wanted, body)
             else:
@@ -71,34 +75,51 @@ class InstancesEndpoint:
     async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)
         async for held in stream:
-            form = wanted.form(held)
-            async with self._leaving(held, form, wanted.ins) as leaving:
+            async with self._leaving(held, wanted) as (leaving, part_type):
                 if not body.begun:
                     await _begin(body, frame.content_type, missing=stream.missing)
-                before = frame.part(form.part_type, size_bytes=leaving.size_bytes)
+                before = frame.part(part_type, size_bytes=leaving.size_bytes)
                 await body.write_leaving(leaving, self._files, before=before)
         await body.write(frame.end(), more=False)
 
     async def _send_alone(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
-        form = wanted.form(stream.first)
-        async with self._leaving(stream.first, form, wanted.ins) as leaving:
-            await body.begin(form.part_type, size_bytes=leaving.size_bytes)
+        async with self._leaving(stream.first, wanted) as (leaving, content_type):
+            await body.begin(content_type, size_bytes=leaving.size_bytes)
             await body.write_leaving(leaving, self._files)
         await body.write(b"", more=False)
 
     @asynccontextmanager
     async def _leaving(
-        self, held: HeldInstance, form: Form, ins: Ins | None
-    ) -> AsyncIterator[Leaving]:
-        assert form.transfer_syntax is not None
-        async with (
-            self._transcoder.given(held, form.transfer_syntax) as path,
-            self._files.open(path) as opened,
-        ):
-            if ins is None:
-                yield Leaving(opened=opened)
+        self, held: HeldInstance, wanted: "_Wanted"
+    ) -> AsyncIterator[tuple[Leaving, str]]:
+        """The instance as it leaves, and the media type in which it does."""
+        async with AsyncExitStack() as stack:
+            given = await self._given(stack, held, wanted)
+            opened = await stack.enter_async_context(self._files.open(given.path))
+            part_type = f"{DICOM}; transfer-syntax={given.transfer_syntax}"
+            if wanted.ins is None:
+                yield Leaving(opened=opened), part_type
             else:
-                yield await self._files.run(ready, opened, ins)
+                yield await self._files.run(ready, opened, wanted.ins), part_type
+
+    async def _given(
+        self, stack: AsyncExitStack, held: HeldInstance, wanted: "_Wanted"
+    ) -> HeldInstance:
+        """The instance in the form that is liked best of those that can hold it."""
+        cannot_hold: dict[Uid, NotAcceptable] = {}
+        stored = held.transfer_syntax
+        while True:
+            try:
+                asked = wanted.form(stored, but_for=cannot_hold).transfer_syntax
+            except NotAcceptable as error:
+                if wanted.single or not cannot_hold or stored in FORBIDDEN_ON_THE_WEB:
+                    raise _reason(cannot_hold, error) from error
+                return held  # one that cannot be decoded keeps nobody from the rest
+            assert asked is not None
+            try:
+                return await stack.enter_async_context(self._transcoder.given(held, asked))
+            except NotAcceptable as error:
+                cannot_hold[asked] = error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +130,28 @@ class _Wanted:
     single: bool
     ins: Ins | None
 
-    def form(self, held: HeldInstance) -> Form:
-        form = instance_form(self.accepted, held.transfer_syntax, single=self.single)
+    def form(self, stored: Uid, *, but_for: Collection[Uid] = ()) -> Form:
+        """Of one that is held in this transfer syntax.
+
+        Args:
+            but_for: transfer syntaxes that cannot hold it.
+        """
+        targets = [syntax for syntax in given_as(stored) if syntax not in but_for]
+        form = instance_form(
+            self.accepted, stored, single=self.single, targets=lambda _stored: targets
+        )
         if self.ins is not None and form.transfer_syntax == DEFLATED_LITTLE_ENDIAN:
             # Of what is deflated as a whole no part can be replaced.
             return replace(form, transfer_syntax=EXPLICIT_LITTLE_ENDIAN)
         return form
+
+
+def _reason(cannot_hold: Mapping[Uid, NotAcceptable], otherwise: NotAcceptable) -> NotAcceptable:
+    """Why the form that was liked best cannot be given."""
+    if not cannot_hold:
+        return otherwise
+    told = next(iter(cannot_hold.values()))
+    return NotAcceptable(f"{told}; transfer-syntax=* has the instance as it is held")
 
 
 async def _begin(body: Body, content_type: str, *, missing: int) -> None:

@@ -105,10 +105,10 @@ class ZipEndpoint:
         stored = held.transfer_syntax
         syntax = EXPLICIT_LITTLE_ENDIAN if stored in NATIVE else stored
         async with (
-            self._transcoder.given(held, syntax) as path,
-            self._files.open(path) as opened,
+            self._transcoder.given(held, syntax) as given,
+            self._files.open(given.path) as opened,
         ):
-            yield await self._files.run(_pack, path, opened, syntax, ins)
+            yield await self._files.run(_pack, given.path, opened, given.transfer_syntax, ins)
 
 
 def _pack(path: Path, opened: OpenFile, transfer_syntax: str, ins: Ins | None) -> _Packed:

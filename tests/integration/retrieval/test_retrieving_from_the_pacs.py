@@ -245,10 +245,13 @@ async def test_a_study_that_turns_into_another_patients_is_broken_off(bench: Ben
     assert (await bench.stores.snapshot()).disagreement is not None
 
 
-async def test_a_compressed_instance_half_way_is_not_given_as_another_form(bench: Bench) -> None:
+async def test_an_instance_that_cannot_be_decoded_is_not_given_as_another_form(
+    bench: Bench,
+) -> None:
     await bench.hold_in_pacs(a_slice(1), syntax=JPEG2000Lossless)
+    instance = f"/studies/{STUDY}/series/{SERIES}/instances/{SERIES}.1"
 
-    async with bench.get(accept='multipart/related; type="application/dicom"') as response:
+    async with bench.get(instance, 'multipart/related; type="application/dicom"') as response:
         assert response.status == 406
 
     await bench.pulled()

@@ -11,6 +11,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEG2000MCLossless,
 )
 
 from gateway.security.callers import Callers
@@ -128,14 +129,15 @@ async def test_any_syntax_means_the_stored_one_unless_the_web_forbids_it(
     assert syntax == given
 
 
-async def test_what_would_need_decompression_is_refused_with_its_reason(bench: Bench) -> None:
+async def test_pixels_that_cannot_be_decoded_are_refused_with_the_reason(bench: Bench) -> None:
     await bench.push(a_slice(), JPEG2000Lossless)
 
-    async with bench.get(accept=PLAIN) as response:
+    async with bench.get(INSTANCE_PATH, accept=PLAIN) as response:
         problem = await response.json()
 
     assert response.status == 406
     assert response.headers["Content-Type"] == "application/problem+json"
+    assert "no JPEG 2000 codestream" in problem["detail"]
     assert "transfer-syntax=*" in problem["detail"]
     assert str(STUDY) not in problem["detail"]
 
@@ -154,7 +156,7 @@ async def test_a_small_file_that_inflates_to_a_large_one_is_refused(bench: Bench
         a_slice(PixelData=bytes(4 * REWRITTEN_BYTES_MAX)), DeflatedExplicitVRLittleEndian
     )
 
-    async with bench.get(accept=PLAIN) as response:
+    async with bench.get(INSTANCE_PATH, accept=PLAIN) as response:
         assert response.status == 406
 
     assert bench.spooled == []
@@ -214,12 +216,24 @@ async def test_an_object_that_is_gone_from_the_disk_is_an_outage(bench: Bench) -
         assert response.status == 503
 
 
+async def test_one_instance_that_cannot_be_decoded_keeps_nobody_from_the_rest(bench: Bench) -> None:
+    """It comes as it is held, and says so."""
+    await bench.push(a_slice(1))
+    await bench.push(a_slice(2), JPEG2000Lossless)
+
+    async with bench.get(accept=PLAIN) as response:
+        parts = parts_of(response.headers["Content-Type"], await response.read())
+
+    assert [syntax for syntax, _ in parts] == [ExplicitVRLittleEndian, JPEG2000Lossless]
+    assert dcmread(BytesIO(parts[1][1])).file_meta.TransferSyntaxUID == JPEG2000Lossless
+
+
 async def test_a_study_of_which_one_instance_cannot_be_given_is_refused_whole(
     bench: Bench,
 ) -> None:
     """It is known before the first byte leaves, so the client is told instead of broken off."""
     await bench.push(a_slice(1))
-    await bench.push(a_slice(2), JPEG2000Lossless)
+    await bench.push(a_slice(2), JPEG2000MCLossless)
 
     async with bench.get(accept=PLAIN) as refused:
         assert refused.status == 406
