@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "dcmtk": "dcm2json dcm2pnm dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmj2pnm dcml2pnm"
     " dcmmkdir dcmqrscp dcmsend echoscu findscu getscu movescu storescp storescu termscu",
+    "chromium": "chromium",
+    "dcmtk": "dcm2json dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmmkdir dcmqrscp"
+    " dcmsend echoscu findscu getscu movescu storescp storescu termscu",
     "curl": "curl",
     "dicom3tools": "dciodvfy",
     "libgdcm-tools": "gdcmconv",
@@ -45,6 +48,14 @@ def orthanc_plugin(name: str) -> Path:
     if not path.exists():
         _miss(f"orthanc-{name.lower()} is not installed: make peers")
     return path
+
+
+def script(name: str) -> Path:
+    """The folder of what npm publishes, such as `@ohif/app`, of the version that is tested."""
+    found = sorted((ROOT / ".peers").glob(f"{name.removeprefix('@').replace('/', '-')}-[0-9]*"))
+    if not found:
+        _miss(f"{name} is not here: make peers")
+    return found[-1]
 
 
 def postgresql_programs() -> Path:
