@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from pydicom import dcmread
 
 from tests.interop import dcmtk
 from tests.interop.instances import Instance
@@ -118,6 +119,12 @@ def test_it_fetches_instances_as_they_were_sent(call: Any, study: Study) -> None
     came = [Instance.of(each) for each in whole]
     assert {each.sop_instance: each.digest for each in came} == study.digests
     assert one in whole
+
+
+def test_it_fetches_frames(call: Any, study: Study) -> None:
+    frames = data(call("retrieveInstanceFrames", **place(study), frameNumbers=[1]))
+
+    assert frames == [dcmread(study.files[0]).PixelData]
 
 
 def test_it_fetches_pictures(call: Any, study: Study) -> None:

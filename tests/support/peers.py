@@ -17,8 +17,6 @@ PACKAGES = {
     "dcmtk": "dcm2json dcm2pnm dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmj2pnm dcml2pnm"
     " dcmmkdir dcmqrscp dcmsend echoscu findscu getscu movescu storescp storescu termscu",
     "chromium": "chromium",
-    "dcmtk": "dcm2json dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmmkdir dcmqrscp"
-    " dcmsend echoscu findscu getscu movescu storescp storescu termscu",
     "curl": "curl",
     "dicom3tools": "dciodvfy",
     "libgdcm-tools": "gdcmconv",

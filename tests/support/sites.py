@@ -1,5 +1,6 @@
 """Web sites that browsers open: folders as npm publishes them, each at an origin of its own."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.peers import script
 from tests.support.program import HOST
 
 
@@ -62,3 +64,42 @@ def a_site(folder: Path, *, start: str) -> Iterator[Site]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def an_ohif() -> Iterator[Site]:
+    """The viewer OHIF, unmodified; `ohif_looks_at` tells it where a gateway is."""
+    with a_site(script("@ohif/app") / "dist", start="/index.html") as site:
+        yield site
+
+
+def ohif_looks_at(site: Site, dicomweb: str) -> None:
+    """Configure the viewer, in the ways that a centre would choose for its gateway."""
+    source = {
+        "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
+        "sourceName": "gateway",
+        "configuration": {
+            "friendlyName": "the gateway",
+            "name": "gateway",
+            "qidoRoot": dicomweb,
+            "wadoRoot": dicomweb,
+            "wadoUriRoot": dicomweb.replace("/dicom-web", "/wado"),
+            "qidoSupportsIncludeField": True,
+            "supportsFuzzyMatching": True,
+            "supportsWildcard": True,
+            "imageRendering": "wadors",
+            "thumbnailRendering": "thumbnail",
+            "enableStudyLazyLoad": True,
+            "bulkDataURI": {"enabled": True},
+        },
+    }
+    settings = {
+        "routerBasename": None,
+        "extensions": [],
+        "modes": [],
+        "showStudyList": True,
+        "maxNumberOfWebWorkers": 2,
+        "defaultDataSourceName": "gateway",
+        "dataSources": [source],
+    }
+    site.pages["/app-config.js"] = ("text/javascript", f"window.config = {json.dumps(settings)};")
