@@ -7,16 +7,24 @@ from collections.abc import Iterator
 from typing import Final
 
 
-def leaflets() -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the files."""
-    for name, text in (("LISEZMOI.TXT", _FRENCH), ("README.TXT", _ENGLISH)):
+def leaflets(*, missing: int) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files.
+
+    Args:
+        missing: how many images of the exam are not in the archive.
+    """
+    for name, text, lacks in (
+        ("LISEZMOI.TXT", _FRENCH, _FRENCH_LACKS),
+        ("README.TXT", _ENGLISH, _ENGLISH_LACKS),
+    ):
+        told = text.format(lacks=lacks.format(missing=missing) if missing else "")
         # Old editors of Windows know UTF-8 by its mark, and lines by both characters.
-        yield name, text.replace("\n", "\r\n").encode("utf-8-sig")
+        yield name, told.replace("\n", "\r\n").encode("utf-8-sig")
 
 
 _FRENCH: Final = """IMAGES MÉDICALES
 ================
-
+{lacks}
 Cette archive contient des images d'un examen médical, telles que le centre d'imagerie les
 conserve. Elles sont au format DICOM, que tous les services d'imagerie savent lire.
 
@@ -45,7 +53,7 @@ Ce que contient l'archive
 
 _ENGLISH: Final = """MEDICAL IMAGES
 ==============
-
+{lacks}
 This archive holds images of a medical exam as the imaging centre keeps them. They are in the DICOM
 format, which every imaging department can read.
 
@@ -70,4 +78,14 @@ What is in the archive
     DICOM           the images: a folder for each series
     LISEZMOI.TXT    this text in French
     README.TXT      this text
+"""
+
+_FRENCH_LACKS: Final = """
+ATTENTION : l'archive est incomplète. {missing} image(s) n'ont pas pu être jointes.
+Demandez-la de nouveau plus tard.
+"""
+
+_ENGLISH_LACKS: Final = """
+WARNING: the archive is not complete. {missing} image(s) could not be added.
+Ask for it again later.
 """

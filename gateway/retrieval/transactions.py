@@ -54,7 +54,9 @@ _OF: Final = {
         title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept",)
     ),
 }
-"""By the segment of the address that says what is retrieved."""
+"""By the word of the address that says what is retrieved."""
+_RESOURCES: Final = frozenset({"studies", "series", "instances"})
+"""Words of addresses that are retrieved by a UID behind them, and searched without."""
 
 
 def methods_of(path: str, names: Iterable[str]) -> dict[str, Transaction]:
@@ -69,7 +71,7 @@ def methods_of(path: str, names: Iterable[str]) -> dict[str, Transaction]:
 def _transaction(method: str, path: str) -> Transaction:
     if method == "POST":
         return _STORE
-    words = [segment for segment in path.split("/") if not segment.startswith("{")]
-    if words[-1] in _OF:
-        return _OF[words[-1]]
+    word = [segment for segment in path.split("/") if not segment.startswith("{")][-1]
+    if word not in _RESOURCES:
+        return _OF[word]
     return _INSTANCES if path.endswith("}") else _SEARCH

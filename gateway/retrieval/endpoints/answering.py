@@ -239,6 +239,12 @@ class Body:
             await self.write(before)
 
 
+def left_out(missing: int) -> tuple[str, ...]:
+    """The warning that so many instances of a resource could not be had; none if all could."""
+    told = f"{missing} of the instances could not be had and are left out"
+    return (WARNING.format(told),) if missing else ()
+
+
 def _told_of(tag: str, location: str) -> dict[str, str]:
     told = {"vary": "Accept"}
     if tag:

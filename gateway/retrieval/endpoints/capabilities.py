@@ -4,6 +4,7 @@ It is asked of the service, as the standard says, or of any resource, as another
 it tells of that resource and of what lies below it.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 import orjson
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.capabilities import WADL, Methods, as_json, describe, write_wadl
+from gateway.dicomweb.conditions import tag_of
 from gateway.dicomweb.negotiation import JSON_TYPES, document_type
 from gateway.retrieval.endpoints.answering import read_request
 from gateway.security.policy import Policy
@@ -34,5 +36,10 @@ class CapabilitiesEndpoint:
         request = read_request(scope, self._policy)
         content_type = document_type(request.accepted, (WADL, *JSON_TYPES))
         content = self._wadl if content_type == WADL else self._json
-        headers = {"Allow": self._allowed, "Content-Type": content_type}
-        await Response(content, headers=headers)(scope, receive, send)
+        tag = tag_of((content_type, content.decode()))
+        headers = {"Allow": self._allowed, "ETag": tag, "Vary": "Accept"}
+        if request.conditions.is_had(tag):
+            response = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        else:
+            response = Response(content, headers=headers | {"Content-Type": content_type})
+        await response(scope, receive, send)

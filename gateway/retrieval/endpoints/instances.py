@@ -21,7 +21,7 @@ from gateway.pixels.syntaxes import (
     FORBIDDEN_ON_THE_WEB,
     given_as,
 )
-from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import Body, Request, answer, left_out, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.leaving import KnownPatients, Leaving, ready
 from gateway.retrieval.retriever import Retriever
@@ -156,8 +156,5 @@ def _reason(cannot_hold: Mapping[Uid, NotAcceptable], otherwise: NotAcceptable) 
 
 async def _begin(body: Body, content_type: str, *, missing: int) -> None:
     """Begin with what is left out, where that is known: then what is given is a part."""
-    if not missing:
-        await body.begin(content_type)
-        return
-    told = WARNING.format(f"{missing} of the instances could not be had and are left out")
-    await body.begin(content_type, status=HTTPStatus.PARTIAL_CONTENT, warnings=(told,))
+    status = HTTPStatus.PARTIAL_CONTENT if missing else HTTPStatus.OK
+    await body.begin(content_type, status=status, warnings=left_out(missing))

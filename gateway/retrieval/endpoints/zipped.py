@@ -6,9 +6,10 @@ stored, but that the patient is named by INS, too, and that what the web forbids
 in Explicit VR Little Endian.
 """
 
+import os
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.catalogue.metered import MeteredFile
 from gateway.dicomweb.negotiation import ZIP, wants_zip
+from gateway.errors import NotAcceptable
 from gateway.media.directory import DicomDirectory
 from gateway.media.leaflet import leaflets
 from gateway.media.records import KEYWORDS, value_of
@@ -28,7 +30,7 @@ from gateway.media.tree import DICOMDIR
 from gateway.media.zip_stream import ZipStream
 from gateway.model.resource import Resource
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, NATIVE
-from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import Body, Request, answer, left_out, read_request
 from gateway.retrieval.files import FileReader, OpenFile
 from gateway.retrieval.leaving import KnownPatients, Leaving, crc32_of, ready
 from gateway.retrieval.retriever import Retriever
@@ -40,6 +42,9 @@ from indexer.contract.identifiers import Ins
 FILE_NAME: Final = "images.zip"
 """What a browser saves it as: it tells nothing of whose they are."""
 
+UNLISTED: Final = "OTHERS"
+"""Folder of what is not in the directory, for it is not in the encoding that the others have."""
+
 _PREFIX_BYTES: Final = 128 + 4 + 12  # preamble, "DICM" and the group length element (PS3.10 §7.1)
 _PIXELS_FROM: Final = 0x7FE00000
 
@@ -50,7 +55,8 @@ class _Packed:
 
     leaving: Leaving
     crc32: int
-    header: Dataset
+    header: Dataset | None
+    """None where the directory cannot tell of it."""
     transfer_syntax: str
 
 
@@ -94,44 +100,60 @@ class ZipEndpoint:
             async for held in stream:
                 async with self._packed(held, ins) as packed:
                     if not body.begun:
-                        await body.begin(ZIP, file_name=FILE_NAME)
-                        await body.write(archive.leaflets())
+                        warnings = left_out(stream.missing)
+                        await body.begin(ZIP, file_name=FILE_NAME, warnings=warnings)
+                        await body.write(archive.leaflets(stream.missing))
                     await body.write(archive.instance(packed))
                     await body.write_leaving(packed.leaving, self._files)
         await body.write(await self._files.run(archive.end), more=False)
 
     @asynccontextmanager
     async def _packed(self, held: HeldInstance, ins: Ins | None) -> AsyncIterator[_Packed]:
-        stored = held.transfer_syntax
-        syntax = EXPLICIT_LITTLE_ENDIAN if stored in NATIVE else stored
-        async with (
-            self._transcoder.given(held, syntax) as given,
-            self._files.open(given.path) as opened,
-        ):
-            yield await self._files.run(_pack, given.path, opened, given.transfer_syntax, ins)
+        async with AsyncExitStack() as stack:
+            given = await self._given(stack, held)
+            opened = await stack.enter_async_context(self._files.open(given.path))
+            yield await self._files.run(_pack, given, opened, ins)
+
+    async def _given(self, stack: AsyncExitStack, held: HeldInstance) -> HeldInstance:
+        if held.transfer_syntax not in NATIVE:
+            return held
+        try:
+            given = self._transcoder.given(held, EXPLICIT_LITTLE_ENDIAN)
+            return await stack.enter_async_context(given)
+        except NotAcceptable:  # too large, or broken: it keeps nobody from the rest
+            return held
 
 
-def _pack(path: Path, opened: OpenFile, transfer_syntax: str, ins: Ins | None) -> _Packed:
-    leaving = ready(opened, ins)
+def _pack(given: HeldInstance, opened: OpenFile, ins: Ins | None) -> _Packed:
+    if given.transfer_syntax in NATIVE and given.transfer_syntax != EXPLICIT_LITTLE_ENDIAN:
+        leaving, header = Leaving(opened=opened), None
+    else:
+        leaving, header = ready(opened, ins), _header(given.path)
     return _Packed(
         leaving=leaving,
         crc32=crc32_of(leaving),
-        header=_header(path),
-        transfer_syntax=transfer_syntax,
+        header=header,
+        transfer_syntax=given.transfer_syntax,
     )
 
 
-def _header(path: Path) -> Dataset:
-    with path.open("rb") as file:
-        prefix = file.read(_PREFIX_BYTES)
-        file.seek(int.from_bytes(prefix[-4:], "little"), 1)
-        return read_dataset(
-            cast(BinaryIO, MeteredFile(file)),
-            is_implicit_VR=False,
-            is_little_endian=True,
-            stop_when=lambda tag, _vr, _length: tag >= _PIXELS_FROM,
-            specific_tags=[Tag(keyword) for keyword in KEYWORDS],
-        )
+def _header(path: Path) -> Dataset | None:
+    """What the directory tells of an instance; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            prefix = file.read(_PREFIX_BYTES)
+            file.seek(int.from_bytes(prefix[-4:], "little"), os.SEEK_CUR)
+            return read_dataset(
+                cast(BinaryIO, MeteredFile(file)),
+                is_implicit_VR=False,
+                is_little_endian=True,
+                stop_when=lambda tag, _vr, _length: tag >= _PIXELS_FROM,
+                specific_tags=[Tag(keyword) for keyword in KEYWORDS],
+            )
+    except Exception as error:  # pydicom raises whatever its parts raise on bytes that are none
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's own
+            raise
+        return None
 
 
 class _Archive:
@@ -143,19 +165,26 @@ class _Archive:
         self._series: dict[str, int] = {}
         self._count = 0
 
-    def leaflets(self) -> bytes:
-        return b"".join(self._short(name, content) for name, content in leaflets())
+    def leaflets(self, missing: int) -> bytes:
+        """What comes first, which also says how many instances are not there."""
+        texts = leaflets(missing=missing)
+        return b"".join(self._short(name, content) for name, content in texts)
 
     def instance(self, packed: _Packed) -> bytes:
         """What goes before the bytes of the next instance."""
-        series = value_of(packed.header, "SeriesInstanceUID")
-        folder = self._series.setdefault(series, len(self._series) + 1)
         self._count += 1
         # Names that every medium can hold (PS3.10 §8.2, §8.5).
-        file_id = ("DICOM", f"SE{folder:06}", f"IM{self._count:06}")
-        self._directory.add(packed.header, file_id, packed.transfer_syntax)
+        file_id = ("DICOM", self._folder(packed.header), f"IM{self._count:06}")
+        if packed.header is not None:
+            self._directory.add(packed.header, file_id, packed.transfer_syntax)
         size_bytes = packed.leaving.size_bytes
         return self._zip.file("/".join(file_id), size_bytes=size_bytes, crc32=packed.crc32)
+
+    def _folder(self, header: Dataset | None) -> str:
+        if header is None:
+            return UNLISTED
+        series = value_of(header, "SeriesInstanceUID")
+        return f"SE{self._series.setdefault(series, len(self._series) + 1):06}"
 
     def end(self) -> bytes:
         """What goes after the last."""

@@ -36,10 +36,12 @@ async def root(application: FastAPI) -> AsyncIterator[str]:
         yield url + ROOT
 
 
-async def options(url: str, accept: str = "*/*") -> tuple[aiohttp.ClientResponse, bytes]:
+async def options(
+    url: str, accept: str = "*/*", **headers: str
+) -> tuple[aiohttp.ClientResponse, bytes]:
     async with (
         aiohttp.ClientSession() as http,
-        http.options(url, headers={"Accept": accept}) as response,
+        http.options(url, headers={"Accept": accept, **headers}) as response,
     ):
         return response, await response.read()
 
@@ -123,6 +125,17 @@ def _in_json(holder: dict[str, Any], at: str) -> Iterator[tuple[str, str]]:
         yield at, method["name"]
     for resource in holder.get("resource", ()):
         yield from _in_json(resource, f"{at}/{resource['path']}")
+
+
+async def test_who_has_it_is_told_that_nothing_changed(root: str) -> None:
+    first, _ = await options(root)
+    tag = first.headers["ETag"]
+
+    again, content = await options(root, **{"If-None-Match": tag})
+    other, _ = await options(root, "application/json", **{"If-None-Match": tag})
+
+    assert (again.status, content, again.headers["ETag"]) == (304, b"", tag)
+    assert other.status == 200
 
 
 async def test_it_is_not_told_in_another_form(root: str) -> None:

@@ -7,6 +7,7 @@ from subprocess import run
 from typing import Any
 from zipfile import ZipFile
 
+import aiohttp
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.fileset import FileSet
@@ -25,7 +26,7 @@ from gateway.model.resource import Resource
 from gateway.security.policy import OpenAccess, Verdict
 from indexer.contract.identifiers import Ins
 from tests.support.peers import peer
-from tests.support.retrieval import Bench, a_bench, a_slice, part10_of
+from tests.support.retrieval import REWRITTEN_BYTES_MAX, Bench, a_bench, a_slice, part10_of
 from tests.support.studies import INS, OTHER_INS, SERIES, STUDY, a_patient, report_news
 
 ZIP = "application/zip"
@@ -228,6 +229,25 @@ async def test_nobody_is_named_where_two_reports_name_two_patients(bench: Bench)
     assert "OtherPatientIDsSequence" not in given
 
 
+async def test_what_is_too_large_to_be_written_anew_is_there_as_it_is_stored(
+    bench: Bench,
+) -> None:
+    large = a_slice(1, Rows=1024, Columns=1024, PixelData=bytes(2 * REWRITTEN_BYTES_MAX))
+    await bench.push(large, ImplicitVRLittleEndian)
+    await bench.push(a_slice(2))
+    await report(bench)
+
+    archive = await zipped(bench)
+
+    as_stored, named = sorted(instances_in(archive), key=lambda one: one.SOPInstanceUID)
+    assert as_stored.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    assert "OtherPatientIDsSequence" not in as_stored
+    assert "OtherPatientIDsSequence" in named
+    with ZipFile(BytesIO(archive)) as opened:
+        [path] = [name for name in opened.namelist() if name.startswith("DICOM/OTHERS/")]
+        assert path.split("/")[-1].encode() not in opened.read("DICOMDIR")
+
+
 async def test_images_that_the_pacs_holds_are_archived_as_they_come(bench: Bench) -> None:
     await bench.hold_in_pacs(a_slice(1), a_slice(2), a_slice(3))
 
@@ -240,8 +260,25 @@ async def test_an_archive_that_breaks_off_is_not_taken_for_whole(bench: Bench) -
     await bench.hold_in_pacs(a_slice(1), a_slice(2), a_slice(3))
     bench.pacs.dies_after = 2
 
-    with pytest.raises(Exception, match="payload"):
+    with pytest.raises(aiohttp.ClientPayloadError):
         await zipped(bench)
+
+
+async def test_an_archive_says_what_is_known_to_be_missing(bench: Bench) -> None:
+    await bench.hold_in_pacs(*(a_slice(n) for n in range(1, 5)))
+    bench.pacs.leaves_out = 1
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await zipped(bench)
+    await bench.pulled()
+
+    async with bench.get(accept=ZIP) as response:
+        archive, warning = await response.read(), response.headers["Warning"]
+
+    assert len(instances_in(archive)) == 3
+    assert "1 of the instances could not be had" in warning
+    with ZipFile(BytesIO(archive)) as opened:
+        assert "incomplète. 1 image(s)" in opened.read("LISEZMOI.TXT").decode()
+        assert "not complete. 1 image(s)" in opened.read("README.TXT").decode()
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*", PARTS, f"{PARTS}, {ZIP}; q=0.5"])
