@@ -14,7 +14,7 @@ from gateway.dicomweb.dicom_json import JsonDataSet, read_json
 from gateway.dicomweb.encapsulation import FramesUnknown, frame_starts, read_fragments
 from gateway.dicomweb.layout import BulkValue, Layout, Pixels
 from gateway.errors import NotAcceptable
-from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN
+from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, NATIVE
 from gateway.retrieval.part10 import map_file, rewrite
 from gateway.retrieval.reencode import HeaderBytes, Place, Reencoder
 from indexer.contract.identifiers import Uid
@@ -36,6 +36,7 @@ _PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXELS_PATHS: Final = tuple(f"{tag:08X}" for tag in _PIXELS)
 _EXTENDED_OFFSETS: Final = "7FE00001"
 _VIDEO: Final = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
+_OTHER_SYNTAX: Final = "the pixels are not in the transfer syntax that the file names"
 _COLOURS_SHARED: Final = ("YBR_FULL_422", "YBR_PARTIAL_422")
 
 Described = tuple[bytes, bytes, bytes]
@@ -84,7 +85,9 @@ def _describe(path: Path, transfer_syntax: str, *, rewritten: bool) -> Described
         if place.path == _EXTENDED_OFFSETS:
             extended = bytes(value)
         elif place.path in _PIXELS_PATHS and pixels is None:
-            if place.fragmented:
+            if place.fragmented is (transfer_syntax in NATIVE):
+                pixels = Pixels(path=place.path, frames=0, claimed=1, unknown=_OTHER_SYNTAX)
+            elif place.fragmented:
                 found = _encapsulated(told, place, value, Uid(transfer_syntax), extended)
                 pixels, starts = found
                 starts = array("Q", (data_set_at + place.at + start for start in starts))

@@ -254,7 +254,7 @@ class Reencoder:
         """Encapsulated pixels (PS3.5 §A.4). In a data set that is rewritten, only an icon inside of
         a sequence may hold them."""
         describes = self._sets_apart is not None and level.depth == 0
-        if self._implicit or self._big_endian or (level.depth == 0 and not describes):
+        if self._big_endian or ((self._implicit or level.depth == 0) and not describes):
             raise NotNative("pixels of a native transfer syntax are encapsulated")
         try:
             end = end_of_fragments(self._source, at)

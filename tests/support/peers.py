@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 PACKAGES = {
     "dcmtk": "dcm2json dcm2pnm dcm2xml dcmconv dcmdjpeg dcmdjpls dcmdrle dcmdump dcmj2pnm dcml2pnm"
-    " dcmmkdir dcmqrscp dcmsend echoscu findscu getscu movescu storescp storescu termscu",
+    " dcmmkdir dcmodify dcmqrscp dcmsend echoscu findscu getscu movescu storescp storescu termscu",
     "chromium": "chromium",
     "curl": "curl",
     "dicom3tools": "dciodvfy",
