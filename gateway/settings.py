@@ -18,6 +18,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     field_validator,
     model_validator,
 )
@@ -49,6 +50,8 @@ class RetrieveBy(StrEnum):
     """By C-MOVE to the gateway's own listener, which the PACS knows by its AE title."""
     GET = "get"
     """By C-GET, on the association that asks."""
+    WADO = "wado"
+    """By WADO-RS, from the PACS's own DICOMweb services."""
 
 
 def _without_prefix(text: object) -> object:
@@ -82,7 +85,20 @@ class PacsSettings(DicomPeer):
     associations_max: PositiveInt = 4
     """Associations that the gateway opens to it at once."""
     moves_max: PositiveInt = 2
-    """Those among them that are C-MOVEs; one association is always left to C-FIND."""
+    """Those among them that pull instances; one association is always left to C-FIND."""
+    wado_url: str = ""
+    """Root of its DICOMweb services; needed where instances are pulled by them."""
+    wado_authorization: SecretStr = SecretStr("")
+    """What is sent to them as `Authorization`; empty: nothing."""
+
+    @model_validator(mode="after")
+    def _known_wado(self) -> Self:
+        scheme, _, rest = self.wado_url.partition("://")
+        if self.wado_url and (scheme not in {"http", "https"} or not rest):
+            raise ValueError("wado_url: not an absolute http or https address")
+        if self.retrieve is RetrieveBy.WADO and not self.wado_url:
+            raise ValueError("wado_url: to pull by WADO-RS, name the root of its services")
+        return self
 
 
 class Settings(ProgramSettings):

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.app.parts import listener_of
+from gateway.app.pulling import session_towards
+from gateway.dicomweb.client import WadoClient
 from gateway.dimse.event_reports import try_listener
 from gateway.dimse.negotiation import STORAGE_COMMITMENT
 from gateway.dimse.requestor import PacsRequestor
 from gateway.dimse.scu import PacsAbilities
 from gateway.errors import (
+    GatewayError,
     PacsBusy,
     PacsUnavailable,
     PacsUnreachable,
@@ -16,6 +19,7 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.health import Finding, Probe, State
+from gateway.retrieval.sources.wado import try_wado
 from gateway.settings import DicomPeer, PacsSettings, RetrieveBy, Settings
 from gateway.storage.postgresql_connection import look_at
 
@@ -27,7 +31,8 @@ def pacs_probes(settings: Settings, requestors: Mapping[str, PacsRequestor]) -> 
 
     def probe_of(one: PacsSettings) -> Probe:
         async def probe() -> list[Finding]:
-            return await _pacs(one, requestors[one.ae_title], our_title=settings.ae_title)
+            found = await _pacs(one, requestors[one.ae_title], our_title=settings.ae_title)
+            return [*found, await _wado(settings, one)] if one.wado_url else found
 
         return probe
 
@@ -65,8 +70,19 @@ async def _pacs(one: PacsSettings, requestor: PacsRequestor, *, our_title: str) 
         Finding(what=f"{name}, connection"),
         Finding(what=f"{name}, association"),
         *_services(name, abilities, our_title),
-        _retrieval(name, abilities, one.retrieve, our_title),
+        *_retrieval(name, abilities, one.retrieve, our_title),
     ]
+
+
+async def _wado(settings: Settings, one: PacsSettings) -> Finding:
+    what = f"PACS {one.ae_title}, WADO-RS"
+    async with session_towards(settings, one) as session:
+        try:
+            await try_wado(WadoClient(session, one.wado_url))
+        except GatewayError as error:
+            mend = "check wado_url and wado_authorization in GATEWAY_PACS, and that the PACS runs"
+            return _fail(what, f"it {error}", mend)
+    return Finding(what=what)
 
 
 def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Finding]:
@@ -80,8 +96,10 @@ def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Findi
     return [echo, find]
 
 
-def _retrieval(name: str, abilities: PacsAbilities, by: RetrieveBy, our_title: str) -> Finding:
-    """Whether it takes what its instances are pulled by."""
+def _retrieval(
+    name: str, abilities: PacsAbilities, by: RetrieveBy, our_title: str
+) -> list[Finding]:
+    """Whether it takes what its instances are pulled by; WADO-RS is no service of DIMSE."""
     match by:
         case RetrieveBy.MOVE:
             service, is_taken = "C-MOVE", abilities.moves
@@ -91,10 +109,12 @@ def _retrieval(name: str, abilities: PacsAbilities, by: RetrieveBy, our_title: s
             mend = (
                 f"have the PACS allow {our_title} to retrieve by C-GET, or set `retrieve` to move"
             )
+        case RetrieveBy.WADO:
+            return []
     what = f"{name}, {service}"
     if is_taken:
-        return Finding(what=what)
-    return _fail(what, f"it takes {service} in neither Study Root nor Patient Root", mend)
+        return [Finding(what=what)]
+    return [_fail(what, f"it takes {service} in neither Study Root nor Patient Root", mend)]
 
 
 def commitment_probes(settings: Settings) -> dict[str, Probe]:

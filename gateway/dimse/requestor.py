@@ -93,7 +93,8 @@ class PacsRequestor:
         self.called_ae = called_ae
         self._to = to
         self._calling_ae = calling_ae
-        self._turns = turns
+        self.turns = turns
+        """When it may be asked, by whatever way."""
         self._timeouts = timeouts or PacsTimeouts()
         self._limits = limits or DimseLimits()
 
@@ -106,7 +107,7 @@ class PacsRequestor:
                 self._asking(Lane.BACKGROUND, FIND, self._timeouts.answer_s) as association,
             ):
                 find = _Find(Query(association), loop)
-                return await self._turns.talk(lambda: talk(find), on_cancel=find.end)
+                return await self.turns.talk(lambda: talk(find), on_cancel=find.end)
         except TimeoutError:
             raise PacsUnavailable("the PACS did not tell all in time") from None
 
@@ -234,7 +235,7 @@ class PacsRequestor:
             pdu_s=allowed.stall_s,
             write_s=allowed.stall_s,
         )
-        async with self._turns.turn(lane):
+        async with self.turns.turn(lane):
             try:
                 async with associated(
                     self._to, asked, limits, connect_s=allowed.connect_s

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway.catalogue.header import read_header
+from gateway.dicomweb.part10 import FileHead, FileMeta
 from gateway.dimse.negotiation import STORAGE, transfer_syntaxes
 from gateway.dimse.spool import file_header
 from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.intake.instances import InstanceIntake, Mismatch, SpooledInstance
-from gateway.intake.part10 import FileHead, FileMeta
 from gateway.media.journal import ImportJournal
 from gateway.media.tally import Fate, Outcome
 from gateway.media.tree import MediaFile, MediaTree

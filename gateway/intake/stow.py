@@ -17,6 +17,7 @@ from typing import Final
 
 from gateway.catalogue.header import Header, read_header
 from gateway.dicomweb.negotiation import DICOM
+from gateway.dicomweb.part10 import FileHead, FileMeta
 from gateway.dicomweb.store_response import Failed, FailureReason, Outcome, Stored
 from gateway.dimse.negotiation import STORAGE, transfer_syntaxes
 from gateway.dimse.spool import NoRoom, SpoolFile, file_header
@@ -28,7 +29,6 @@ from gateway.intake.instances import (
     OtherStudy,
     SpooledInstance,
 )
-from gateway.intake.part10 import FileHead, FileMeta
 from indexer.contract.identifiers import Uid
 from indexer.framing.multipart import ContentType, MultipartReader, PartBegins, PartEnds
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.dicomweb.part10 import HEAD_BYTES_MAX, FileHead, FileMeta
 from gateway.dimse.spool import file_header
 from gateway.errors import InvalidRequest
-from gateway.intake.part10 import HEAD_BYTES_MAX, FileHead, FileMeta
 from indexer.contract.identifiers import Uid
 from tests.support.retrieval import a_slice, write_part10
 from tests.support.studies import CT, EXPLICIT, SERIES
