@@ -15,6 +15,8 @@ from benchmarks import (
     memory_plot,
     publish,
     publish_plot,
+    qido,
+    qido_plot,
     search,
     search_plot,
 )
@@ -98,6 +100,37 @@ def search_command(
     figures = {"plan": plan, "sizes": measured}
     keep("search", figures, into=into, command=_command(), server=server)
     search_plot.draw(measured, into / "search.png")
+
+
+@app.command("qido")
+def qido_command(
+    *,
+    studies: Annotated[int, typer.Option(min=8, help="Of each server that is compared.")] = 20_000,
+    sizes: Annotated[
+        list[int] | None, typer.Option("--size", min=8, help="Of the gateway alone.")
+    ] = None,
+    searches: Annotated[int, typer.Option(min=1)] = 2000,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Searches for a patient's studies, beside Orthanc and as the archive grows. 15 minutes."""
+    plan = qido.Plan(
+        studies=studies,
+        sizes=sorted(sizes) if sizes else qido.Plan().sizes,
+        searches=searches,
+        peer_searches=min(searches, qido.Plan().peer_searches),
+        rounds=rounds,
+    )
+    compared, grown = [], []
+    for pair in qido.compare(plan):
+        typer.echo(pair.line())
+        compared.append(pair)
+    for size in qido.grow(plan):
+        typer.echo(size.line())
+        grown.append(size)
+    figures = {"plan": plan, "compared": compared, "sizes": grown}
+    keep("qido", figures, into=into, command=_command(), server=False)
+    qido_plot.draw(compared, grown, into / "qido.png")
 
 
 @app.command("memory")

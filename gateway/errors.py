@@ -4,7 +4,8 @@
     ├── InvalidRequest       send something else (also an InvalidValue of the contract)
     │   ├── NotAcceptable        ask for another form of it
     │   ├── PreconditionFailed   what is here is not what you know
-    │   └── RangeNotSatisfiable  ask for bytes that it has
+    │   ├── RangeNotSatisfiable  ask for bytes that it has
+    │   └── TooBroad             ask for less
     ├── Unauthenticated      say who you are
     ├── AccessDenied         nothing: policy said no
     ├── NotFound             ask another place
@@ -48,6 +49,10 @@ class RangeNotSatisfiable(InvalidRequest):
     def __init__(self, message: str, *, size_bytes: int) -> None:
         super().__init__(message)
         self.size_bytes = size_bytes
+
+
+class TooBroad(InvalidRequest):
+    """What was asked for would take too long to find."""
 
 
 class Unauthenticated(GatewayError):

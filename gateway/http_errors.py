@@ -23,6 +23,7 @@ from gateway.errors import (
     PreconditionFailed,
     RangeNotSatisfiable,
     Rejected,
+    TooBroad,
     Unauthenticated,
     Unavailable,
 )
@@ -41,6 +42,7 @@ HTTP_STATUS: Final[dict[type[Exception], int]] = {
     NotAcceptable: 406,
     PreconditionFailed: 412,
     RangeNotSatisfiable: 416,
+    TooBroad: 413,
     Unauthenticated: 401,
     AccessDenied: 403,
     NotFound: 404,

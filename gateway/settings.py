@@ -148,6 +148,8 @@ class Settings(ProgramSettings):
     """Seconds after which a record that is absent or closed, or refuses, is tried again."""
     public_url: str = ""
     """Base of every RetrieveURL, as viewers reach it; empty: the address that is listened on."""
+    empty_search_status: Literal[200, 204] = 200
+    """What a search that finds nothing is answered: 200 with an empty array, or 204."""
     uid_root: OidText = "2.25"
     """Root of the UIDs that the gateway makes."""
     location_uid: UidText = ""

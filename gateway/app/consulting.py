@@ -21,7 +21,6 @@ def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
         size_bytes_max=parts.settings.metadata_mib_max * MIB,
     )
     parts.stack.push_async_callback(answers.close)
-    searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
     return [
         *build_routes(
             parts.policy,
@@ -32,7 +31,7 @@ def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
             answers=answers,
             patients=fetching.catalogue,
         ),
-        *build_search_routes(parts.policy, searcher, public_url=parts.settings.base_url),
+        *_search_routes(parts),
     ]
 
 
@@ -42,4 +41,14 @@ def _transcoder(parts: Parts) -> Transcoder:
         parts.objects.new_spool,
         parts.objects.discard_spool,
         size_bytes_max=parts.settings.reencoded_mib_max * MIB,
+    )
+
+
+def _search_routes(parts: Parts) -> list[Route]:
+    searcher = Searcher(parts.policy, CatalogueSearch(parts.database))
+    return build_search_routes(
+        parts.policy,
+        searcher,
+        public_url=parts.settings.base_url,
+        nothing_found=parts.settings.empty_search_status,
     )

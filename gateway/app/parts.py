@@ -14,6 +14,7 @@ from gateway.app.index import build_index
 from gateway.catalogue.classes import ClassLearner
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.pairing import SQLITE_FILE, Pairing
+from gateway.catalogue.searched import make_searchable
 from gateway.catalogue.standings import Standings
 from gateway.catalogue.studies import Studies
 from gateway.clock import Clock
@@ -71,6 +72,7 @@ async def open_parts(
     database = await open_at(url.get_secret_value() if url else "", settings.data_dir / SQLITE_FILE)
     stack.push_async_callback(database.close)
     await migrate(database, "gateway.migrations")
+    await make_searchable(database)
     await Pairing(database).check(settings.data_dir)
     objects = ObjectStore.open(
         settings.data_dir / "store", free_bytes_min=settings.disk_free_mib_min * MIB

@@ -10,6 +10,7 @@ from typing import Final, cast
 
 import orjson
 
+from gateway.catalogue.searched import Searched
 from gateway.model.image import ImageDescription, StoredObject
 from gateway.storage.database import Dialect, Row, Transaction
 from gateway.storage.queries import load_queries
@@ -44,6 +45,7 @@ class Copies:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sql = load_queries("gateway.catalogue", "copies.sql", dialect)
+        self._searched = Searched(dialect)
 
     async def asked_after(self, tx: Transaction, study: Uid) -> int:
         """The last answer of the PACS that is known of the study, by number (see `keep`)."""
@@ -75,6 +77,7 @@ class Copies:
                 asked_after=asked_after,
             ):
                 kept.add(copy.header.instance)
+        await self._searched.objects_changed(tx, study, kept, more_stored=1)
         return kept
 
     async def size_bytes(self, tx: Transaction) -> int:
@@ -159,8 +162,9 @@ class Copies:
     ) -> Dropped:
         keys = tuple(cast(str, row["object_key"]) for row in rows)
         if rows:
-            instances = _json(cast(str, row["instance_uid"]) for row in rows)
-            await tx.fetch(self._sql["drop"], study=study, instances=instances)
+            dropped = [cast(str, row["instance_uid"]) for row in rows]
+            await tx.fetch(self._sql["drop"], study=study, instances=_json(dropped))
+            await self._searched.objects_changed(tx, study, dropped, more_stored=-1)
             await tx.fetch(self._sql["discard"], object_keys=_json(keys), now_ms=now_ms)
         size_bytes = sum(cast(int, row["size_bytes"]) for row in rows)
         return Dropped(keys=keys, size_bytes=size_bytes)

@@ -9,9 +9,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+import orjson
 from pydicom import Dataset, config
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -56,12 +58,32 @@ _TEXTS: Final = (
     "StudyDescription", "StudyID", "ReferringPhysicianName", "Modality", "SeriesNumber",
     "SeriesDescription", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
 )  # fmt: skip
+_MORE: Final = (
+    "TimezoneOffsetFromUTC", "IssuerOfPatientID", "SeriesDate", "SeriesTime", "BodyPartExamined",
+    "Laterality", "InstitutionName", "StationName", "Manufacturer", "ManufacturerModelName",
+    "ProtocolName", "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
+    "ContentDate", "ContentTime", "AcquisitionDateTime",
+)  # fmt: skip
+_ITEMS: Final = {
+    "OtherPatientIDsSequence": ("PatientID", "IssuerOfPatientID", "TypeOfPatientID"),
+    "RequestAttributesSequence": (
+        "ScheduledProcedureStepID", "RequestedProcedureID", "AccessionNumber", "StudyInstanceUID",
+        "RequestedProcedureDescription", "ScheduledProcedureStepDescription",
+    ),
+}  # fmt: skip
+"""Of each item of a sequence what is told of it."""
+ITEMS_MAX: Final = 64
+"""Items that are told of one sequence."""
 _PATIENT_ISSUER: Final = "IssuerOfPatientIDQualifiersSequence"
 _ACCESSION_ISSUER: Final = "IssuerOfAccessionNumberSequence"
 _TITLE: Final = "ConceptNameCodeSequence"
-_READ: Final = [*_TEXTS, "SpecificCharacterSet", _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE]
+_READ: Final = [
+    *_TEXTS, *_MORE, *_ITEMS, "SpecificCharacterSet", _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE,
+]  # fmt: skip
 _QUICK: Final = QuickHeader(
-    _TEXTS, (_PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE), length_max=TEXT_LENGTH_MAX
+    (*_TEXTS, *_MORE),
+    (*_ITEMS, _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE),
+    length_max=TEXT_LENGTH_MAX,
 )
 _META_SYNTAX: Final = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]{1,64})", re.DOTALL)
 _OF_OTHER_ENCODING: Final = frozenset(
@@ -175,9 +197,11 @@ def _inflated(file: BinaryIO) -> BinaryIO:
 def read_texts(ds: Dataset) -> dict[str, str]:
     """What a data set tells, by keyword and in its own character set; what it leaves out is absent.
 
-    A sequence that names an issuer gives its OID, and one that names a concept its code.
+    A sequence that names an issuer gives its OID, and one that names a concept its code; of others
+    the items are told as JSON.
     """
-    told = {keyword: text(ds, keyword) for keyword in _TEXTS}
+    told = {keyword: text(ds, keyword) for keyword in (*_TEXTS, *_MORE)}
+    told |= {sequence: _items_text(ds, sequence) for sequence in _ITEMS}
     told |= {keyword: _issuer(ds, keyword) for keyword in (_PATIENT_ISSUER, _ACCESSION_ISSUER)}
     told[_TITLE] = _title_code(ds)
     return {keyword: value for keyword, value in told.items() if value}
@@ -220,6 +244,7 @@ def describe(
         columns=_number(of("Columns")),
         bits_allocated=_number(of("BitsAllocated")),
         title_code=of(_TITLE) if of("SOPClassUID") == KEY_OBJECTS else "",
+        more={keyword: told[keyword] for keyword in (*_MORE, *_ITEMS) if keyword in told},
     )
 
 
@@ -277,6 +302,18 @@ def _issuer(ds: Dataset, keyword: str) -> str:
     if not items or text(items[0], "UniversalEntityIDType") != "ISO":
         return ""
     return text(items[0], "UniversalEntityID")
+
+
+def _items_text(ds: Dataset, sequence: str) -> str:
+    """What the items of a sequence tell, as JSON; what stands there and is none tells nothing."""
+    found = ds.get(sequence)
+    if not isinstance(found, Sequence):
+        return ""
+    told = [
+        {keyword: value for keyword in _ITEMS[sequence] if (value := text(item, keyword))}
+        for item in found[:ITEMS_MAX]
+    ]
+    return orjson.dumps(told).decode() if any(told) else ""
 
 
 def _title_code(ds: Dataset) -> str:

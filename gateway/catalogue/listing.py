@@ -33,14 +33,21 @@ _COUNT: Final = "NumberOfStudyRelatedInstances"
 
 _STUDY_KEYS: Final = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDate",
-    "StudyTime", "StudyDescription", "StudyID", "ReferringPhysicianName", _COUNT,
+    "StudyTime", "StudyDescription", "StudyID", "ReferringPhysicianName",
+    "OtherPatientIDsSequence", _COUNT,
 )  # fmt: skip
-_SERIES_KEYS: Final = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription")
+_SERIES_KEYS: Final = (
+    "SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "BodyPartExamined",
+    "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
+    "RequestAttributesSequence",
+)  # fmt: skip
 _IMAGE_KEYS: Final = (
     "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "NumberOfFrames", "Rows", "Columns",
     "BitsAllocated", "ConceptNameCodeSequence",
 )  # fmt: skip
-_SEQUENCES: Final = frozenset({"ConceptNameCodeSequence"})
+_SEQUENCES: Final = frozenset(
+    {"ConceptNameCodeSequence", "OtherPatientIDsSequence", "RequestAttributesSequence"}
+)
 
 _IDENTITIES: Final = (  # what a report is compared with; some PACS tell the issuers unasked
     ("PatientID", "IssuerOfPatientIDQualifiersSequence", "PatientBirthDate", "PatientSex"),

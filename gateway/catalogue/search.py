@@ -1,38 +1,41 @@
 """Searches the catalogue (PS3.18 §10.6): what is known of studies, whoever told it.
 
-Results are sorted by their unique ids, so that a page asked for twice holds the same.
+Results have an order, so that a page asked for twice holds the same: studies the newest first, and
+series and instances by their unique ids.
 """
 
-from collections.abc import Iterable
+import asyncio
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final, cast
 
-import orjson
-
-from gateway.catalogue.studies import known_image
-from gateway.dicomweb.qido import SearchLevel, SearchQuery
-from gateway.model.image import ImageDescription
-from gateway.storage.database import Database, Param, Row, Transaction
+from gateway.catalogue.conditions import Conditions
+from gateway.catalogue.members import Members, instance_texts, put, read_members, write_members
+from gateway.catalogue.searched_rows import part_values
+from gateway.dicomweb.attributes import SearchLevel
+from gateway.dicomweb.qido import SearchQuery
+from gateway.errors import TooBroad
+from gateway.model.resource import Resource
+from gateway.storage.database import Database, Row, Transaction
 from gateway.storage.queries import load_queries
 from indexer.contract.identifiers import Uid
 
 COUNT_MAX: Final = 10_000
 """Results beyond the page that are counted; of more it is only known that there are more."""
+SEARCH_S_MAX: Final = 10.0
+"""How long the database may look; what takes longer is too broad."""
 
+_MATCHES_AT_ONCE: Final = 100
 _FILTER: Final = "/* filter */"
+_UTF_8: Final = "ISO_IR 192"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """One study, series or instance, told by one of its instances."""
+    """One study, series or instance."""
 
-    study: Uid
-    description: ImageDescription
-    modalities: tuple[str, ...]
-    """Of the series that the match holds, sorted."""
-    series_count: int
-    instance_count: int
+    resource: Resource
+    members: Members
+    """All that can be told of it, as members of its JSON object, but where it is retrieved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,55 +58,67 @@ class CatalogueSearch:
         """The page that the query's limit and offset name.
 
         Raises:
+            TooBroad: the database would look for longer than `SEARCH_S_MAX`.
             StorageUnavailable: the database does not answer.
         """
-        return await self._database.read(lambda tx: self._find(tx, query))
+        try:
+            async with asyncio.timeout(SEARCH_S_MAX) as looking:
+                rows, additional = await self._database.read(lambda tx: self._rows(tx, query))
+        except TimeoutError:
+            if looking.expired():
+                raise TooBroad("the search is too broad: ask for less") from None
+            raise
+        matches = []
+        for number, row in enumerate(rows):
+            if number % _MATCHES_AT_ONCE == 0:
+                await asyncio.sleep(0)  # others have a turn
+            matches.append(_match(query.level, row))
+        return SearchPage(matches=matches, additional=additional)
 
-    async def _find(self, tx: Transaction, query: SearchQuery) -> SearchPage:
-        conditions, params = self._conditions(query)
-        page = self._sql[query.level].replace(_FILTER, conditions)
-        rows = await tx.fetch(page, **params, count_max=query.limit, offset=query.offset)
-        matches = list(_matches(query.level, rows))
-        if len(matches) < query.limit:
-            return SearchPage(matches=matches, additional=0)
-        count = self._sql[f"count_{query.level}"].replace(_FILTER, conditions)
-        seen = query.offset + len(matches)
+    async def _rows(self, tx: Transaction, query: SearchQuery) -> tuple[list[Row], int]:
+        conditions = Conditions(self._database.dialect)
+        holding = conditions.of(query.level, query.keys)
+        params = conditions.params
+        page = self._sql[query.level].replace(_FILTER, holding)
+        rows = await tx.fetch(page, **params, count_max=query.limit + 1, offset=query.offset)
+        if len(rows) <= query.limit:
+            return rows, 0
+        count = self._sql[f"count_{query.level}"].replace(_FILTER, holding)
+        seen = query.offset + query.limit
         [counted] = await tx.fetch(count, **params, count_max=seen + COUNT_MAX)
-        return SearchPage(matches=matches, additional=cast(int, counted["matches"]) - seen)
-
-    def _conditions(self, query: SearchQuery) -> tuple[str, dict[str, Param]]:
-        """The conditions of what is asked alone, so that an index can answer them."""
-        asked: dict[str, tuple[str, Param]] = {
-            "study_is": ("studies", _list(query.studies)),
-            "series_is": ("series", _list(query.series)),
-            "instance_is": ("instances", _list(query.instances)),
-            "patient_is": ("patient_id", query.patient_id),
-            "accession_is": ("accession", query.accession),
-        }
-        given = {name: pair for name, pair in asked.items() if pair[1] is not None}
-        conditions = "\n  AND ".join(self._sql[name] for name in given)
-        return conditions or "true", dict(given.values())
+        return rows[: query.limit], cast(int, counted["matches"]) - seen
 
 
-def _list(uids: tuple[Uid, ...] | None) -> str | None:
-    return None if uids is None else orjson.dumps([str(uid) for uid in uids]).decode()
+def _match(level: SearchLevel, row: Row) -> Match:
+    told = [cast(bytes, row[one]) for one in ("of_study", "of_series") if one in row]
+    syntax = None
+    if level is SearchLevel.INSTANCES:
+        told.append(write_members(level, instance_texts(row["header"], row["answer"])))
+        syntax = row["transfer_syntax"]
+    members = read_members(*told)
+    put(members, "SpecificCharacterSet", _UTF_8)
+    put(members, "InstanceAvailability", _availability(row))
+    put(members, "ModalitiesInStudy", *part_values(row["modalities"]))
+    put(members, "SOPClassesInStudy", *part_values(row["sop_classes"]))
+    put(members, "NumberOfStudyRelatedSeries", row["in_study_series"])
+    put(members, "NumberOfStudyRelatedInstances", row["in_study"])
+    if level is not SearchLevel.STUDIES:
+        in_series = row["in_series" if level is SearchLevel.INSTANCES else "instances"]
+        put(members, "NumberOfSeriesRelatedInstances", in_series)
+    if syntax is not None:
+        put(members, "AvailableTransferSyntaxUID", syntax)
+    return Match(resource=_resource(row), members=members)
 
 
-def _matches(level: SearchLevel, rows: list[Row]) -> Iterable[Match]:
-    if level is SearchLevel.STUDIES:
-        for _, series in groupby(rows, key=lambda row: row["study_uid"]):
-            yield _match(list(series))
-    else:
-        for row in rows:
-            yield _match([row])
+def _resource(row: Row) -> Resource:
+    uids = {
+        level: Uid(cast(str, row[f"{level}_uid"]))
+        for level in ("study", "series", "instance")
+        if f"{level}_uid" in row
+    }
+    return Resource(**uids)
 
 
-def _match(rows: list[Row]) -> Match:
-    told = [known_image(row).description for row in rows]
-    return Match(
-        study=Uid(cast(str, rows[0]["study_uid"])),
-        description=told[0],
-        modalities=tuple(sorted({one.modality for one in told if one.modality})),
-        series_count=len(rows),
-        instance_count=sum(cast(int, row["in_series"]) for row in rows),
-    )
+def _availability(row: Row) -> str:
+    """That of what is farthest (PS3.3 §C.4.23.1.1): a PACS must be asked for what is not here."""
+    return "ONLINE" if row["stored"] == row["instances"] else "NEARLINE"

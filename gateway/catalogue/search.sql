@@ -1,65 +1,87 @@
--- What the catalogue answers to a search. The page is taken first, from the index that the filter
--- leads to; only what is on it is described. The conditions of a query go where `filter` stands.
-
--- query: study_is
-study_uid IN (SELECT value FROM json_each(:studies))
-
--- query: series_is
-series_uid IN (SELECT value FROM json_each(:series))
-
--- query: instance_is
-instance_uid IN (SELECT value FROM json_each(:instances))
-
--- query: patient_is
-patient_id = :patient_id
-
--- query: accession_is
--- The second condition lets the partial index be used.
-accession = :accession AND accession <> ''
+-- What the catalogue answers to a search. The page is taken first; only what is on it is counted.
+-- The conditions of a query go where `filter` stands; a study that is taken back is not found.
 
 -- query: studies
--- One row per series of the studies on the page: whatever differs within a study does so by series.
+-- The newest first.
 WITH page AS (
-    SELECT DISTINCT study_uid FROM shown_instances WHERE /* filter */
-    ORDER BY study_uid LIMIT :count_max OFFSET :offset
+    SELECT study_uid, studied_at, modalities, sop_classes, told
+    FROM searched_studies AS study
+    WHERE /* filter */
+      AND study.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
+    ORDER BY studied_at DESC, study_uid LIMIT :count_max OFFSET :offset
 ), summary AS (
-    SELECT study_uid, series_uid, min(instance_uid) AS instance_uid, count(*) AS in_series
-    FROM page JOIN shown_instances USING (study_uid)
-    GROUP BY study_uid, series_uid
+    SELECT study_uid, count(*) AS in_study_series, sum(instances) AS in_study, sum(stored) AS stored
+    FROM searched_series WHERE study_uid IN (SELECT study_uid FROM page) GROUP BY study_uid
 )
-SELECT study_uid, in_series, header, answer
-FROM summary JOIN instances USING (study_uid, instance_uid)
-ORDER BY study_uid, summary.series_uid;
-
--- query: series
-WITH page AS (
-    SELECT DISTINCT study_uid, series_uid FROM shown_instances WHERE /* filter */
-    ORDER BY study_uid, series_uid LIMIT :count_max OFFSET :offset
-), summary AS (
-    SELECT study_uid, min(instance_uid) AS instance_uid, count(*) AS in_series
-    FROM page JOIN shown_instances USING (study_uid, series_uid)
-    GROUP BY study_uid, series_uid
-)
-SELECT study_uid, in_series, header, answer
-FROM summary JOIN instances USING (study_uid, instance_uid)
-ORDER BY study_uid, instances.series_uid;
-
--- query: instances
-SELECT study_uid, 1 AS in_series, header, answer
-FROM shown_instances WHERE /* filter */
-ORDER BY study_uid, series_uid, instance_uid LIMIT :count_max OFFSET :offset;
+SELECT study_uid, modalities, sop_classes, told AS of_study, in_study_series, in_study,
+       stored, in_study AS instances
+FROM page JOIN summary USING (study_uid)
+ORDER BY studied_at DESC, study_uid;
 
 -- query: count_studies
 -- Up to :count_max, for a search of everything would else read everything.
 SELECT count(*) AS matches
-FROM (SELECT DISTINCT study_uid FROM shown_instances WHERE /* filter */
+FROM (SELECT 1 FROM searched_studies AS study
+      WHERE /* filter */
+        AND study.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
       LIMIT :count_max) AS found;
+
+-- query: series
+WITH page AS (
+    SELECT series.study_uid, series.series_uid, series.instances, series.stored,
+           study.modalities, study.sop_classes, study.told AS of_study, series.told AS of_series
+    FROM searched_series AS series JOIN searched_studies AS study
+         ON study.study_uid = series.study_uid
+    WHERE /* filter */
+      AND series.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
+    ORDER BY series.study_uid, series.series_uid LIMIT :count_max OFFSET :offset
+), summary AS (
+    SELECT study_uid, count(*) AS in_study_series, sum(instances) AS in_study
+    FROM searched_series WHERE study_uid IN (SELECT study_uid FROM page) GROUP BY study_uid
+)
+SELECT page.*, in_study_series, in_study
+FROM page JOIN summary ON summary.study_uid = page.study_uid
+ORDER BY page.study_uid, page.series_uid;
 
 -- query: count_series
 SELECT count(*) AS matches
-FROM (SELECT DISTINCT study_uid, series_uid FROM shown_instances WHERE /* filter */
+FROM (SELECT 1 FROM searched_series AS series JOIN searched_studies AS study
+                    ON study.study_uid = series.study_uid
+      WHERE /* filter */
+        AND series.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
       LIMIT :count_max) AS found;
+
+-- query: instances
+WITH page AS (
+    SELECT image.study_uid, image.series_uid, image.instance_uid, image.header, image.answer,
+           image.transfer_syntax, 1 AS instances,
+           CASE WHEN image.object_key IS NULL THEN 0 ELSE 1 END AS stored,
+           series.instances AS in_series, series.told AS of_series, study.told AS of_study,
+           study.modalities, study.sop_classes
+    FROM instances AS image
+         JOIN searched_series AS series
+              ON series.study_uid = image.study_uid AND series.series_uid = image.series_uid
+         JOIN searched_studies AS study ON study.study_uid = image.study_uid
+    WHERE /* filter */
+      AND image.gone = 0 AND image.rejected = ''
+      AND image.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
+    ORDER BY image.study_uid, image.series_uid, image.instance_uid
+    LIMIT :count_max OFFSET :offset
+), summary AS (
+    SELECT study_uid, count(*) AS in_study_series, sum(instances) AS in_study
+    FROM searched_series WHERE study_uid IN (SELECT study_uid FROM page) GROUP BY study_uid
+)
+SELECT page.*, in_study_series, in_study
+FROM page JOIN summary ON summary.study_uid = page.study_uid
+ORDER BY page.study_uid, page.series_uid, page.instance_uid;
 
 -- query: count_instances
 SELECT count(*) AS matches
-FROM (SELECT 1 FROM shown_instances WHERE /* filter */ LIMIT :count_max) AS found;
+FROM (SELECT 1 FROM instances AS image
+           JOIN searched_series AS series
+                ON series.study_uid = image.study_uid AND series.series_uid = image.series_uid
+           JOIN searched_studies AS study ON study.study_uid = image.study_uid
+      WHERE /* filter */
+        AND image.gone = 0 AND image.rejected = ''
+        AND image.study_uid NOT IN (SELECT study_uid FROM studies WHERE blocked = 1)
+      LIMIT :count_max) AS found;

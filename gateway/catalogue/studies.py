@@ -12,7 +12,10 @@ from gateway.catalogue.acts import Acts
 from gateway.catalogue.copies import Copies
 from gateway.catalogue.news import News
 from gateway.catalogue.reports import Reports
+from gateway.catalogue.rows import description_in, known_image
+from gateway.catalogue.searched import Searched
 from gateway.catalogue.words import Words
+from gateway.dicomweb.matching import normal_number
 from gateway.model.agreement import Disagreement, DisagreementCode
 from gateway.model.event import Event
 from gateway.model.image import ImageDescription, KnownImage, StoredObject
@@ -46,6 +49,7 @@ class Studies:
         self._words = Words(dialect)
         self._acts = Acts(dialect)
         self._copies = Copies(dialect)
+        self._searched = Searched(dialect)
 
     async def instance_stored(
         self, tx: Transaction, news: InstanceStored, *, now_ms: int, due_at_ms: int
@@ -65,7 +69,7 @@ class Studies:
         if before is not None and before["object_key"] is not None:
             key = cast(str, before["object_key"])
             await tx.fetch(self._sql["discard_object"], object_key=key, now_ms=now_ms)
-        await tx.fetch(
+        [kept] = await tx.fetch(
             self._sql["store_instance"],
             study=news.study,
             series=image.series,
@@ -77,7 +81,13 @@ class Studies:
             transfer_syntax=stored.transfer_syntax,
             size_bytes=stored.size_bytes,
             sha256=stored.sha256,
+            sop_class=image.sop_class,
+            instance_number=normal_number(image.instance_number),
         )
+        if before is not None:
+            await self._searched.stored_again(tx, news.study, image, before)
+        elif not kept["rejected"]:
+            await self._searched.stored(tx, news.study, image)
         await self._news.tell(
             tx,
             news.study,
@@ -128,6 +138,7 @@ class Studies:
         if not await tx.fetch(self._sql["reject"], note=news.note, **told):
             return
         await tx.fetch(self._sql["mark_rejected"], **told)
+        await self._searched.restate(tx, news.study)
         await self._news.tell(tx, news.study, now_ms=now_ms, due_at_ms=now_ms, ask_pacs=True)
         await self._news.history.note(
             tx,
@@ -178,6 +189,7 @@ class Studies:
         await tx.fetch(self._sql["forget_unanswered"], study=study, images=listed["images"])
         await tx.fetch(self._sql["unanswer_kept"], study=study, images=listed["images"])
         await tx.fetch(self._sql["store_answer"], study=study, asked_after=asked_after, **listed)
+        await self._searched.restate(tx, study)
 
     async def images_assumed(
         self, tx: Transaction, study: Uid, images: tuple[HeldByPacs, ...]
@@ -185,6 +197,7 @@ class Studies:
         """Take in what the study should hold, of which nothing is known here; nobody was asked."""
         await tx.fetch(self._sql["store_answer"], study=study, asked_after=-1, **_listed(images))
         await tx.fetch(self._sql["assume"], study=study)
+        await self._searched.restate(tx, study)
 
     async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
         """All that is known of the study now; None if nothing is."""
@@ -264,16 +277,14 @@ def _listed(held: tuple[HeldByPacs, ...]) -> dict[str, Param]:
                 "patient_id": one.image.patient.local_id.value,
                 "accession": one.image.accession.value,
                 "pacs": one.pacs,
+                "sop_class": one.image.sop_class,
+                "instance_number": normal_number(one.image.instance_number),
                 "starts_at": len(answers) + 1,
                 "size_bytes": len(answer),
             }
         )
         answers += answer
     return {"images": orjson.dumps(images).decode(), "answers": bytes(answers)}
-
-
-def _description(record: Param) -> ImageDescription | None:
-    return None if record is None else decode(ImageDescription, cast(bytes, record))
 
 
 def _is_held_alike(before: Row, stored: StoredObject) -> bool:
@@ -284,29 +295,9 @@ def _is_held_alike(before: Row, stored: StoredObject) -> bool:
 
 def _names_another(before: Row, image: ImageDescription) -> bool:
     """Whether what was known of the instance names another patient than it does now."""
-    known = (_description(before["header"]), _description(before["answer"]))
+    known = (description_in(before["header"]), description_in(before["answer"]))
     now = image.patient.local_id.value
     return any(one is not None and one.patient.local_id.value != now for one in known)
-
-
-def known_image(row: Row) -> KnownImage:
-    """The instance of a row; a row without the columns of its object tells only what it is."""
-    stored = None
-    if row.get("object_key") is not None:
-        stored = StoredObject(
-            key=cast(str, row["object_key"]),
-            transfer_syntax=Uid(cast(str, row["transfer_syntax"])),
-            size_bytes=cast(int, row["size_bytes"]),
-            sha256=cast(str, row["sha256"]),
-        )
-    return KnownImage(
-        header=_description(row["header"]),
-        answer=_description(row["answer"]),
-        stored=stored,
-        copied=_description(row.get("copied")),
-        pacs=cast(str, row.get("pacs", "")),
-        rejected=cast(str, row.get("rejected", "")),
-    )
 
 
 def _disagreement(row: Row) -> NumberedDisagreement | None:

@@ -5,14 +5,16 @@ WHERE study_uid = :study;
 -- query: known_instance
 -- Nobody has told yet what is only assumed of it.
 SELECT header, CASE assumed WHEN 0 THEN answer END AS answer, object_key, sha256,
-       CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs, gone, copied
+       CASE assumed WHEN 0 THEN pacs ELSE '' END AS pacs, gone, rejected, copied, series_uid,
+       sop_class
 FROM instances WHERE study_uid = :study AND instance_uid = :instance;
 
 -- query: store_instance
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, header,
-                       object_key, transfer_syntax, size_bytes, sha256, stored_by, rejected)
+                       object_key, transfer_syntax, size_bytes, sha256, sop_class,
+                       instance_number, stored_by, rejected)
 VALUES (:study, :series, :instance, :patient_id, :accession, :header,
-        :object_key, :transfer_syntax, :size_bytes, :sha256,
+        :object_key, :transfer_syntax, :size_bytes, :sha256, :sop_class, :instance_number,
         coalesce((SELECT news FROM studies WHERE study_uid = :study), 0) + 1,
         coalesce((SELECT max(code) FROM rejections
                   WHERE study_uid = :study AND instance_uid = :instance), ''))
@@ -21,8 +23,13 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     object_key = :object_key, transfer_syntax = :transfer_syntax, size_bytes = :size_bytes,
     sha256 = :sha256, gone = 0, assumed = 0, copied = NULL, is_copy = 0,
     stored_by = excluded.stored_by,
+    sop_class = :sop_class,
+    instance_number = CASE WHEN instances.answer IS NULL OR instances.assumed = 1
+                           THEN :instance_number
+                           ELSE coalesce(instances.instance_number, :instance_number) END,
     answer = CASE instances.assumed WHEN 0 THEN instances.answer END,
-    pacs = CASE instances.assumed WHEN 0 THEN instances.pacs ELSE '' END;
+    pacs = CASE instances.assumed WHEN 0 THEN instances.pacs ELSE '' END
+RETURNING rejected;
 
 -- query: exchange_object
 -- Nothing, if another data set has taken the place meanwhile.
@@ -50,12 +57,13 @@ WHERE study_uid = :study AND pacs <> ''
 -- query: store_answer
 -- The answers come as one value, one after the other, for JSON cannot hold bytes.
 INSERT INTO instances (study_uid, series_uid, instance_uid, patient_id, accession, answer, pacs,
-                       rejected)
+                       sop_class, instance_number, rejected)
 SELECT :study, json_extract(value, '$.series'), json_extract(value, '$.instance'),
        json_extract(value, '$.patient_id'), json_extract(value, '$.accession'),
        substr(CAST(:answers AS BLOB), CAST(json_extract(value, '$.starts_at') AS INTEGER),
               CAST(json_extract(value, '$.size_bytes') AS INTEGER)),
-       json_extract(value, '$.pacs'),
+       json_extract(value, '$.pacs'), json_extract(value, '$.sop_class'),
+       CAST(json_extract(value, '$.instance_number') AS BIGINT),
        coalesce((SELECT max(code) FROM rejections
                  WHERE study_uid = :study
                    AND instance_uid = json_extract(value, '$.instance')), '')
@@ -67,7 +75,9 @@ ON CONFLICT (study_uid, instance_uid) DO UPDATE SET
     assumed = 0,
     -- What came after the question was asked, the answer may not mean.
     is_copy = CASE WHEN instances.object_key IS NOT NULL AND instances.stored_by <= :asked_after
-                   THEN 1 ELSE instances.is_copy END;
+                   THEN 1 ELSE instances.is_copy END,
+    sop_class = excluded.sop_class,
+    instance_number = coalesce(excluded.instance_number, instances.instance_number);
 
 -- query: assume
 -- Where no PACS is named, they are nowhere yet.

@@ -1,54 +1,77 @@
-"""The query of a search (PS3.18 §10.6.1.2): what may be asked, and what is made of it.
-
-Matched are unique ids, patient id and accession number, each as a whole; what else is asked for
-is passed over, and the client is told so. Every attribute that we hold is in every answer, so
-`includefield` changes nothing.
-"""
+"""The query of a search (PS3.18 §10.6.1.2): what is asked for, and what is answered of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import cache
 from typing import Final
 
-from pydicom.datadict import tag_for_keyword
-
+from gateway.dicomweb.attributes import (
+    Attribute,
+    SearchLevel,
+    attribute_named,
+    tag_of,
+    tags_of,
+)
+from gateway.dicomweb.matching import Condition, Exactly, Manner, Range, ensure_forward, read_value
 from gateway.errors import InvalidRequest
-from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
 LIMIT_DEFAULT: Final = 100
 """Results of a search that names no limit."""
 LIMIT_MAX: Final = 1000
 OFFSET_MAX: Final = 10**9
-UIDS_MAX: Final = 1000
-"""Unique ids in one list."""
-TEXT_LENGTH_MAX: Final = 64  # characters of an LO, PS3.5 §6.2
 PARAMETERS_MAX: Final = 100
+FIELDS_MAX: Final = 1000
+"""Attributes that `includefield` names, in all."""
 
-_CONTROLS: Final = frozenset({"accept", "charset", "includefield"})
-_NOT_SUPPORTED: Final = frozenset({"fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
-_SINGLE: Final = ("PatientID", "AccessionNumber")
-_LISTS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+_CONTROLS: Final = frozenset({"accept", "charset"})
+_MANNERS: Final = {
+    "fuzzymatching": "fuzzy",
+    "emptyvaluematching": "empty",
+    "multiplevaluematching": "multiple",
+}
+_PAGE: Final = frozenset({"limit", "offset"})
+_INCLUDE: Final = "includefield"
+_ALL: Final = "all"
+
+# Texts of the standard (PS3.18 §8.3.4). The name of an unknown parameter is the
+# caller's own text and may name a patient, so it is not given back.
+_UNKNOWN: Final = "At least one parameter is not supported and has been ignored."
+_UNKNOWN_FIELD: Final = "At least one field to be included is not supported and has been ignored."
+
+_COMBINED: Final = (
+    ("StudyDate", "StudyTime"),
+    ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+)
+"""A range of the one and a range of the other are one range of instants (PS3.4 §C.2.2.2.5)."""
+
+_ALWAYS: Final = frozenset(
+    tag_of(keyword).encode("ascii")
+    for keyword in (
+        "SpecificCharacterSet", "InstanceAvailability", "TimezoneOffsetFromUTC", "RetrieveURL",
+        "StudyInstanceUID",
+    )
+)  # fmt: skip
+"""Tags of what stands in answers at each level."""
 
 
-class SearchLevel(StrEnum):
-    """What the results of a search are (PS3.18 §10.6.1)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What is asked of one attribute: that one of the conditions holds."""
 
-    STUDIES = "studies"
-    SERIES = "series"
-    INSTANCES = "instances"
+    attribute: Attribute
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """What to look for; None matches all."""
+    """What to look for, and what to tell of it."""
 
     level: SearchLevel
-    studies: tuple[Uid, ...] | None = None
-    series: tuple[Uid, ...] | None = None
-    instances: tuple[Uid, ...] | None = None
-    patient_id: str | None = None
-    accession: str | None = None
+    keys: tuple[Key, ...] = ()
+    """All of them must hold; those of one sequence in the same item."""
+    tags: frozenset[bytes] = frozenset()
+    """Of the attributes that are answered, eight hexadecimal digits each."""
     limit: int = LIMIT_DEFAULT
     offset: int = 0
     warnings: tuple[str, ...] = ()
@@ -73,86 +96,133 @@ def parse_query(
     Raises:
         InvalidRequest: a known parameter is given twice, or its value is none.
     """
-    keys: dict[str, str] = {}
-    passed_over: list[str] = []
-    for count, (name, value) in enumerate(parameters):
-        if count >= PARAMETERS_MAX:
-            raise InvalidRequest(f"a search has at most {PARAMETERS_MAX} parameters")
-        known = _BY_NAME.get(name)
-        if known is not None:
-            if known in keys:
-                raise InvalidRequest(f"{known} is given twice")
-            keys[known] = value
-        elif name in _NOT_SUPPORTED and value != "false":
-            passed_over.append(_LITERAL.format(name))
-        elif name not in _CONTROLS | _NOT_SUPPORTED and _UNKNOWN not in passed_over:
-            passed_over.append(_UNKNOWN)
+    sorted_out = _SortedOut(parameters)
+    controls = sorted_out.controls
+    manner = Manner(**{field: _flag(controls, name) for name, field in _MANNERS.items()})
+    keys = []
+    for attribute, value in sorted_out.asked.values():
+        asked = read_value(attribute, value, manner)
+        if asked:
+            keys.append(Key(attribute=attribute, conditions=asked))
+    keys = _combined(keys)
+    for key in keys:
+        ensure_forward(key.attribute.path, key.conditions)
+    named = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
+    keys += [_is(keyword, uid) for keyword, uid in named.items() if uid is not None]
+    tags = _told(level, *_told_besides(level, study, series), everything=sorted_out.all)
+    fields = [*sorted_out.included, *(attribute for attribute, _ in sorted_out.asked.values())]
+    # Of a level below nothing is told (PS3.18 §10.6.3.3).
+    asked_for = {one.top.encode("ascii") for one in fields if one.level in level.above}
     return SearchQuery(
         level=level,
-        studies=_within(study, _uids(keys, "StudyInstanceUID")),
-        series=_within(series, _uids(keys, "SeriesInstanceUID")),
-        instances=_uids(keys, "SOPInstanceUID"),
-        patient_id=_text(keys, "PatientID"),
-        accession=_text(keys, "AccessionNumber"),
-        limit=min(_count(keys, "limit", LIMIT_DEFAULT, most=OFFSET_MAX), LIMIT_MAX),
-        offset=_count(keys, "offset", 0, most=OFFSET_MAX),
-        warnings=tuple(passed_over),
+        keys=tuple(keys),
+        tags=tags | asked_for,
+        limit=min(_count(controls, "limit", LIMIT_DEFAULT), LIMIT_MAX),
+        offset=_count(controls, "offset", 0),
+        warnings=tuple(sorted_out.warnings),
     )
 
 
-# Texts of the standard (PS3.18 §8.3.4). The name of an unknown parameter is the
-# caller's own text and may name a patient, so it is not given back.
-_LITERAL: Final = "The {} parameter is not supported. Only literal matching has been performed."
-_UNKNOWN: Final = "At least one parameter is not supported and has been ignored."
+class _SortedOut:
+    """The parameters of a request by what they mean."""
+
+    def __init__(self, parameters: Iterable[tuple[str, str]]) -> None:
+        self.controls: dict[str, str] = {}
+        self.asked: dict[str, tuple[Attribute, str]] = {}
+        self.included: list[Attribute] = []
+        self.all = False
+        self.warnings: dict[str, None] = {}
+        """In the order of the parameters, each once."""
+        self._fields = 0
+        for count, (name, value) in enumerate(parameters):
+            if count >= PARAMETERS_MAX:
+                raise InvalidRequest(f"a search has at most {PARAMETERS_MAX} parameters")
+            self._take(name, value)
+
+    def _take(self, name: str, value: str) -> None:
+        attribute = attribute_named(name)
+        if name == _INCLUDE:
+            self._include(value)
+        elif name in _PAGE or name in _MANNERS:
+            if name in self.controls:
+                raise InvalidRequest(f"{name} is given twice")
+            self.controls[name] = value
+        elif attribute is not None and (attribute.matched or not value.strip()):
+            if attribute.path in self.asked:
+                raise InvalidRequest(f"{attribute.path} is given twice")
+            self.asked[attribute.path] = (attribute, value)
+        elif name not in _CONTROLS:
+            self.warnings[_UNKNOWN] = None
+
+    def _include(self, value: str) -> None:
+        for field in value.split(","):
+            self._fields += 1
+            if self._fields > FIELDS_MAX:
+                raise InvalidRequest(f"more than {FIELDS_MAX} fields are to be included")
+            attribute = attribute_named(field.strip())
+            if field.strip() == _ALL:
+                self.all = True
+            elif attribute is not None:
+                self.included.append(attribute)
+            else:
+                self.warnings[_UNKNOWN_FIELD] = None
 
 
-def _names() -> dict[str, str]:
-    """A keyword or its tag in hexadecimal leads to the keyword (PS3.18 §8.3.4.1)."""
-    names = {name: name for name in ("limit", "offset")}
-    for keyword in (*_SINGLE, *_LISTS):
-        tag = f"{tag_for_keyword(keyword):08X}"
-        names |= {keyword: keyword, tag: keyword, tag.lower(): keyword}
-    return names
+def _combined(keys: list[Key]) -> list[Key]:
+    by_keyword = {key.attribute.path: key for key in keys}
+    for date, time in _COMBINED:
+        of_date, of_time = by_keyword.get(date), by_keyword.get(time)
+        if of_date is None or of_time is None:
+            continue
+        match (of_date.conditions, of_time.conditions):
+            case ((Range(is_span=True) as days,), (Range(is_span=True) as times,)) if bool(
+                days.low
+            ) == bool(times.low) and bool(days.high) == bool(times.high):
+                instants = Range(days.low + times.low, days.high + times.high)
+                by_keyword[date] = Key(attribute=of_date.attribute, conditions=(instants,))
+                del by_keyword[time]
+    return list(by_keyword.values())
 
 
-_BY_NAME: Final = _names()
+def _is(keyword: str, uid: Uid) -> Key:
+    attribute = attribute_named(keyword)
+    assert attribute is not None, "a keyword of the table"
+    return Key(attribute=attribute, conditions=(Exactly(uid),))
 
 
-def _uids(keys: dict[str, str], keyword: str) -> tuple[Uid, ...] | None:
-    """A list parted by commas, or by backslashes as in C-FIND (PS3.4 §C.2.2.2.2)."""
-    if not (text := keys.get(keyword, "")):
-        return None
-    parts = text.replace("\\", ",").split(",")
-    if len(parts) > UIDS_MAX:
-        raise InvalidRequest(f"{keyword} lists more than {UIDS_MAX} unique ids")
-    try:
-        return tuple(Uid(part.strip()) for part in parts)
-    except InvalidValue as error:
-        raise InvalidRequest(f"{keyword} is {error}") from None
+def _told_besides(
+    level: SearchLevel, study: Uid | None, series: Uid | None
+) -> Iterable[SearchLevel]:
+    """Levels above whose attributes are told, too, for the address does not name which they are of
+    (PS3.18 §10.6.3.3)."""
+    if study is None and level is not SearchLevel.STUDIES:
+        yield SearchLevel.STUDIES
+    if series is None and level is SearchLevel.INSTANCES:
+        yield SearchLevel.SERIES
 
 
-def _within(named: Uid | None, asked: tuple[Uid, ...] | None) -> tuple[Uid, ...] | None:
-    """What the address names, if the query does not exclude it."""
-    if named is None:
-        return asked
-    return (named,) if asked is None or named in asked else ()
+@cache
+def _told(level: SearchLevel, *above: SearchLevel, everything: bool) -> frozenset[bytes]:
+    """Tags of what is told of a result, and of levels above it, to who names no attribute."""
+    tags = set(_ALWAYS)
+    if level is SearchLevel.INSTANCES:
+        tags.add(tag_of("SeriesInstanceUID").encode("ascii"))
+    for one in (level, *above):
+        tags |= tags_of(one, default_only=not everything)
+    return frozenset(tags)
 
 
-def _text(keys: dict[str, str], keyword: str) -> str | None:
-    text = keys.get(keyword, "").strip()
-    if not text:
-        return None
-    if len(text) > TEXT_LENGTH_MAX:
-        raise InvalidRequest(f"{keyword} is longer than {TEXT_LENGTH_MAX} characters")
-    if set(text) & set("*?\\"):
-        raise InvalidRequest(f"{keyword} is matched as a whole: no wildcards, no lists")
-    return text
+def _flag(controls: dict[str, str], name: str) -> bool:
+    value = controls.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidRequest(f"{name} is neither true nor false")
+    return value == "true"
 
 
-def _count(keys: dict[str, str], name: str, default: int, *, most: int) -> int:
-    text = keys.get(name)
+def _count(controls: dict[str, str], name: str, default: int) -> int:
+    text = controls.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
-        raise InvalidRequest(f"{name} is not a number from 0 to {most}")
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(OFFSET_MAX)):
+        raise InvalidRequest(f"{name} is not a number from 0 to {OFFSET_MAX}")
     return int(text)

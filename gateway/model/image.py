@@ -1,6 +1,7 @@
 """What is known of one instance, whoever told it: its own header, the PACS or a notification."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 
 from gateway.model.sop_classes import REJECTION_TITLES
 from indexer.contract.document import Identifier
@@ -51,6 +52,9 @@ class ImageDescription:
     """Key Object Description of a document that came here; a PACS does not tell it."""
     selected: tuple[Uid, ...] = ()
     """The instances that such a document selects."""
+    more: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What else is searched or listed, by DICOM keyword; the items of a sequence as a JSON list of
+    such objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +102,9 @@ class KnownImage:
             return self.told[0]
         empty = ("", None, NOBODY, ())
         known = {
-            field.name: getattr(self.header, field.name)
-            for field in fields(self.answer)
-            if getattr(self.answer, field.name) in empty
+            one.name: getattr(self.header, one.name)
+            for one in fields(self.answer)
+            if getattr(self.answer, one.name) in empty
         }
+        known["more"] = {**self.header.more, **self.answer.more}
         return replace(self.answer, **known)

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from gateway.dicomweb.qido import SearchLevel
+from gateway.dicomweb.attributes import SearchLevel
 from gateway.retrieval.answers import MetadataAnswers
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.endpoints.bulkdata import BulkDataEndpoint
@@ -90,15 +90,24 @@ def _bulk_routes(policy: Policy, retriever: Retriever, reader: BulkReader) -> li
     ]
 
 
-def build_search_routes(policy: Policy, searcher: Searcher, *, public_url: str) -> list[Route]:
+def build_search_routes(
+    policy: Policy, searcher: Searcher, *, public_url: str, nothing_found: int = 200
+) -> list[Route]:
     """What is searched.
 
     Args:
         public_url: base of every RetrieveURL as viewers reach it, without a slash at its end.
+        nothing_found: status of the answer to a search that finds nothing.
     """
     routes: list[Route] = []
     for path, level in SEARCHES.items():
-        search = SearchEndpoint(policy, searcher, level=level, retrieve_url=f"{public_url}{ROOT}")
+        search = SearchEndpoint(
+            policy,
+            searcher,
+            level=level,
+            retrieve_url=f"{public_url}{ROOT}",
+            nothing_found=nothing_found,
+        )
         routes.append(NamedRoute(path, search, methods=["GET"]))
     return routes
 

@@ -16,8 +16,16 @@ _MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
 
 _SEARCH: Final = Transaction(
     title="Search (PS3.18 §10.6)",
-    gives=JSON_TYPES,
-    query=("limit", "offset", "includefield", "accept"),
+    gives=_MODELS,
+    query=(
+        "limit",
+        "offset",
+        "includefield",
+        "fuzzymatching",
+        "emptyvaluematching",
+        "multiplevaluematching",
+        "accept",
+    ),
 )
 _STORE: Final = Transaction(
     title="Store (PS3.18 §10.5)",

@@ -39,7 +39,6 @@ OF_THE_FORMAT = {
     "gateway.manifest.centre.AE_TITLE_LENGTH_MAX": "AE, PS3.5 §6.2",
     "gateway.manifest.values.SHORT_LENGTH_MAX": "SH, PS3.5 §6.2",
     "gateway.manifest.values.LONG_LENGTH_MAX": "LO, PS3.5 §6.2",
-    "gateway.dicomweb.qido.TEXT_LENGTH_MAX": "LO, PS3.5 §6.2",
     "indexer.wire.fhir.elements.UNSIGNED_MAX": "unsignedInt, FHIR R4 §datatypes",
 }
 """Set by a standard, so that nobody meets them here alone."""

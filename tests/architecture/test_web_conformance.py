@@ -11,8 +11,10 @@ from pydicom._dicom_dict import DicomDictionary
 from starlette.routing import Route
 
 from gateway.app.program import opened
-from gateway.dicomweb.qido import LIMIT_DEFAULT, SearchLevel, parse_query
+from gateway.dicomweb.attributes import ATTRIBUTES, SearchLevel
+from gateway.dicomweb.qido import LIMIT_DEFAULT, parse_query
 from gateway.dicomweb.store_response import FailureReason
+from gateway.errors import InvalidRequest
 from gateway.http_errors import HTTP_STATUS
 from gateway.retrieval.routes import ROOT
 from gateway.security.policy import OpenAccess
@@ -102,14 +104,47 @@ def test_each_failure_reason_of_a_store_is_stated() -> None:
 
 def test_each_key_that_is_searched_by_is_stated() -> None:
     stated = table("Search", "Parameter").column("Parameter")
-    keys = {entry[4] for entry in DicomDictionary.values()} | {"limit", "offset"}
+    keys = {entry[4] for entry in DicomDictionary.values()} | {one.path for one in ATTRIBUTES}
+    controls = {"limit", "offset", "includefield"}
+    controls |= {f"{manner}matching" for manner in ("fuzzy", "emptyvalue", "multiplevalue")}
 
-    assert {word for cell in stated for word in words(cell)} == {
-        key for key in keys if not parse_query(SearchLevel.STUDIES, [(key, "1")]).warnings
-    }
+    named = {word for cell in stated for word in words(cell)}
+    assert named == {key for key in keys if is_searched_by(key)} | controls
+    assert not any(parse_query(SearchLevel.STUDIES, [(key, "")]).warnings for key in keys & named)
     assert (
         f"{LIMIT_DEFAULT} unless told"
         in dict(zip(stated, table("Search", "Parameter").column("How it is matched"), strict=True))[
             "`limit`, `offset`"
         ]
+    )
+
+
+def is_searched_by(key: str) -> bool:
+    """Whether a value is looked at: it is matched, or it is not one of the attribute's."""
+    try:
+        return not parse_query(SearchLevel.STUDIES, [(key, "1")]).warnings
+    except InvalidRequest:
+        return True
+
+
+def test_each_attribute_of_an_answer_is_stated() -> None:
+    stated = table("Search", "Level")
+
+    in_code = {
+        (level.value, *(told_of(level, default=default, empty=empty) for default, empty in KINDS))
+        for level in SearchLevel
+    }
+    assert {
+        (row[0], *(frozenset(words(cell)) for cell in row[1:])) for row in stated.rows
+    } == in_code
+
+
+KINDS = ((True, True), (True, False), (False, False))
+
+
+def told_of(level: SearchLevel, *, default: bool, empty: bool) -> frozenset[str]:
+    return frozenset(
+        one.keyword
+        for one in ATTRIBUTES
+        if (one.level, one.default, one.empty, one.within) == (level, default, empty, "")
     )

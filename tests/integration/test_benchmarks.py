@@ -52,6 +52,19 @@ def test_searching_is_measured_as_the_index_grows(tmp_path: Path, engine: str) -
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_searching_for_studies_is_measured_beside_orthanc(tmp_path: Path) -> None:
+    few = "--studies 8 --size 16 --size 8 --searches 3 --rounds 2".split()
+
+    run = CliRunner().invoke(app, ["qido", *few, "--into", str(tmp_path)])
+
+    assert run.exit_code == 0, run.output
+    told = json.loads((tmp_path / "qido.json").read_text())
+    assert [one["gateway"]["clients"] for one in told["compared"]] == [1, 8]
+    assert all(one["ratio"]["median"] > 0 for one in told["compared"])
+    assert [one["studies"] for one in told["sizes"]] == [8, 16]
+    assert (tmp_path / "qido.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_memory_is_sampled_as_submissions_come(tmp_path: Path) -> None:
     run = CliRunner().invoke(
         app, ["memory", "--submissions", "9", "--samples", "3", "--into", str(tmp_path)]

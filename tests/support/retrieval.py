@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import http_errors
@@ -271,9 +272,13 @@ def described(
 
 @asynccontextmanager
 async def a_bench(
-    folder: Path, policy: Policy, *, limits: CopyLimits = BY_DEFAULT
+    folder: Path, policy: Policy, *, limits: CopyLimits = BY_DEFAULT, nothing_found: int = 200
 ) -> AsyncIterator[Bench]:
-    """A gateway's retrieval under this policy; by default it keeps what passes."""
+    """A gateway's retrieval under this policy; by default it keeps what passes.
+
+    Args:
+        nothing_found: what a search is answered that finds nothing.
+    """
     async with stores_in(folder / "gateway") as stores:
         mediator = MoveMediator(ae_title="DRIMBOX", waiting_max=WAITING_MAX)
         pacs = FakePacs(stores, mediator, folder)
@@ -294,7 +299,6 @@ async def a_bench(
         pullers = {PACS: MovePuller(mediator, pacs)}
         bench.fetching = fetching = Fetching(stores, catalogue, pullers, files, limits=limits)
         retriever = fetching.retriever(policy, stored)
-        searcher = Searcher(policy, CatalogueSearch(stores.database))
         app = FastAPI()
         http_errors.install(app)
         app.router.routes.extend(
@@ -307,7 +311,7 @@ async def a_bench(
                 answers=answers,
                 patients=catalogue,
             )
-            + build_search_routes(policy, searcher, public_url=PUBLIC_URL)
+            + _searching(policy, stores, nothing_found)
         )
         async with (
             working(fetching.keeper.run(), fetching.prefetcher.run()),
@@ -321,3 +325,8 @@ async def a_bench(
         await bench.describer.close()
         await workers.close()
         files.close()
+
+
+def _searching(policy: Policy, stores: Stores, nothing_found: int) -> list[Route]:
+    searcher = Searcher(policy, CatalogueSearch(stores.database))
+    return build_search_routes(policy, searcher, public_url=PUBLIC_URL, nothing_found=nothing_found)

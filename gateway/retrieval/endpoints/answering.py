@@ -167,6 +167,14 @@ class Body:
         )
         await self.write(b"", more=False)
 
+    async def begin_without_content(self, *, warnings: tuple[str, ...] = ()) -> None:
+        """Answer that there is nothing: 204, which has no body."""
+        headers = [(b"warning", warning.encode("ascii")) for warning in warnings]
+        status = HTTPStatus.NO_CONTENT
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.write(b"", more=False)
+
     async def send_head(self, content_type: str) -> None:
         """Answer HEAD: what GET would begin with, and nothing more."""
         await self.begin(content_type)

@@ -1,13 +1,27 @@
 """QIDO-RS on what the catalogue knows (PS3.18 §10.6)."""
 
+from email import message_from_bytes
+from email.policy import HTTP
+from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 from dicomweb_client import DICOMwebClient
+from pydicom import Dataset
+from yarl import URL
 
-from tests.support.retrieval import PUBLIC_URL, Bench, a_slice
+from gateway.dicomweb.attributes import ATTRIBUTES
+from gateway.model.act import ActKind
+from gateway.security.policy import OpenAccess
+from tests.support.retrieval import PUBLIC_URL, Bench, a_bench, a_slice
 from tests.support.studies import ACCESSION, LOCAL_ID, SERIES, STUDY
+from tests.support.telling import act
 
+XML = 'multipart/related; type="application/dicom+xml"'
+NATIVE = "{http://dicom.nema.org/PS3.19/models/NativeDICOM}"
 STUDIES = [f"1.2.250.1.999.7.{number}" for number in range(1, 6)]
 
 
@@ -140,7 +154,7 @@ async def test_pages_follow_each_other_and_say_that_there_is_more(bench: Bench) 
 
 
 async def test_what_is_not_matched_is_said_without_repeating_it(bench: Bench) -> None:
-    query = "PatientName=EXEMPLE&EXEMPLE=x&fuzzymatching=true"
+    query = "EXEMPLE=x&EXEMPLE=y&RetrieveURL=EXEMPLE&includefield=EXEMPLE,00081030"
 
     async with bench.get(f"/studies?{query}", accept="*/*") as response:
         warnings = response.headers.getall("Warning")
@@ -148,8 +162,8 @@ async def test_what_is_not_matched_is_said_without_repeating_it(bench: Bench) ->
     assert response.status == 200
     assert warnings == [
         '299 drim-gateway "At least one parameter is not supported and has been ignored."',
-        '299 drim-gateway "The fuzzymatching parameter is not supported. '
-        'Only literal matching has been performed."',
+        '299 drim-gateway "At least one field to be included is not supported and has been '
+        'ignored."',
     ]
 
 
@@ -160,9 +174,15 @@ async def test_what_is_not_matched_is_said_without_repeating_it(bench: Bench) ->
         "limit=-1",
         "offset=1e3",
         "StudyInstanceUID=EXEMPLE",
-        "PatientID=*",
+        "fuzzymatching=perhaps",
+        "StudyDate=20260230",
+        "StudyTime=1300-1200",
+        "SOPClassUID=1.2*",
+        "SeriesNumber=one",
+        "PatientName=EXEMPLE\\OTHER",
+        "PatientName=*E*X*E*M*P*L*E*S*",
         "PatientID=A&00100020=B",
-        "AccessionNumber=" + "9" * 65,
+        "AccessionNumber=" + "9" * 257,
     ],
 )
 async def test_a_value_that_is_none_is_refused_without_repeating_it(
@@ -194,3 +214,186 @@ async def test_an_independent_client_searches_and_fetches(bench: Bench) -> None:
     assert nothing == []
     assert len(metadata) == 3
     assert [ds.PixelData for ds in came] == [a_slice(1).PixelData, a_slice(2).PixelData]
+
+
+async def test_xml_has_a_document_for_each_result(bench: Bench) -> None:
+    await push_two_series(bench)
+
+    async with bench.get(f"/studies/{STUDY}/series", accept=XML) as response:
+        head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
+        parts = list(message_from_bytes(head + await response.read(), policy=HTTP).iter_parts())
+    roots = [ElementTree.fromstring(str(part.get_content(), "utf-8")) for part in parts]
+
+    assert [part.get_content_type() for part in parts] == ["application/dicom+xml"] * 2
+    modality = f"./{NATIVE}DicomAttribute[@keyword='Modality']/{NATIVE}Value"
+    assert [root.findtext(modality) for root in roots] == ["CT", "SR"]
+
+
+@pytest.mark.parametrize("accept, status", [("application/dicom+json", 200), (XML, 204)])
+async def test_nothing_found_is_an_empty_array_or_no_content(
+    bench: Bench, accept: str, status: int
+) -> None:
+    async with bench.get("/studies?PatientID=NOBODY&EXEMPLE=1", accept=accept) as response:
+        body = await response.read()
+
+    assert (response.status, body) == (status, b"[]" if status == 200 else b"")
+    assert "has been ignored" in response.headers["Warning"]
+
+
+async def test_a_centre_may_have_nothing_found_told_by_the_status(
+    tmp_path: Path,
+) -> None:
+    async with a_bench(tmp_path, OpenAccess(), nothing_found=204) as bench:
+        await bench.push(a_slice(1))
+        async with bench.get("/series?Modality=MR", accept="*/*") as nothing:
+            assert (nothing.status, await nothing.read()) == (204, b"")
+        assert len(await search(bench, "/series?Modality=CT")) == 1
+
+
+async def test_what_is_asked_for_beyond_is_answered(bench: Bench) -> None:
+    request = Dataset()
+    request.ScheduledProcedureStepID = "SPS1"
+    other = Dataset()
+    other.PatientID, other.IssuerOfPatientID = "255069999900101", "INS-NIR"
+    told = {"OtherPatientIDsSequence": [other], "RequestAttributesSequence": [request]}
+    await bench.push(a_slice(1, TimezoneOffsetFromUTC="+0100", BodyPartExamined="HEAD", **told))
+
+    [study] = await search(bench, "/studies")
+    [whole] = await search(bench, "/studies?includefield=all")
+    [series] = await search(
+        bench,
+        "/series?RequestAttributesSequence.ScheduledProcedureStepID=SPS1"
+        "&includefield=BodyPartExamined,00101002&includefield=SOPInstanceUID",
+    )
+    [instance] = await search(bench, "/instances?includefield=AvailableTransferSyntaxUID")
+
+    assert "00101002" not in study
+    assert study["00080201"] == {"vr": "SH", "Value": ["+0100"]}
+    ids = {
+        "00100020": {"vr": "LO", "Value": ["255069999900101"]},
+        "00100021": {"vr": "LO", "Value": ["INS-NIR"]},
+    }
+    assert whole["00101002"] == series["00101002"] == {"vr": "SQ", "Value": [ids]}
+    assert whole["00080062"]["Value"] == [a_slice(1).SOPClassUID]
+    assert series["00180015"]["Value"] == ["HEAD"]
+    assert series["00400275"]["Value"] == [{"00400009": {"vr": "SH", "Value": ["SPS1"]}}]
+    assert "00080018" not in series
+    assert instance["00083002"] == {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}
+
+
+async def test_what_only_the_pacs_holds_is_near(bench: Bench) -> None:
+    await bench.hold_in_pacs(a_slice(1), a_slice(2))
+    [study] = await search(bench, "/studies")
+    await bench.push(a_slice(1))
+    instances = await search(bench, "/instances")
+    await bench.push(a_slice(2))
+    [stored] = await search(bench, "/studies")
+
+    assert study["00080056"]["Value"] == ["NEARLINE"]
+    assert [one["00080056"]["Value"] for one in instances] == [["ONLINE"], ["NEARLINE"]]
+    assert stored["00080056"]["Value"] == ["ONLINE"]
+
+
+async def test_a_study_that_is_taken_back_is_not_found(bench: Bench) -> None:
+    await push_two_series(bench)
+
+    await act(bench.stores, ActKind.WITHDRAW)
+    hidden = [await search(bench, path) for path in ("/studies", "/series", "/instances")]
+    await act(bench.stores, ActKind.LIFT)
+
+    assert hidden == [[], [], []]
+    assert len(await search(bench, "/studies")) == 1
+
+
+async def test_studies_come_the_newest_first(bench: Bench) -> None:
+    times = [("20260102", "1000"), ("20260102", "0900"), ("", ""), ("20260103", "")]
+    for study, (date, time) in zip(STUDIES, times, strict=False):
+        await bench.push(
+            a_slice(
+                StudyInstanceUID=study,
+                SeriesInstanceUID=f"{study}.1",
+                SOPInstanceUID=f"{study}.1.1",
+                StudyDate=date,
+                StudyTime=time,
+            )
+        )
+
+    found = await search(bench, "/studies")
+
+    order = [STUDIES.index(one["0020000D"]["Value"][0]) for one in found]
+    assert order == [3, 0, 1, 2]
+
+
+async def test_a_search_that_takes_too_long_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.push(a_slice(1))
+    monkeypatch.setattr("gateway.catalogue.search.SEARCH_S_MAX", 0.0)
+
+    async with bench.get("/studies", accept="*/*") as response:
+        assert response.status == 413
+
+    monkeypatch.undo()
+    assert len(await search(bench, "/studies")) == 1
+
+
+async def test_head_has_the_headers_of_get(bench: Bench) -> None:
+    await bench.push(a_slice(1))
+
+    async with (
+        bench.get("/studies", accept="*/*") as got,
+        bench.http.head(f"{bench.root}/studies") as headed,
+    ):
+        assert headed.status == 200
+        assert headed.headers["Content-Length"] == got.headers["Content-Length"]
+        assert await headed.read() == b""
+
+
+async def test_whatever_is_asked_it_is_no_fault_of_the_gateway(bench: Bench) -> None:
+    """Keys of all kinds with values of all kinds, some of which are percent-encoded nonsense."""
+    await bench.push(a_slice(1))
+    random = Random(5)
+    names = [one.path for one in ATTRIBUTES] + ["includefield", "limit", "offset", "x"]
+    values = [
+        "", "*", "?", "a\\b", '""', "20260102-", "-1", "1.2.3", "%00", "%FF%FE", "true", "\u0301",
+        "1025-1026", "9" * 300, "'", "[", "]", "!%_", "=", "^", "==^^", "a,b", "\U0001f600", "-",
+    ]  # fmt: skip
+    statuses = set()
+    for _ in range(400):
+        pairs = [(random.choice(names), random.choice(values)) for _ in range(random.randint(1, 4))]
+        query = "&".join(
+            f"{name}={value if value.startswith('%') else quote(value, safe='')}"
+            for name, value in pairs
+        )
+        path = random.choice(["/studies", "/series", "/instances", f"/studies/{STUDY}/series"])
+        url = URL(f"{bench.root}{path}?{query}", encoded=True)
+        async with bench.http.get(url) as response:
+            statuses.add(response.status)
+
+    assert statuses == {200, 400}
+
+
+async def test_an_independent_client_searches_by_all_that_it_can(bench: Bench) -> None:
+    await push_two_series(bench)
+    client = DICOMwebClient(url=bench.root)
+
+    def searched() -> tuple[list[Any], ...]:
+        return (
+            client.search_for_studies(
+                fuzzymatching=True,
+                search_filters={"PatientName": "camille exem", "StudyDate": "20260101-20260131"},
+                fields=["StudyDescription", "00080062"],
+                limit=5,
+                offset=0,
+            ),
+            client.search_for_series(study_instance_uid=STUDY, search_filters={"Modality": "S*"}),
+            client.search_for_instances(search_filters={"InstanceNumber": "2"}),
+            client.search_for_studies(search_filters={"PatientName": "exemple"}),
+        )
+
+    studies, series, instances, nothing = await bench.in_thread(searched)
+
+    assert [one["00080062"]["Value"] for one in studies] == [[a_slice(1).SOPClassUID]]
+    assert [one["00080060"]["Value"] for one in series] == [["SR"]]
+    assert [one["00200013"]["Value"] for one in instances] == [[2]]
+    assert nothing == []

@@ -5,7 +5,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.catalogue.descriptions import Listing
 from gateway.catalogue.search import Match, SearchPage
-from gateway.dicomweb.qido import SearchLevel, SearchQuery
+from gateway.dicomweb.attributes import SearchLevel
+from gateway.dicomweb.qido import SearchQuery
 from gateway.errors import AccessDenied, NotFound
 from gateway.model.access import ANYONE, AccessContext
 from gateway.model.image import KnownImage
@@ -18,7 +19,7 @@ from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.security.policy import OpenAccess, Verdict
 from indexer.contract.identifiers import Ins, Uid
-from tests.support.studies import STUDY, a_known_image, an_image
+from tests.support.studies import STUDY, a_known_image
 
 HIDDEN = Uid("1.2.250.1.999.1.2")
 
@@ -60,16 +61,7 @@ class Asked:
 
     async def find(self, query: SearchQuery) -> SearchPage:
         self.times += 1
-        found = [
-            Match(
-                study=study,
-                description=an_image(),
-                modalities=("CT",),
-                series_count=1,
-                instance_count=1,
-            )
-            for study in (STUDY, HIDDEN)
-        ]
+        found = [Match(resource=Resource(study=study), members={}) for study in (STUDY, HIDDEN)]
         return SearchPage(matches=found, additional=0)
 
 
@@ -113,7 +105,7 @@ async def test_every_source_is_asked_before_it_is_not_found() -> None:
 
 async def test_a_study_that_policy_hides_is_not_searched() -> None:
     asked = Asked()
-    query = SearchQuery(level=SearchLevel.SERIES, studies=(HIDDEN,))
+    query = SearchQuery(level=SearchLevel.SERIES)
 
     with pytest.raises(AccessDenied):
         await Searcher(HidesOneStudy(), asked).search(ANYONE, query, within=HIDDEN)
@@ -126,4 +118,4 @@ async def test_a_study_that_policy_hides_is_not_among_the_results() -> None:
 
     page = await Searcher(HidesOneStudy(), Asked()).search(ANYONE, query, within=None)
 
-    assert [match.study for match in page.matches] == [STUDY]
+    assert [match.resource.study for match in page.matches] == [STUDY]
