@@ -9,6 +9,8 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 from gateway.dicomweb.conditions import ByteRange
@@ -17,7 +19,9 @@ from gateway.dicomweb.layout import BulkValue, Range, item_ranges, native_range
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
 from gateway.retrieval.described import DescribedInstance
 from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.recompress import FramePlace
 from gateway.retrieval.transcode import Transcoder
+from indexer.contract.identifiers import Uid
 
 _HEAD: Final = struct.Struct("<HHI")
 
@@ -110,6 +114,35 @@ class BulkReader:
             return [await self.value(opened, value)]
         return await self.frames(opened, instance, range(1, pixels.claimed + 1))
 
+    @asynccontextmanager
+    async def transcoded(
+        self, opened: OpenFile, items: Sequence[Item], transfer_syntax: Uid, *, joined: bool
+    ) -> AsyncIterator[tuple[OpenFile, list[Item]]]:
+        """Another file with the same frames in another transfer syntax, and where they are there.
+
+        Args:
+            items: of frames, in their order.
+            joined: whether all of them become one item, as native pixels do.
+
+        Raises:
+            NotAcceptable: one cannot be decoded, or the transfer syntax cannot hold them.
+            Unavailable: too much work waits, or the disk is full or fails.
+        """
+        source = Path(opened.file.name)
+        places, bits = _places(items)
+        async with AsyncExitStack() as stack:
+            frames = self._transcoder.frames(source, places, transfer_syntax)
+            path, sizes = await stack.enter_async_context(frames)
+            ends = list(accumulate(sizes))
+            ranges = tuple(Range(end - size, size) for end, size in zip(ends, sizes, strict=True))
+            if bits:
+                found = [Item(ranges=ranges, bits=tuple((0, count) for count in bits))]
+            elif joined:
+                found = [Item(ranges=ranges)]
+            else:
+                found = [Item(ranges=(one,)) for one in ranges]
+            yield await stack.enter_async_context(self.files.open(path)), found
+
     async def value(self, opened: OpenFile, value: BulkValue) -> Item:
         """A value that stands apart, as one item.
 
@@ -150,6 +183,16 @@ class BulkReader:
                 count = min(left, len(chunk) * 8 - skip)
                 yield skip, count, chunk
                 skip, left = 0, left - count
+
+
+def _places(items: Sequence[Item]) -> tuple[Sequence[FramePlace], list[int]]:
+    """Where the frames of items are, and how many bits each has if they are items of bits."""
+    if len(items) == 1 and items[0].bits:
+        told = list(zip(items[0].ranges, items[0].bits, strict=True))
+        places = [(skip, ((one.at, one.size_bytes),)) for one, (skip, _) in told]
+        return places, [count for _, (_, count) in told]
+    ranges = [tuple((one.at, one.size_bytes) for one in item.ranges) for item in items]
+    return [(0, one) for one in ranges], []
 
 
 def part_of(opened: OpenFile, place: Range) -> ByteRange:

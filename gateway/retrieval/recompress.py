@@ -7,15 +7,19 @@ The instance keeps its UID, for it is what was asked for under it. That its pixe
 the way is said in its Lossy Image Compression (PS3.3 §C.7.6.1.1.5).
 """
 
+import os
 import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from pydicom import Dataset
 
 from gateway.errors import NotAcceptable
-from gateway.pixels import syntaxes
-from gateway.pixels.decode import decoded_description
+from gateway.pixels import native, syntaxes
+from gateway.pixels.decode import decode_frame, decoded_description
 from gateway.pixels.description import PixelDescription, describe_pixels
 from gateway.pixels.encode import encode_frame, encoded_description
 from gateway.retrieval.header import Header
@@ -24,6 +28,11 @@ from gateway.retrieval.pixel_writing import write_encapsulated, write_native
 from gateway.retrieval.stored_pixels import StoredPixels
 from indexer.contract.identifiers import Uid
 
+FramePlace = tuple[int, tuple[tuple[int, int], ...]]
+"""Of a frame in its file: how many bits of its first byte are another's, and the ranges that it is
+made of, each where it begins and how long it is."""
+
+_DESCRIPTIONS_MAX: Final = 8
 _IMAGE_GROUP: Final = 0x0028
 _PHOTOMETRIC: Final = 0x00280004
 _PLANAR: Final = 0x00280006
@@ -65,8 +74,75 @@ def transcode(
     Raises:
         NotAcceptable: the file cannot be read, or cannot be given so.
     """
-    try:
+    with _refusing_what_is_unreadable():
         return str(_transcode(source, target, scratch, Uid(transfer_syntax), size_bytes_max))
+
+
+def transcode_frames(
+    source: Path,
+    target: Path,
+    places: Sequence[FramePlace],
+    transfer_syntax: str,
+    size_bytes_max: int,
+) -> list[int]:
+    """Write frames of a Part 10 file, which is in little endian, one after the other in one of
+    `ENCODED`.
+
+    Returns:
+        the bytes of each.
+
+    Raises:
+        NotAcceptable: one cannot be read, or cannot be given so.
+    """
+    with _refusing_what_is_unreadable():
+        told = source.stat()
+        stored, described, has_overlay = _described(source, told.st_ino, told.st_mtime_ns)
+        decoded = decoded_description(described, stored)
+        _encoded(decoded, Uid(transfer_syntax), has_overlay=has_overlay)
+        if described.frame_bits % 8 and len(places) > 1 and stored not in syntaxes.NATIVE:
+            raise NotAcceptable("frames of bits that end within a byte are given one by one")
+        sizes: list[int] = []
+        with source.open("rb") as file, target.open("wb", WRITE_BUFFER_BYTES) as written:
+            for skip_bits, ranges in places:
+                frame = b"".join(os.pread(file.fileno(), size, at) for at, size in ranges)
+                samples = decode_frame(frame, described, stored, skip_bits=skip_bits)
+                if described.bits_allocated == 1:
+                    frame, _ = native.pack_bits(samples, b"", 0)
+                else:
+                    frame = encode_frame(samples, decoded, transfer_syntax)
+                if sum(sizes) + len(frame) > size_bytes_max:
+                    raise NotAcceptable("the frames are too large to be given so at once")
+                sizes.append(written.write(frame))
+        return sizes
+
+
+@lru_cache(_DESCRIPTIONS_MAX)
+def _described(path: Path, _inode: int, _mtime_ns: int) -> tuple[Uid, PixelDescription, bool]:
+    """The transfer syntax of the file, its pixels, and whether an overlay is among them; kept, for
+    the frames of an object are asked for one after the other."""
+    meta, data_set = map_file(path)
+    header = Header.read(data_set)
+    pixels = _pixels(header, data_set, Uid(meta.TransferSyntaxUID))
+    if pixels is None:
+        raise NotAcceptable("the instance has no pixels")
+    return pixels.syntax, pixels.described, header.has_overlay_in_pixels
+
+
+def _encoded(decoded: PixelDescription, asked: Uid, *, has_overlay: bool) -> PixelDescription:
+    """What is to be said of the pixels as they are asked for.
+
+    Raises:
+        NotAcceptable: the transfer syntax cannot hold them.
+    """
+    if has_overlay and asked not in _OVERLAY_KEPT:
+        raise NotAcceptable("the transfer syntax cannot hold an overlay within the pixels")
+    return encoded_description(decoded, asked)
+
+
+@contextmanager
+def _refusing_what_is_unreadable() -> Iterator[None]:
+    try:
+        yield
     except (NotAcceptable, MemoryError):
         raise
     except OSError as error:
@@ -98,10 +174,8 @@ def _transcode(source: Path, target: Path, scratch: Path, asked: Uid, size_bytes
         if pixels is None:
             header.write(file)
             return given
-        if header.has_overlay_in_pixels and asked not in _OVERLAY_KEPT:
-            raise NotAcceptable("the transfer syntax cannot hold an overlay within the pixels")
         decoded = decoded_description(pixels.described, stored)
-        encoded = encoded_description(decoded, asked)
+        encoded = _encoded(decoded, asked, has_overlay=header.has_overlay_in_pixels)
         _describe(header, pixels.described, encoded)
         _tell_former_loss(header, pixels)
         if asked in _METHODS:

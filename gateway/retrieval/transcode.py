@@ -4,17 +4,20 @@ Rewriting and transcoding run in worker processes and go from file to file, so n
 the memory feels a large instance, and a hostile one harms nobody else.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.files import UNREADABLE, to_the_end
-from gateway.retrieval.recompress import transcode
+from gateway.retrieval.recompress import FramePlace, transcode, transcode_frames
 from gateway.retrieval.sources.source import HeldInstance
 from indexer.contract.identifiers import Uid
+
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 TRANSCODE_S_MAX: Final = 300.0
 """For one instance, once a worker has begun."""
@@ -58,18 +61,38 @@ class Transcoder:
             return
         target, scratch = self._new_spool(), self._new_spool()
         try:
-            given = await self._transcoded(held.path, target, scratch, transfer_syntax)
-            yield HeldInstance(path=target, transfer_syntax=given)
+            work = (held.path, target, scratch, str(transfer_syntax), self._size_bytes_max)
+            given = await self._done(transcode, *work)
+            yield HeldInstance(path=target, transfer_syntax=Uid(given))
         finally:
             for spooled in (scratch, target):
                 await to_the_end(self._discard(spooled))
 
-    async def _transcoded(
-        self, source: Path, target: Path, scratch: Path, transfer_syntax: Uid
-    ) -> Uid:
-        work = (source, target, scratch, str(transfer_syntax), self._size_bytes_max)
+    @asynccontextmanager
+    async def frames(
+        self, source: Path, places: Sequence[FramePlace], transfer_syntax: Uid
+    ) -> AsyncIterator[tuple[Path, list[int]]]:
+        """A file of frames, one after the other, in a transfer syntax that `bulk_form` chose, and
+        the bytes of each. Colours that the stored syntax transforms are RGB where they are native.
+
+        Args:
+            source: a file in little endian.
+            places: of the frames.
+
+        Raises:
+            NotAcceptable: as `given`.
+            Unavailable: as `given`.
+        """
+        target = self._new_spool()
         try:
-            return Uid(await self._workers.run(transcode, *work, within_s=TRANSCODE_S_MAX))
+            work = (source, target, places, str(transfer_syntax), self._size_bytes_max)
+            yield target, await self._done(transcode_frames, *work)
+        finally:
+            await to_the_end(self._discard(target))
+
+    async def _done(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
+        try:
+            return await self._workers.run(function, *args, within_s=TRANSCODE_S_MAX)
         except OSError as error:
             raise StorageUnavailable(UNREADABLE) from error
         except WorkerDied as error:

@@ -1,13 +1,18 @@
 """How bulk data is answered with: items of files, alone or in parts, whole or in a range."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from gateway.dicomweb.accept import Form
 from gateway.dicomweb.conditions import ByteRange, tag_of
+from gateway.dicomweb.negotiation import bulk_form
+from gateway.errors import NotAcceptable
+from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, NATIVE, given_as
 from gateway.retrieval.bulk import BulkReader, Item, part_of
 from gateway.retrieval.described import DescribedInstance
 from gateway.retrieval.endpoints.answering import Body, Request
 from gateway.retrieval.files import OpenFile
+from indexer.contract.identifiers import Uid
 from indexer.framing.multipart_writer import MultipartRelated
 
 
@@ -24,6 +29,62 @@ async def is_had(request: Request, tag: str, body: Body) -> bool:
     if had:
         await body.not_modified(tag)
     return had
+
+
+async def answer_pixels(
+    request: Request,
+    reader: BulkReader,
+    instance: DescribedInstance,
+    body: Body,
+    *,
+    what: str,
+    single: bool,
+    items_of: Callable[[OpenFile], Awaitable[list[Item]]],
+    joined: bool = False,
+) -> None:
+    """Answer with frames as they lie in the file, or in the form that is liked best of those that
+    can hold them.
+
+    Args:
+        what: names them, for their tag.
+        single: whether they are one item, the only case for a body without parts.
+        items_of: where they lie in the instance's file.
+        joined: whether native ones are one item.
+    """
+    stored = instance.held.transfer_syntax
+    lie_in = EXPLICIT_LITTLE_ENDIAN if stored in NATIVE else stored
+    cannot_hold: dict[Uid, NotAcceptable] = {}
+    while True:
+        form = _form(request, stored, single=single, cannot_hold=cannot_hold)
+        asked = form.transfer_syntax
+        assert asked is not None
+        tag = bulk_tag(instance, what, form)
+        if await is_had(request, tag, body):
+            return
+        try:
+            async with AsyncExitStack() as stack:
+                opened = await stack.enter_async_context(reader.opened(instance))
+                items = await items_of(opened)
+                if asked != lie_in:
+                    is_one = joined and asked == EXPLICIT_LITTLE_ENDIAN
+                    transcoded = reader.transcoded(opened, items, asked, joined=is_one)
+                    opened, items = await stack.enter_async_context(transcoded)
+                await BulkAnswer(request, reader, form, tag=tag).send(body, opened, items)
+                return
+        except NotAcceptable as error:
+            if body.begun or asked == lie_in:
+                raise
+            cannot_hold[asked] = error
+
+
+def _form(
+    request: Request, stored: Uid, *, single: bool, cannot_hold: Mapping[Uid, NotAcceptable]
+) -> Form:
+    targets = [syntax for syntax in given_as(stored) if syntax not in cannot_hold]
+    try:
+        return bulk_form(request.accepted, stored, single=single, targets=lambda _stored: targets)
+    except NotAcceptable as error:
+        raise next(iter(cannot_hold.values()), error) from error
 
 
 class BulkAnswer:

@@ -16,7 +16,7 @@ from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.described import DescribedInstance
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
-from gateway.retrieval.endpoints.bulk import BulkAnswer, bulk_tag, is_had
+from gateway.retrieval.endpoints.bulk import BulkAnswer, answer_pixels, bulk_tag, is_had
 from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
 
@@ -54,19 +54,26 @@ class BulkDataEndpoint:
         path = path or layout.shown_pixels().path
         if (value := layout.bulk.get(path)) is None:
             raise NotFound("the instance has no such bulk data")
-        stored = instance.held.transfer_syntax if value.fragmented else EXPLICIT_LITTLE_ENDIAN
         pixels = layout.pixels
-        is_pixels = pixels is not None and pixels.path == path
-        single = pixels is None or not is_pixels or pixels.is_one_item
-        form = bulk_form(request.accepted, stored, single=single)
+        if pixels is not None and pixels.path == path:
+            await answer_pixels(
+                request,
+                self._reader,
+                instance,
+                body,
+                what=f"bulkdata/{path}",
+                single=pixels.is_one_item,
+                items_of=lambda opened: self._reader.pixels(opened, instance),
+                joined=True,
+            )
+            return
+        stored = instance.held.transfer_syntax if value.fragmented else EXPLICIT_LITTLE_ENDIAN
+        form = bulk_form(request.accepted, stored, single=True)
         tag = bulk_tag(instance, f"bulkdata/{path}", form)
         if await is_had(request, tag, body):
             return
         async with self._reader.opened(instance) as opened:
-            if is_pixels:
-                items = await self._reader.pixels(opened, instance)
-            else:
-                items = [await self._reader.value(opened, value)]
+            items = [await self._reader.value(opened, value)]
             await BulkAnswer(request, self._reader, form, tag=tag).send(body, opened, items)
 
 

@@ -1,4 +1,5 @@
-"""Retrieve Transaction on frames (PS3.18 §10.4.1.1.6): bytes of a file, none of them decoded.
+"""Retrieve Transaction on frames (PS3.18 §10.4.1.1.6): bytes of a file, decoded only to be
+given in another transfer syntax.
 
 Each frame is a part. Frames whose pixels are bits and that do not end with a byte are one part
 together, without padding between them (PS3.18 §8.7.3.3.2).
@@ -7,11 +8,10 @@ together, without padding between them (PS3.18 §8.7.3.3.2).
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.frame_list import read_frames
-from gateway.dicomweb.negotiation import bulk_form
 from gateway.model.resource import Resource
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
-from gateway.retrieval.endpoints.bulk import BulkAnswer, bulk_tag, is_had
+from gateway.retrieval.endpoints.bulk import answer_pixels
 from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
 
@@ -39,11 +39,12 @@ class FramesEndpoint:
         places = (min(numbers), max(numbers))
         async with self._retriever.described(request.access, resource, frames=places) as instance:
             instance.layout.ensure_frames(numbers)
-            stored = instance.held.transfer_syntax
-            form = bulk_form(request.accepted, stored, single=len(numbers) == 1)
-            tag = bulk_tag(instance, f"frames/{numbers}", form)
-            if await is_had(request, tag, body):
-                return
-            async with self._reader.opened(instance) as opened:
-                items = await self._reader.frames(opened, instance, numbers)
-                await BulkAnswer(request, self._reader, form, tag=tag).send(body, opened, items)
+            await answer_pixels(
+                request,
+                self._reader,
+                instance,
+                body,
+                what=f"frames/{numbers}",
+                single=len(numbers) == 1,
+                items_of=lambda opened: self._reader.frames(opened, instance, numbers),
+            )
