@@ -10,6 +10,7 @@ from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.routes import ROOT, build_routes, build_search_routes
 from gateway.retrieval.transcode import Transcoder
+from gateway.retrieval.whole import StoredBodies
 
 
 def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
@@ -30,6 +31,11 @@ def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
             renderer=Renderer(parts.workers),
             answers=answers,
             patients=fetching.catalogue,
+            bodies=StoredBodies(
+                fetching.files,
+                parts.objects.path,
+                root_url=f"{parts.settings.base_url}{ROOT}",
+            ),
         ),
         *_search_routes(parts),
     ]

@@ -84,6 +84,11 @@ class Listing:
         return not self.text.endswith(" ") and " \n" not in self.text
 
     @property
+    def transfer_syntaxes(self) -> frozenset[Uid]:
+        """Of all of them that are stored here."""
+        return frozenset(map(Uid, {line.split(" ")[3] for line in self.text.split("\n")} - {""}))
+
+    @property
     def instances(self) -> list[ListedInstance]:
         """Each of them."""
         told = (line.split(" ") for line in self.text.split("\n"))

@@ -7,10 +7,12 @@ read. What it does not hold is read by a thread.
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
@@ -22,6 +24,8 @@ R = TypeVar("R")
 CHUNK_BYTES: Final = 2**17
 """Read and sent at once: small enough to stay in the processor's cache on its way."""
 THREADS: Final = 4
+TOGETHER: Final = 8
+"""Files opened at once for one reader, who has as many open before them."""
 UNREADABLE: Final = "an instance's file cannot be read or written"
 
 
@@ -30,7 +34,7 @@ class OpenFile:
     """A file that stays readable even when it is removed."""
 
     size_bytes: int
-    file: BinaryIO
+    file: FileIO | BinaryIO
 
 
 class FileReader:
@@ -46,14 +50,12 @@ class FileReader:
         Raises:
             StorageUnavailable: the file is gone, or the disk fails.
         """
-        opening = self._submit(_open, path)
+        opening = self._submit(_open_all, [str(path)])
         try:
-            opened = await asyncio.shield(opening)
+            [opened] = await self._settled(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_late)
             raise
-        except OSError as error:
-            raise StorageUnavailable(UNREADABLE) from error
         with opened.file:
             yield opened
 
@@ -74,6 +76,27 @@ class FileReader:
             at += len(chunk)
             yield chunk
 
+    async def each(self, paths: Iterable[str]) -> AsyncGenerator[OpenFile]:
+        """Open files one after the other; each is closed when the next is asked for. Some are
+        opened together, while those before them are read: a hop to a thread costs more than it.
+
+        Raises:
+            StorageUnavailable: a file is gone, or the disk fails.
+        """
+        left = iter(paths)
+        ahead = self._submit(_open_all, list(islice(left, TOGETHER)))
+        try:
+            while opened := await self._settled(ahead):
+                ahead = self._submit(_open_all, list(islice(left, TOGETHER)))
+                with ExitStack() as stack:
+                    for one in opened:
+                        stack.enter_context(one.file)
+                    for one in opened:
+                        with one.file:
+                            yield one
+        finally:
+            ahead.add_done_callback(_close_late)
+
     async def run(self, act: Callable[..., R], *args: object) -> R:
         """Run another blocking read, such as that of a header.
 
@@ -89,20 +112,38 @@ class FileReader:
         """Wait for reads that have begun."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
+    async def _settled(self, opening: asyncio.Future[R]) -> R:
+        """What was opened, but not to the end of the wait if that is cancelled."""
+        try:
+            return await asyncio.shield(opening)
+        except OSError as error:
+            raise StorageUnavailable(UNREADABLE) from error
+
     def _submit(self, act: Callable[..., R], *args: object) -> asyncio.Future[R]:
         return asyncio.get_running_loop().run_in_executor(self._threads, act, *args)
 
 
-def _open(path: Path) -> OpenFile:
-    file = path.open("rb", buffering=0)
+def _open(path: Path | str) -> OpenFile:
+    file = FileIO(path)
     return OpenFile(os.fstat(file.fileno()).st_size, file)
 
 
-def _read(file: BinaryIO, at: int, wanted_bytes: int) -> bytes:
+def _open_all(paths: list[str]) -> list[OpenFile]:
+    opened: list[OpenFile] = []
+    try:
+        opened += map(_open, paths)
+    except OSError:
+        for one in opened:
+            one.file.close()
+        raise
+    return opened
+
+
+def _read(file: FileIO | BinaryIO, at: int, wanted_bytes: int) -> bytes:
     return os.pread(file.fileno(), wanted_bytes, at)
 
 
-def _read_at_once(file: BinaryIO, at: int, wanted_bytes: int) -> bytes | None:
+def _read_at_once(file: FileIO | BinaryIO, at: int, wanted_bytes: int) -> bytes | None:
     """So much, or less, if the kernel has it in memory; None if the disk must be asked."""
     chunk = bytearray(wanted_bytes)
     try:
@@ -116,9 +157,10 @@ def _read_at_once(file: BinaryIO, at: int, wanted_bytes: int) -> bytes | None:
     return bytes(memoryview(chunk)[:size_bytes])
 
 
-def _close_late(opening: asyncio.Future[OpenFile]) -> None:
+def _close_late(opening: asyncio.Future[list[OpenFile]]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().file.close()
+        for one in opening.result():
+            one.file.close()
 
 
 async def to_the_end(work: Awaitable[R]) -> R:

@@ -84,6 +84,27 @@ class Retriever:
         return found
 
     @asynccontextmanager
+    async def stored(
+        self, access: AccessContext, resource: Resource
+    ) -> AsyncIterator[Listing | None]:
+        """The resource as it is stored here, where it stays until leaving; None where a source must
+        be asked for some of it.
+
+        Raises:
+            AccessDenied, NotFound, ImagesDisagree: as `listing`.
+        """
+        await self._permit(access, resource)
+        async with self._at_hand.reading(resource.study):
+            found = await self._stored.listing(resource)
+            if found is None:
+                raise NotFound("no source holds this resource")
+            yield found if found.entire else None
+
+    def count_given(self) -> None:
+        """Tell the metrics that what `stored` gave went out."""
+        self._metrics.opened.labels("store").inc()
+
+    @asynccontextmanager
     async def described(
         self, access: AccessContext, resource: Resource, *, frames: FrameNumbers = (1, 1)
     ) -> AsyncIterator[DescribedInstance]:

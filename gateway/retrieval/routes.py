@@ -25,6 +25,7 @@ from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transactions import methods_of
 from gateway.retrieval.transcode import Transcoder
+from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
 
@@ -57,9 +58,12 @@ def build_routes(
     renderer: Renderer,
     answers: MetadataAnswers,
     patients: KnownPatients,
+    bodies: StoredBodies,
 ) -> list[Route]:
     """What is retrieved; there is no route to delete with (PS3.18 has no such transaction)."""
-    instances = InstancesEndpoint(policy, retriever, transcoder, files, patients=patients)
+    instances = InstancesEndpoint(
+        policy, retriever, transcoder, files, patients=patients, bodies=bodies
+    )
     metadata = MetadataEndpoint(policy, retriever, answers, files)
     zipped = ZipEndpoint(
         policy, retriever, transcoder, files, patients=patients, instances=instances

@@ -42,20 +42,24 @@ class MultipartRelated:
         told = (f'; {name}="{value}"' for name, value in self._parameters.items())
         return "multipart/related" + "".join(told)
 
-    def part(self, content_type: str, *, size_bytes: int, content_id: str = "") -> bytes:
+    def part(
+        self, content_type: str, *, size_bytes: int, content_id: str = "", location: str = ""
+    ) -> bytes:
         """What goes before the next part's bytes.
 
         Args:
             content_id: by which another part refers to it (RFC 2392); empty for none. Such a part
                 says that its bytes are as they are, as XOP has it (§4.1, RFC 2045 §6).
+            location: address of what the part is of (Content-Location); empty for none.
 
         Raises:
-            ValueError: the content type would end its line.
+            ValueError: the content type or the location would end its line.
         """
-        if "\r" in content_type or "\n" in content_type:
-            raise ValueError("a content type is one line")
+        if any(sign in text for sign in "\r\n" for text in (content_type, location)):
+            raise ValueError("a content type is one line, and so is a location")
         named = f"Content-ID: <{content_id}>\r\n" if content_id else ""
         named += "Content-Transfer-Encoding: binary\r\n" if content_id else ""
+        named += f"Content-Location: {location}\r\n" if location else ""
         head = (
             f"--{self._boundary}\r\n"
             f"Content-Type: {content_type}\r\n"

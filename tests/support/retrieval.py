@@ -38,6 +38,7 @@ from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pull import MovePuller
 from gateway.retrieval.transcode import Transcoder
+from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.serving import serve
 from indexer.contract.identifiers import Uid
@@ -49,6 +50,7 @@ from tests.support.studies import ACCESSION, CT, LOCAL_ID, SERIES, STUDY, WITH_P
 T = TypeVar("T")
 
 PUBLIC_URL = "https://gateway.example"
+ROOT_URL = f"{PUBLIC_URL}/dicom-web"
 WAITING_MAX = 2
 REWRITTEN_BYTES_MAX = 2**20
 METADATA_BYTES_MAX = 2**20
@@ -264,7 +266,7 @@ def described(
         stored,
         files,
         folder=objects.new_spool().parent.parent,
-        root_url=f"{PUBLIC_URL}/dicom-web",
+        root_url=ROOT_URL,
         size_bytes_max=METADATA_BYTES_MAX,
     )
     return describer, stored, answers
@@ -298,18 +300,18 @@ async def a_bench(
         bench.describer, stored, answers = described(stores, workers, catalogue, files)
         pullers = {PACS: MovePuller(mediator, pacs)}
         bench.fetching = fetching = Fetching(stores, catalogue, pullers, files, limits=limits)
-        retriever = fetching.retriever(policy, stored)
         app = FastAPI()
         http_errors.install(app)
         app.router.routes.extend(
             build_routes(
                 policy,
-                retriever,
+                fetching.retriever(policy, stored),
                 transcoder,
                 files,
                 renderer=Renderer(workers),
                 answers=answers,
                 patients=catalogue,
+                bodies=StoredBodies(files, objects.path, root_url=ROOT_URL),
             )
             + _searching(policy, stores, nothing_found)
         )

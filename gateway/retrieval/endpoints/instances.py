@@ -12,6 +12,7 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted, Form
+from gateway.dicomweb.conditions import ByteRange
 from gateway.dicomweb.negotiation import DICOM, instance_form
 from gateway.errors import NotAcceptable
 from gateway.model.resource import Resource
@@ -27,6 +28,7 @@ from gateway.retrieval.leaving import KnownPatients, Leaving, ready
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
 from gateway.retrieval.transcode import Transcoder
+from gateway.retrieval.whole import StoredBodies, StoredBody
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Ins, Uid
 from indexer.framing.multipart_writer import MultipartRelated
@@ -43,24 +45,28 @@ class InstancesEndpoint:
         files: FileReader,
         *,
         patients: KnownPatients,
+        bodies: StoredBodies,
     ) -> None:
         self._policy = policy
         self._retriever = retriever
         self._transcoder = transcoder
         self._files = files
         self._patients = patients
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         resource = request.resource()
-        if request.head:
-            await self._retriever.ensure_known(request.access, resource)
-            await Body(send).send_head(f'multipart/related; type="{DICOM}"')
-            return
         await answer(scope, receive, send, lambda body: self._answer(request, resource, body))
 
     async def _answer(self, request: Request, resource: Resource, body: Body) -> None:
+        if request.manifest is None and await self._is_given_as_it_lies(request, resource, body):
+            return
+        if request.head:
+            await self._retriever.ensure_known(request.access, resource)
+            await body.send_head(f'multipart/related; type="{DICOM}"')
+            return
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
             single = resource.instance is not None
             # All of them before the first byte: what cannot be ended must not be begun.
@@ -71,6 +77,45 @@ class InstancesEndpoint:
                 await self._send_parts(stream, wanted, body)
             else:
                 await self._send_alone(stream, wanted, body)
+
+    async def _is_given_as_it_lies(self, request: Request, resource: Resource, body: Body) -> bool:
+        """Answer with stored files as they are, if all is stored, and wanted so."""
+        async with self._retriever.stored(request.access, resource) as listing:
+            if listing is None:
+                return False
+            single = resource.instance is not None
+            wanted = _Wanted(accepted=request.accepted, single=single, ins=None)
+            forms = {syntax: wanted.form(syntax) for syntax in listing.transfer_syntaxes}
+            if any(form.transfer_syntax != syntax for syntax, form in forms.items()):
+                return False
+            multipart = next(iter(forms.values())).multipart
+            tag = self._bodies.tag(listing, multipart=multipart)
+            location = self._bodies.location(resource)
+            if request.conditions.is_had(tag):
+                await body.not_modified(tag, location=location)
+                return True
+            whole = await self._bodies.body_of(listing, forms)
+            if whole is None:
+                return False
+            self._retriever.count_given()
+            size_bytes = whole.size_bytes
+            part = request.conditions.part_of(size_bytes, tag)
+            await body.begin(
+                whole.content_type, size_bytes=size_bytes, tag=tag, location=location, part=part
+            )
+            if not request.head:
+                part = part or ByteRange(start=0, end=size_bytes, of=size_bytes)
+                await self._send_whole(whole, part, body)
+            await body.write(b"", more=False)
+            return True
+
+    async def _send_whole(self, whole: StoredBody, wanted: ByteRange, body: Body) -> None:
+        async with aclosing(self._bodies.opened(whole, wanted)) as pieces:
+            async for before, opened, of_file in pieces:
+                if opened is not None:
+                    await body.write_file(opened, self._files, of_file, before=before)
+                elif before:
+                    await body.write(before)
 
     async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)
