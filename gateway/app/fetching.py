@@ -79,7 +79,7 @@ async def open_fetching(
     flights = Flights(ground, catalogue, pullers(parts, catalogue))
     parts.stack.push_async_callback(flights.close)
     stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
-    prefetcher = _prefetcher(parts, stored, flights, catalogue)
+    prefetcher = _prefetcher(parts, stored, flights, catalogue, metrics=counted)
     await parts.stack.enter_async_context(workers(keeper.run(), prefetcher.run()))
     from_pacs = PacsSource(stored, flights, on_pull=prefetcher.ask_study)
     descriptions = Descriptions(parts.database.dialect)
@@ -126,7 +126,12 @@ def _keeper(
 
 
 def _prefetcher(
-    parts: Parts, stored: StoredFiles, flights: Flights, catalogue: Catalogue
+    parts: Parts,
+    stored: StoredFiles,
+    flights: Flights,
+    catalogue: Catalogue,
+    *,
+    metrics: RetrievalMetrics,
 ) -> Prefetcher:
     settings = parts.settings
     return Prefetcher(
@@ -136,5 +141,6 @@ def _prefetcher(
         bytes_max=settings.prefetch_mib_max * MIB,
         at_once=settings.prefetch_studies_max,
         priors_max=settings.prefetch_priors_max,
+        metrics=metrics,
         now_s=asyncio.get_running_loop().time,
     )

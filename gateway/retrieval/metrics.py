@@ -28,6 +28,11 @@ class RetrievalMetrics:
             "Pulls that have not ended, or of which not all is kept yet.",
             registry=registry,
         )
+        self.prefetches_waiting = Gauge(
+            "gateway_prefetches_waiting",
+            "Studies, and patients, of which something is brought beforehand, or waits to be.",
+            registry=registry,
+        )
         self.copies_kept = Counter(
             "gateway_copies_kept", "Instances that were kept as they passed.", registry=registry
         )

@@ -8,11 +8,11 @@ does not send is left in peace, longer each time.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from itertools import groupby
 from typing import Final, Protocol, TypeVar
 
 from gateway.errors import GatewayError, PacsUnavailable
 from gateway.model.resource import Resource
+from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.sources.flight import Flight
 from gateway.retrieval.sources.flights import Flights
 from gateway.retrieval.sources.pulls import pulls_of
@@ -57,6 +57,7 @@ class Prefetcher:
         bytes_max: int,
         at_once: int,
         priors_max: int,
+        metrics: RetrievalMetrics,
         now_s: Callable[[], float],
     ) -> None:
         self._stored = stored
@@ -66,6 +67,8 @@ class Prefetcher:
         self._at_once = at_once
         self._priors_max = priors_max
         self._now_s = now_s
+        self._metrics = metrics
+        self._at_work = 0
         self._studies: dict[Uid, None] = {}
         self._patients: dict[tuple[Identifier, ...], None] = {}
         self._asked = asyncio.Semaphore(0)
@@ -95,6 +98,7 @@ class Prefetcher:
     async def _work(self) -> None:
         while True:
             await self._asked.acquire()
+            self._at_work += 1
             try:
                 if self._studies:
                     await self._bring(_first(self._studies))
@@ -104,6 +108,9 @@ class Prefetcher:
                 log.info("prefetch_left_off", extra={"reason": str(error)})
             except Exception:
                 log.exception("prefetch_failed")
+            finally:
+                self._at_work -= 1
+            self._tell_waiting()
 
     async def _look_up(self, patient: tuple[Identifier, ...]) -> None:
         for study in await self._earlier.earlier_studies(patient, count_max=self._priors_max):
@@ -112,15 +119,17 @@ class Prefetcher:
     async def _bring(self, study: Uid) -> None:
         left_bytes = self._bytes_max
         known = await self._stored.images(Resource(study=study))
-        for series, images in groupby(known, key=lambda image: image.description.series):
-            held = list(images)
+        for series in dict.fromkeys(image.description.series for image in known):
+            wanted = Resource(study=study, series=series)
+            # Anew for each series, for a viewer may have had it pulled meanwhile.
+            held = await self._stored.images(wanted)
             missing = {one.description.instance for one in held if one.stored is None}
-            for pull in pulls_of(Resource(study=study, series=series), held, missing):
+            for pull in pulls_of(wanted, held, missing):
                 if left_bytes <= 0 or self._is_at_rest(pull.pacs):
                     return
                 flight = await self._flights.bring(pull, bytes_max=left_bytes)
                 self._note(pull.pacs, flight)
-                left_bytes -= flight.kept_bytes
+                left_bytes -= 0 if flight.is_viewers else flight.kept_bytes
 
     def _note(self, pacs: str, flight: Flight) -> None:
         """Remember whether the PACS sent.
@@ -148,6 +157,11 @@ class Prefetcher:
             _first(waiting)
         waiting[one] = None
         self._asked.release()
+        self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        waiting = len(self._studies) + len(self._patients) + self._at_work
+        self._metrics.prefetches_waiting.set(waiting)
 
 
 def _first(waiting: dict[T, None]) -> T:

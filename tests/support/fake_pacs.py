@@ -38,6 +38,9 @@ class FakePacs:
         self.was_left = asyncio.Event()
         self.spooled_max = 0
         self.is_asked = asyncio.Event()
+        self.lanes: list[str] = []
+        """For whom it was asked, each time."""
+        self.refuses: PacsUnavailable | None = None
         self._held_after: int | None = None
         self._goes_on = asyncio.Event()
 
@@ -64,6 +67,9 @@ class FakePacs:
         message_id: int,
         lane: Lane = Lane.VIEWER,
     ) -> MoveOutcome:
+        self.lanes.append(lane.value)
+        if self.refuses is not None:
+            raise self.refuses
         try:
             return await self._move(wanted, destination_ae, message_id)
         except asyncio.CancelledError:
@@ -110,7 +116,9 @@ class FakePacs:
 def _is_within(wanted: Resource, path: Path) -> bool:
     """Whether the file was asked for; of one that cannot be read, a PACS would still know it."""
     try:
-        image = read_header(path).image
+        header = read_header(path)
     except InvalidRequest:
         return True
-    return wanted.series in (None, image.series) and wanted.instance in (None, image.instance)
+    asked = (wanted.study, wanted.series, wanted.instance)
+    told = (header.study, header.image.series, header.image.instance)
+    return all(one in (None, found) for one, found in zip(asked, told, strict=True))

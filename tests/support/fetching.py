@@ -49,51 +49,52 @@ class Fetching:
         limits: CopyLimits,
     ) -> None:
         self.registry = CollectorRegistry()
-        self._metrics = RetrievalMetrics(self.registry)
-        self._catalogue = catalogue
-        self._at_hand = StudiesAtHand(stores.clock)
+        self.metrics = RetrievalMetrics(self.registry)
+        self.catalogue = catalogue
+        self.at_hand = StudiesAtHand(stores.clock)
         objects = stores.objects
         self.keeper = Keeper(
             stores.database,
             objects,
-            self._at_hand,
+            self.at_hand,
             pacs=list(pullers),
             bytes_max=limits.bytes_max,
             spare_bytes_min=limits.spare_bytes_min,
             on_kept=lambda: None,
-            metrics=self._metrics,
+            metrics=self.metrics,
             clock=stores.clock,
         )
         ground = Ground(
             keeper=self.keeper,
-            at_hand=self._at_hand,
+            at_hand=self.at_hand,
             files=files,
             path=objects.path,
             discard=objects.discard_spool,
-            metrics=self._metrics,
+            metrics=self.metrics,
         )
         self.flights = Flights(ground, catalogue, pullers)
-        self._stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
+        self.stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
         self.prefetcher = Prefetcher(
-            self._stored,
+            self.stored,
             self.flights,
             catalogue,
             bytes_max=limits.prefetch_bytes_max,
             at_once=1,
             priors_max=limits.priors_max,
+            metrics=self.metrics,
             now_s=asyncio.get_running_loop().time,
         )
 
     def retriever(self, policy: Policy, described: DescribedStore) -> Retriever:
         """Opens resources under this policy."""
-        from_pacs = PacsSource(self._stored, self.flights, on_pull=self.prefetcher.ask_study)
+        from_pacs = PacsSource(self.stored, self.flights, on_pull=self.prefetcher.ask_study)
         return Retriever(
             policy,
-            self._catalogue,
+            self.catalogue,
             described,
-            {"store": StoreSource(self._stored), "pacs": from_pacs},
-            at_hand=self._at_hand,
-            metrics=self._metrics,
+            {"store": StoreSource(self.stored), "pacs": from_pacs},
+            at_hand=self.at_hand,
+            metrics=self.metrics,
         )
 
     def counted(self, name: str, **labels: str) -> float:

@@ -41,6 +41,7 @@ from gateway.retrieval.transcode import Transcoder
 from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.serving import serve
+from gateway.storage.database import Transaction
 from indexer.contract.identifiers import Uid
 from tests.support.fake_pacs import PACS, FakePacs
 from tests.support.fetching import BY_DEFAULT, CopyLimits, Fetching
@@ -157,17 +158,23 @@ class Bench:
 
     async def hold_in_pacs(self, *held: Dataset, syntax: str = ExplicitVRLittleEndian) -> None:
         """Have the PACS hold these instances, and have told the gateway so."""
-        for number, ds in enumerate(held):
-            path = self._folder / f"{number}.dcm"
+        for ds in held:
+            path = self._folder / f"{len(self.pacs.files)}.dcm"
             write_part10(ds, path, syntax)
             self.pacs.files.append(path)
-        held_there = tuple(
-            HeldByPacs(pacs=PACS, image=read_header(path).image) for path in self.pacs.files
-        )
-        answer = PacsAnswered(study=STUDY, held=held_there, asked_after=1)
-        told, studies = StudyAnnounced(study=STUDY), self.stores.studies
-        await self.stores.database.write(lambda tx: studies.study_announced(tx, told, now_ms=0))
-        await self.stores.database.write(lambda tx: studies.pacs_answered(tx, answer, now_ms=0))
+        headers = [read_header(path) for path in self.pacs.files]
+        studies, write = self.stores.studies, self.stores.database.write
+        for study in {Uid(ds.StudyInstanceUID) for ds in held}:
+            images = [header.image for header in headers if header.study == study]
+            held_there = tuple(HeldByPacs(pacs=PACS, image=image) for image in images)
+            answer = PacsAnswered(study=study, held=held_there, asked_after=1)
+
+            async def work(tx: Transaction, answer: PacsAnswered = answer) -> None:
+                told = StudyAnnounced(study=answer.study)
+                await studies.study_announced(tx, told, now_ms=0)
+                await studies.pacs_answered(tx, answer, now_ms=0)
+
+            await write(work)
 
     async def in_thread(self, act: Callable[[], T]) -> T:
         """Run a client that blocks, while the gateway answers it."""

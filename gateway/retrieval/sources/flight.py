@@ -114,6 +114,11 @@ class Flight:
         return self.missing if self.is_received and self.error is None else frozenset()
 
     @property
+    def is_viewers(self) -> bool:
+        """A viewer asked for it, not who brings it beforehand."""
+        return self._lane is Lane.VIEWER
+
+    @property
     def is_wanted(self) -> bool:
         """Somebody waits for it, or it is worth its end."""
         if self._shelf.has_readers or self._stays or self.is_received:

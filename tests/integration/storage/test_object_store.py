@@ -55,6 +55,30 @@ async def test_a_kept_file_is_found_by_its_key(store: ObjectStore) -> None:
     assert not spooled.exists()
 
 
+async def test_a_file_that_is_kept_also_stays_in_the_spool(store: ObjectStore) -> None:
+    spooled = spool(store, b"pixels")
+
+    key = await store.keep_also(spooled)
+    await store.discard_spool(spooled)
+
+    assert store.path(key).read_bytes() == b"pixels"
+    assert not spooled.exists()
+
+
+async def test_nothing_is_kept_on_a_disk_that_is_short_of_room(tmp_path: Path) -> None:
+    store = ObjectStore.open(tmp_path, free_bytes_min=2**60)
+    first, second = spool(store), spool(store)
+
+    for keep, spooled in ((store.keep, first), (store.keep_also, second)):
+        with pytest.raises(StorageUnavailable, match="ENOSPC"):
+            await keep(spooled)
+
+    assert store.spare_bytes() < 0
+    assert kept_files(tmp_path) == []
+    assert (first.exists(), second.exists()) == (False, True)
+    store.close()
+
+
 async def test_a_kept_file_is_there_in_the_next_store(store: ObjectStore, tmp_path: Path) -> None:
     key = await store.keep(spool(store, b"pixels"))
     store.close()
