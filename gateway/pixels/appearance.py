@@ -17,6 +17,12 @@ from gateway.pixels.lut import (
 from gateway.pixels.palette import Palette, colour_samples
 from gateway.pixels.voi import Function, Window
 
+_SPACINGS = (
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "PresentationPixelSpacing",  # these two are of a displayed area, PS3.3 §C.10.4
+    "PresentationPixelAspectRatio",
+)
 _ASPECT_EPSILON = 0.01  # what differs less is rounding, not a pixel that is not square
 _ASPECT_MAX = 16.0
 
@@ -67,7 +73,7 @@ def appearance_of(ds: Dataset, frame: int, *, big_endian: bool = False) -> Appea
         palette=palette,
         palette_over_gray=over_gray,
         bits=bits,
-        pixel_aspect=_pixel_aspect(ds, frame),
+        pixel_aspect=pixel_aspect_of(ds, frame),
     )
 
 
@@ -76,7 +82,7 @@ def modality_of(
 ) -> Rescale | LookupTable:
     """Modality LUT or rescale (PS3.3 §C.11.1, §C.7.6.16.2.9); the identity where there is none."""
     table = item(ds, "ModalityLUTSequence")
-    if table is not None and (found := _table(table, signed, big_endian)) is not None:
+    if table is not None and (found := table_in(table, signed, big_endian)) is not None:
         return found
     where = of_frame(ds, frame, "PixelValueTransformationSequence") or ds
     slope, intercept = number(where, "RescaleSlope"), number(where, "RescaleIntercept")
@@ -94,7 +100,7 @@ def voi_of(ds: Dataset, frame: int, *, big_endian: bool) -> Window | LookupTable
         except ValueError:
             pass
     table = item(where, "VOILUTSequence")
-    return None if table is None else _table(table, _may_be_negative(ds), big_endian)
+    return None if table is None else table_in(table, _may_be_negative(ds), big_endian)
 
 
 def palette_of(ds: Dataset, *, signed: bool, big_endian: bool) -> Palette:
@@ -125,7 +131,7 @@ def _colour(ds: Dataset, colour: str, signed: bool, big_endian: bool) -> LookupT
     return make_table(descriptor, data, signed=signed, big_endian=big_endian)
 
 
-def _table(holder: Dataset, signed: bool, big_endian: bool) -> LookupTable | None:
+def table_in(holder: Dataset, signed: bool, big_endian: bool) -> LookupTable | None:
     """A table that helps to show the image; None where it cannot be read."""
     descriptor = [int(value) for value in numbers(holder, "LUTDescriptor")]
     try:
@@ -176,11 +182,11 @@ def _may_be_negative(ds: Dataset) -> bool:
     return whole(ds, "PixelRepresentation", 0) == 1 or (number(ds, "RescaleIntercept") or 0) < 0
 
 
-def _pixel_aspect(ds: Dataset, frame: int) -> float:
+def pixel_aspect_of(ds: Dataset, frame: int) -> float:
     """Height of a pixel over its width (PS3.3 §C.7.6.3.1.7, §10.7)."""
     measures = of_frame(ds, frame, "PixelMeasuresSequence")
     candidates = [numbers(ds, "PixelAspectRatio")]
-    candidates += [numbers(ds, name) for name in ("PixelSpacing", "ImagerPixelSpacing")]
+    candidates += [numbers(ds, name) for name in _SPACINGS]
     if measures is not None:
         candidates.insert(0, numbers(measures, "PixelSpacing"))
     for sides in candidates:

@@ -16,8 +16,17 @@ def bits_stored(samples: Samples, described: PixelDescription) -> Samples:
     below = described.high_bit + 1 - described.bits_stored
     if described.bits_stored + below == cell_bits:
         return samples >> below if below else samples
+    if not below and _fit(samples, described):
+        return samples  # nothing stands beside them, and looking costs less than cutting
     if described.signed:
         return (samples << (cell_bits - described.high_bit - 1)) >> (
             cell_bits - described.bits_stored
         )
     return (samples >> below) & ((1 << described.bits_stored) - 1)
+
+
+def _fit(samples: Samples, described: PixelDescription) -> bool:
+    bits = described.bits_stored
+    if not described.signed:
+        return bool(samples.max() < 1 << bits)
+    return bool(samples.max() < 1 << bits - 1 and samples.min() >= -(1 << bits - 1))

@@ -211,8 +211,7 @@ class _Worker:
             OSError, EOFError: it died, or answers more than it may.
         """
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._channel, LENGTH.pack(len(task)))
-        await loop.sock_sendall(self._channel, task)
+        await loop.sock_sendall(self._channel, LENGTH.pack(len(task)) + task)
         (size_bytes,) = LENGTH.unpack(await self._receive(LENGTH.size))
         if size_bytes > RESULT_BYTES_MAX:
             raise EOFError

@@ -46,8 +46,7 @@ def main() -> None:
         channel.sendall(READY)
         while (task := _receive(channel)) is not None:
             answer = _answer(task)
-            channel.sendall(LENGTH.pack(len(answer)))
-            channel.sendall(answer)
+            channel.sendall(LENGTH.pack(len(answer)) + answer)
 
 
 def _confine(parent: int, memory_bytes: int) -> None:

@@ -1,15 +1,17 @@
 """Has instances rendered by worker processes, and reads what they answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVarTuple
 
 from gateway.dicomweb.accept import Accepted
 from gateway.errors import NotAcceptable, WorkerDied
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.rendering.order import Order
-from gateway.retrieval.rendering.render import render
+from gateway.retrieval.rendering.render import present_frame, render
+
+Ts = TypeVarTuple("Ts")
 
 RENDER_S_MAX: Final = 30.0
 """For one picture, or one text."""
@@ -29,6 +31,9 @@ class Rendering:
     """Of the instance: more may be had as further parts."""
     ranges: Sequence[tuple[int, int]] = ()
     """Where its bytes begin and end in the instance's file."""
+    references: Sequence[tuple[str, str, Sequence[int]]] = ()
+    """What a presentation state shows, instead of content: series, instance and frames; none of
+    these is all."""
 
     @property
     def size_bytes(self) -> int:
@@ -63,10 +68,27 @@ class Renderer:
             NotAcceptable: there is no such form of it, or it cannot be read.
             Unavailable: too much waits to be rendered already.
         """
+        return await self._run(render, path, order, accepted, single, frame)
+
+    async def present(
+        self, path: Path, state: Path, order: Order, kind: str, *, frame: int | None
+    ) -> Rendering:
+        """An image as a presentation state shows it.
+
+        Args:
+            path: of the image.
+            state: path of the presentation state.
+            kind: media type of the picture.
+            frame: counted from 1; None for the one that represents the image.
+
+        Raises:
+            NotFound, NotAcceptable, Unavailable: as `render`.
+        """
+        return await self._run(present_frame, path, state, order, kind, frame)
+
+    async def _run(self, function: Callable[[*Ts], dict[str, Any]], *args: *Ts) -> Rendering:
         try:
-            told = await self._workers.run(
-                render, path, order, accepted, single, frame, within_s=RENDER_S_MAX
-            )
+            told = await self._workers.run(function, *args, within_s=RENDER_S_MAX)
         except WorkerDied as error:  # it would again
             raise NotAcceptable(f"the instance cannot be rendered: {error}") from error
         return Rendering(**told)

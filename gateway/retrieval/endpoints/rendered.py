@@ -7,9 +7,9 @@ nobody is to take what is there for all there is.
 """
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.conditions import ByteRange
 from gateway.dicomweb.frame_list import read_frames
 from gateway.dicomweb.negotiation import rendered_form
-from gateway.errors import NotAcceptable
+from gateway.errors import NotAcceptable, NotFound
 from gateway.http_errors import problem
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
@@ -30,8 +30,10 @@ from gateway.retrieval.renderer import Renderer, Rendering
 from gateway.retrieval.rendering.forms import ALL, shows_nothing
 from gateway.retrieval.rendering.order import Order, read_order
 from gateway.retrieval.retriever import Retriever
-from gateway.retrieval.sources.source import HeldInstance, InstanceStream
+from gateway.retrieval.sources.source import HeldInstance
 from gateway.security.policy import Policy
+from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
 from indexer.framing.multipart_writer import MultipartRelated
 
 log = logging.getLogger(__name__)
@@ -94,8 +96,7 @@ class RenderedEndpoint:
         if wish.resource.instance is None:
             known = await self._retriever.ensure_known(access, wish.resource)
             wish.left_out(sum(shows_nothing(one.description.sop_class) for one in known))
-        stream = await self._retriever.open(access, wish.resource)
-        async with aclosing(stream), aclosing(self._parts(stream, wish)) as parts:
+        async with aclosing(self._parts(access, wish)) as parts:
             first, failed = await _first_shown(parts)
             if not first.rendering.multipart:
                 size_bytes = first.rendering.size_bytes
@@ -124,24 +125,58 @@ class RenderedEndpoint:
                 ):
                     await body.write(chunk)
 
-    async def _parts(self, stream: InstanceStream, wish: Wish) -> AsyncGenerator[_Part]:
-        async for held in stream:
-            try:
-                async for rendering in self._of_instance(held, wish):
-                    yield _Part(held.path, rendering)
-            except NotAcceptable as error:
-                if wish.resource.instance is not None:
-                    raise
-                log.warning("part_not_rendered", extra={"reason": str(error)})
-                yield _Part(held.path, _apology(error))
+    async def _parts(self, access: AccessContext, wish: Wish) -> AsyncGenerator[_Part]:
+        if wish.resource.instance is not None:
+            async with self._retriever.described(access, wish.resource) as one:
+                async for part in self._of_instance(one.held, wish, access):
+                    yield part
+            return
+        async with aclosing(await self._retriever.open(access, wish.resource)) as stream:
+            async for held in stream:
+                try:
+                    async for part in self._of_instance(held, wish, access):
+                        yield part
+                except NotAcceptable as error:
+                    log.warning("part_not_rendered", extra={"reason": str(error)})
+                    yield _Part(held.path, _apology(error))
 
-    async def _of_instance(self, held: HeldInstance, wish: Wish) -> AsyncGenerator[Rendering]:
+    async def _of_instance(
+        self, held: HeldInstance, wish: Wish, access: AccessContext
+    ) -> AsyncGenerator[_Part]:
         first = wish.frames[0] if wish.frames else None
         rendering = await self._render(held, wish, first)
-        yield rendering
+        if rendering.references:
+            async for part in self._presented(held, rendering, wish, access):
+                yield part
+            return
+        yield _Part(held.path, rendering)
         rest = wish.frames[1:] if wish.frames else range(2, rendering.frames + 1)
         for frame in rest if rendering.multipart else ():
-            yield await self._render(held, wish, frame)
+            yield _Part(held.path, await self._render(held, wish, frame))
+
+    async def _presented(
+        self, state: HeldInstance, told: Rendering, wish: Wish, access: AccessContext
+    ) -> AsyncGenerator[_Part]:
+        """The images that a presentation state shows, each as any other would be had: policy is
+        asked for it, and its source."""
+        for series, instance, frames in told.references:
+            try:
+                names = {"series": Uid(series), "instance": Uid(instance)}
+            except InvalidValue:
+                raise NotAcceptable("the presentation state names its image by no UID") from None
+            image = Resource(study=wish.resource.study, **names)
+            try:
+                async with self._retriever.described(access, image) as one:
+                    every: Sequence[int | None] = [None]
+                    if told.multipart:
+                        every = range(1, one.layout.shown_pixels().claimed + 1)
+                    for frame in frames or every:
+                        shown = await self._renderer.present(
+                            one.held.path, state.path, wish.order, told.kind, frame=frame
+                        )
+                        yield _Part(one.held.path, replace(shown, multipart=told.multipart))
+            except NotFound as error:
+                raise NotAcceptable(f"an image of the presentation state: {error}") from None
 
     async def _render(self, held: HeldInstance, wish: Wish, frame: int | None) -> Rendering:
         return await self._renderer.render(

@@ -4,7 +4,6 @@ Of a study or a series it is an image from the middle, which shows more of a bod
 """
 
 from collections.abc import Sequence
-from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
@@ -45,8 +44,8 @@ class ThumbnailEndpoint:
         shown = _representative(known, resource)
 
         async def send_picture(body: Body) -> None:
-            async with aclosing(await self._retriever.open(request.access, shown)) as stream:
-                path = stream.first.path
+            async with self._retriever.described(request.access, shown) as one:
+                path = one.held.path
                 picture = await self._renderer.render(
                     path, order, Accepted(kind), single=True, frame=frames[0]
                 )

@@ -9,6 +9,7 @@ from gateway.dicomweb.negotiation import BULK_TYPE
 from gateway.errors import NotAcceptable
 from gateway.pixels.attributes import text
 from gateway.pixels.picture import PICTURES
+from gateway.pixels.presentation import PRESENTATIONS
 from indexer.contract.identifiers import Uid
 
 HTML: Final = "text/html"
@@ -29,7 +30,7 @@ _NO_IMAGE: Final = re.compile(
     r"4\.2|[89]|[89]\..*|1[01]|11\..*|66|66\.[12356]|67|68\..*|7[89]\..*|80\..*|88\..*|9[01]\..*"
     r"|104\..*|131|20[01]\..*|481\.(?!1$|2$|23$|24$).*"
 )
-_DOCUMENTS: Final = re.compile(r"88\..*|104\.[12]")
+_DOCUMENTS: Final = re.compile(r"88\..*|104\.[12]|11\.[123]")
 
 
 def is_image(sop_class: str) -> bool:
@@ -55,6 +56,8 @@ def media_types(header: Dataset, syntax: Uid) -> tuple[str, ...]:
     """
     if is_report(header):
         return TEXTS
+    if text(header, "SOPClassUID") in PRESENTATIONS:
+        return PICTURES
     document = text(header, "MIMETypeOfEncapsulatedDocument").lower()
     if document == PDF:
         return (PDF,)

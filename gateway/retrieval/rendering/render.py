@@ -18,6 +18,7 @@ from gateway.pixels.geometry import NothingShown, fit
 from gateway.pixels.grayscale import Shades
 from gateway.pixels.icc import Profile, with_profile
 from gateway.pixels.picture import CARRY_ICC, GIF, PICTURES, encode, encode_animation
+from gateway.pixels.presentation import PRESENTATIONS, Frame, present, references_of
 from gateway.retrieval.rendering.captions import patient_lines, technique_lines
 from gateway.retrieval.rendering.documents import find_document, find_video, give_text
 from gateway.retrieval.rendering.forms import PDF, TEXTS, VIDEOS, media_types
@@ -69,12 +70,85 @@ def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: in
         raise NotAcceptable("the instance is not what its header says, and is not shown") from error
 
 
+def present_frame(
+    path: Path, state_path: Path, order: Order, kind: str, frame: int | None
+) -> Answer:
+    """A frame as a presentation state shows it.
+
+    Args:
+        path: of the image.
+        kind: media type of the picture.
+        frame: counted from 1; None for the one that represents the image.
+
+    Raises:
+        NotFound: there is no such frame.
+        NotAcceptable: either instance is not what its header says.
+    """
+    try:
+        return _present(path, state_path, order, kind, frame)
+    except (GatewayError, OSError, MemoryError):
+        raise
+    except _BROKEN as error:
+        raise NotAcceptable("the presentation state cannot be applied to its image") from error
+
+
+def _present(path: Path, state_path: Path, order: Order, kind: str, frame: int | None) -> Answer:
+    image, state = open_stored(path), open_stored(state_path).header
+    shown = frame or image.representative
+    picture = present(
+        state,
+        Frame(
+            header=image.header,
+            number=shown,
+            samples=image.samples(shown),
+            bits=image.described.bits_stored,
+        ),
+        order.viewport,
+    )
+    own = state.get("ICCProfile") or image.header.get("ICCProfile")
+    shades, profile = with_profile(picture, order.profile, own)
+    captioned = _captioned(image, order, shades, shown)
+    content = encode(captioned, kind, quality=order.quality, icc=profile)
+    return {
+        "kind": kind,
+        "multipart": True,
+        "content": content,
+        "ranges": [],
+        "frames": image.described.frames,
+    }
+
+
+def _refer(state: StoredInstance, order: Order, form: Form) -> Answer:
+    """Which images a presentation state shows, for it holds none."""
+    if order.window is not None:
+        raise InvalidRequest("a presentation state has windows of its own")
+    if order.viewport is not None and not order.viewport.shows_all:
+        raise InvalidRequest("of a presentation state's viewport only vw and vh are given")
+    ensure_profile(order, form.kind)
+    found = references_of(state.header)
+    if not found:
+        raise NotAcceptable("the presentation state names no image")
+    if not form.multipart and (len(found) > 1 or len(found[0].frames) > 1):
+        raise NotAcceptable("the presentation state shows several images: accept them in parts")
+    references = [(one.series, one.instance, list(one.frames)) for one in found]
+    return {
+        "kind": form.kind,
+        "multipart": form.multipart,
+        "content": b"",
+        "ranges": [],
+        "frames": 1,
+        "references": references,
+    }
+
+
 def _render(
     path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None
 ) -> Answer:
     instance = open_stored(path)
     form = rendered_form(accepted, media_types(instance.header, instance.syntax), single=single)
     content, ranges, frames = b"", [], 1
+    if text(instance.header, "SOPClassUID") in PRESENTATIONS:
+        return _refer(instance, order, form)
     if form.kind in PICTURES:
         content = _give_picture(instance, order, form, frame)
         frames = instance.described.frames

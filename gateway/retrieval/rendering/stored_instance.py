@@ -1,8 +1,9 @@
 """A stored instance as a worker reads it: its header, and one frame at a time."""
 
 import mmap
+import os
 from array import array
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,9 @@ from indexer.contract.identifiers import Uid
 
 VALUE_BYTES_MAX: Final = 2**20
 """Of a value of the header; longer ones, such as documents, are read when they are asked for."""
-HEADERS_MAX: Final = 4
-"""Headers that a worker keeps, for the frames of an object are asked for one after the other."""
+KEPT_BYTES_MAX: Final = 2**20
+"""Of headers in their files that a worker keeps: some three hundred of slices. The frames of an
+object are asked for one after the other, and a slice again in another window."""
 
 _WORDS: Final = {"OW": 2, "OF": 4, "OD": 8}
 """Bytes that are swapped together in big endian (PS3.5 §7.3)."""
@@ -50,6 +52,7 @@ class StoredInstance:
             self.header = dcmread(file, stop_before_pixels=True, defer_size=VALUE_BYTES_MAX)
             self.pixels_at = file.tell()
         self.syntax = Uid(self.header.file_meta.TransferSyntaxUID)
+        self._looks: dict[int, Appearance] = {}
 
     @cached_property
     def described(self) -> PixelDescription:
@@ -70,7 +73,12 @@ class StoredInstance:
 
     def appearance(self, frame: int) -> Appearance:
         """How a frame, counted from 1, looks by its own header."""
-        return appearance_of(self.header, frame - 1, big_endian=self.syntax == EXPLICIT_BIG_ENDIAN)
+        # Without functional groups all frames look alike.
+        key = frame if "SharedFunctionalGroupsSequence" in self.header else 0
+        if key not in self._looks:
+            big_endian = self.syntax == EXPLICIT_BIG_ENDIAN
+            self._looks = {key: appearance_of(self.header, frame - 1, big_endian=big_endian)}
+        return self._looks[key]
 
     def samples(self, frame: int) -> Stored:
         """The bits stored of a frame, counted from 1; of colours, RGB.
@@ -93,7 +101,7 @@ class StoredInstance:
     def _native(self, frame: int) -> tuple[bytes, int]:
         bits = self.described.frame_bits
         begins, ends = (frame - 1) * bits, frame * bits
-        content = bytes(self._pixels[begins // 8 : -(-ends // 8)])
+        content = self._bytes(begins // 8, -(-ends // 8))
         if self.syntax == EXPLICIT_BIG_ENDIAN and (word := _WORDS.get(self._vr)):
             if len(content) % word == 0 and begins % (8 * word) == 0:
                 content = np.frombuffer(content, f">u{word}").astype(f"<u{word}").tobytes()
@@ -101,15 +109,22 @@ class StoredInstance:
                 raise NotAcceptable("a frame does not end where a word of its pixels does")
         return content, begins % 8
 
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Some of the value of native pixels."""
+        if self.syntax == DEFLATED_LITTLE_ENDIAN:
+            return bytes(dcmread(self.path).PixelData[start:end])
+        with self.path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), end - start, self.pixels_value_at + start)
+
     def _encapsulated(self, frame: int) -> bytes:
         starts = self._starts
         if frame >= len(starts):
             raise NotAcceptable(f"the file is cut short after frame {len(starts) - 1}")
-        pixels, at, end = self._pixels, starts[frame - 1], starts[frame]
-        items = []
-        while at < end:
-            length = int.from_bytes(pixels[at + 4 : at + ITEM_HEAD_BYTES], "little")
-            items.append(pixels[at + ITEM_HEAD_BYTES : at + ITEM_HEAD_BYTES + length])
+        start, end = starts[frame - 1], starts[frame]
+        content, at, items = self._bytes(start, end), 0, []
+        while at + ITEM_HEAD_BYTES <= len(content):
+            length = int.from_bytes(content[at + 4 : at + ITEM_HEAD_BYTES], "little")
+            items.append(content[at + ITEM_HEAD_BYTES : at + ITEM_HEAD_BYTES + length])
             at += ITEM_HEAD_BYTES + length
         return b"".join(items)
 
@@ -120,7 +135,7 @@ class StoredInstance:
         Raises:
             ValueError: they hold something else.
         """
-        return read_fragments(self._pixels)
+        return read_fragments(self._mapped())
 
     @cached_property
     def _starts(self) -> "array[int]":
@@ -128,7 +143,7 @@ class StoredInstance:
         try:
             return frame_starts(
                 self.fragments,
-                self._pixels,
+                self._mapped(),
                 frames=self.described.frames,
                 syntax=self.syntax,
                 extended=extended,
@@ -138,32 +153,46 @@ class StoredInstance:
 
     @cached_property
     def _vr(self) -> str:
-        return bytes(self._mapped[self.pixels_at + 4 : self.pixels_at + 6]).decode("latin-1")
+        with self.path.open("rb") as file:
+            file.seek(self.pixels_at + 4)  # after the tag
+            return file.read(2).decode("latin-1")
 
     @property
     def pixels_value_at(self) -> int:
         """Where the value of the pixels begins, after tag, representation and length."""
         return self.pixels_at + (8 if self.syntax == IMPLICIT_LITTLE_ENDIAN else 12)
 
-    @cached_property
     def _mapped(self) -> memoryview:
+        """The value of the pixels, and whatever follows it. Not kept: a file that was removed would
+        keep its room on the disk."""
         with self.path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return memoryview(mapped)[self.pixels_value_at :]
 
-    @cached_property
-    def _pixels(self) -> memoryview:
-        """The value of the pixels, and whatever follows it."""
-        if self.syntax == DEFLATED_LITTLE_ENDIAN:
-            return memoryview(dcmread(self.path).PixelData)
-        return self._mapped[self.pixels_value_at :]
+
+class _Kept:
+    """The instances that were asked for last, as many as `KEPT_BYTES_MAX` lets be."""
+
+    def __init__(self) -> None:
+        self._instances: dict[tuple[Path, int, int, int], StoredInstance] = {}
+        self._bytes = 0
+
+    def open(self, path: Path) -> StoredInstance:
+        told = path.stat()
+        key = (path, told.st_ino, told.st_mtime_ns, told.st_size)
+        found = self._instances.pop(key, None)
+        if found is None:
+            found = StoredInstance(path)
+            self._bytes += found.pixels_at
+        self._instances[key] = found
+        while self._bytes > KEPT_BYTES_MAX and len(self._instances) > 1:
+            self._bytes -= self._instances.pop(next(iter(self._instances))).pixels_at
+        return found
+
+
+_kept: Final = _Kept()
 
 
 def open_stored(path: Path) -> StoredInstance:
     """The file's header, as it was if the file is still the same."""
-    told = path.stat()
-    return _opened(path, told.st_ino, told.st_mtime_ns, told.st_size)
-
-
-@lru_cache(HEADERS_MAX)
-def _opened(path: Path, _inode: int, _mtime_ns: int, _size: int) -> StoredInstance:
-    return StoredInstance(path)
+    return _kept.open(path)
