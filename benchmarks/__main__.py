@@ -17,6 +17,8 @@ from benchmarks import (
     publish_plot,
     qido,
     qido_plot,
+    rendered,
+    rendered_plot,
     search,
     search_plot,
 )
@@ -166,6 +168,25 @@ def manifest_command(
     figures = {"plan": plan, "deeds": [one.figures() for one in deeds]}
     keep("manifest", figures, into=into, command=_command(), server=False)
     manifests_plot.draw(deeds, into / "manifest.png")
+
+
+@app.command("rendered")
+def rendered_command(
+    *,
+    instances: Annotated[int, typer.Option(min=1)] = 100,
+    requests: Annotated[int, typer.Option(min=1, help="Of each round.")] = 400,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Pictures of a study, beside Orthanc. A minute."""
+    plan = rendered.Plan(instances=instances, requests=requests, rounds=rounds)
+    measured = []
+    for one in rendered.measure(plan):
+        typer.echo(one.line())
+        measured.append(one)
+    figures = {"plan": plan, "pairings": [one.figures() for one in measured]}
+    keep("rendered", figures, into=into, command=_command(), server=False)
+    rendered_plot.draw(measured, into / "rendered.png")
 
 
 def _command() -> str:
