@@ -6,6 +6,7 @@ from functools import cache
 from typing import Final
 
 from gateway.dicomweb.attributes import (
+    ATTRIBUTES,
     Attribute,
     SearchLevel,
     attribute_named,
@@ -33,6 +34,12 @@ _MANNERS: Final = {
 _PAGE: Final = frozenset({"limit", "offset"})
 _INCLUDE: Final = "includefield"
 _ALL: Final = "all"
+
+PARAMETERS: Final = (
+    *(one.path for one in ATTRIBUTES if one.matched), *sorted(_PAGE), *_MANNERS, _INCLUDE,
+    *sorted(_CONTROLS),
+)  # fmt: skip
+"""Names of what a search heeds, at every level; attributes go by their tags, too."""
 
 # Texts of the standard (PS3.18 §8.3.4). The name of an unknown parameter is the
 # caller's own text and may name a patient, so it is not given back.

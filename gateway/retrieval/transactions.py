@@ -6,6 +6,7 @@ from typing import Final
 from gateway.dicomweb.accept import OCTETS
 from gateway.dicomweb.capabilities import Transaction
 from gateway.dicomweb.negotiation import BULK_TYPE, DICOM, DICOM_XML, JSON_TYPES, ZIP
+from gateway.dicomweb.qido import PARAMETERS
 from gateway.pixels.picture import PICTURES
 from gateway.retrieval.rendering.forms import ALL
 
@@ -17,15 +18,7 @@ _MODELS: Final = (*JSON_TYPES, _PARTS.format(DICOM_XML))
 _SEARCH: Final = Transaction(
     title="Search (PS3.18 §10.6)",
     gives=_MODELS,
-    query=(
-        "limit",
-        "offset",
-        "includefield",
-        "fuzzymatching",
-        "emptyvaluematching",
-        "multiplevaluematching",
-        "accept",
-    ),
+    query=PARAMETERS,
 )
 _STORE: Final = Transaction(
     title="Store (PS3.18 §10.5)",
