@@ -52,8 +52,10 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             OSError: there is no connection any more, or no TLS, in the time that it has.
         """
-        _, connection = await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: cls(buffered_bytes=buffered_bytes),
+        # With TLS, uvloop returns a protocol of its own that stands before this one.
+        connection = cls(buffered_bytes=buffered_bytes)
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: connection,
             accepted,
             ssl=tls,
             ssl_handshake_timeout=handshake_s if tls else None,
@@ -70,8 +72,9 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             OSError: it cannot be made, or does not come to terms by TLS (`SSLError`).
         """
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: cls(buffered_bytes=buffered_bytes),
+        connection = cls(buffered_bytes=buffered_bytes)
+        await asyncio.get_running_loop().create_connection(
+            lambda: connection,
             host,
             port,
             ssl=tls,
