@@ -48,7 +48,7 @@ def _draw_growth(panel: Axes, sizes: Sequence[Size]) -> None:
             markersize=4,
         )
     panel.set_xscale("log")
-    panel.set_ylim(bottom=0)
+    panel.set_yscale("log")
     panel.set_xlabel("studies in the gateway")
     panel.set_ylabel("ms")
     panel.legend(frameon=False, fontsize=8)

@@ -24,7 +24,7 @@ from pydicom.valuerep import VR
 
 from gateway.catalogue.key_objects import read_selected
 from gateway.catalogue.metered import MeteredFile
-from gateway.catalogue.quick_header import QuickHeader
+from gateway.catalogue.quick_header import ITEMS_MAX, QuickHeader
 from gateway.errors import InvalidRequest
 from gateway.model.image import NOBODY, ImageDescription, ImagePatient
 from gateway.model.sop_classes import KEY_OBJECTS, REJECTION_TITLES
@@ -72,8 +72,6 @@ _ITEMS: Final = {
     ),
 }  # fmt: skip
 """Of each item of a sequence what is told of it."""
-ITEMS_MAX: Final = 64
-"""Items that are told of one sequence."""
 _PATIENT_ISSUER: Final = "IssuerOfPatientIDQualifiersSequence"
 _ACCESSION_ISSUER: Final = "IssuerOfAccessionNumberSequence"
 _TITLE: Final = "ConceptNameCodeSequence"
@@ -82,7 +80,8 @@ _READ: Final = [
 ]  # fmt: skip
 _QUICK: Final = QuickHeader(
     (*_TEXTS, *_MORE),
-    (*_ITEMS, _PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE),
+    _ITEMS,
+    (_PATIENT_ISSUER, _ACCESSION_ISSUER, _TITLE),
     length_max=TEXT_LENGTH_MAX,
 )
 _META_SYNTAX: Final = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]{1,64})", re.DOTALL)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from struct import Struct, error
 from typing import Final
 
+import orjson
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 _SHORT: Final = Struct("<HH2sH")  # tag, VR, length (PS3.5 §7.1.2)
@@ -21,6 +22,10 @@ _SHORT_VRS: Final = frozenset(
 _LONG_VRS: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
+_END_OF_ITEM: Final = b"\xfe\xff\x0d\xe0UI\0\0"
+"""After the last element of an item: greater than any, and whole."""
+ITEMS_MAX: Final = 64
+"""Items that are told of one sequence."""
 _NESTING_MAX: Final = 16  # deeper ones are out of the ordinary
 
 _GROUPS_BEFORE: Final = 0x0007FFFF  # of commands and files, which no data set has
@@ -40,19 +45,24 @@ class QuickHeader:
 
     Args:
         texts: keywords of what is told.
+        items: keywords of sequences, with those of what is told of each of their items.
         sequences: keywords of what nothing quick can be told of, unless it is empty or absent.
         length_max: characters that are told of a text.
     """
 
     def __init__(
-        self, texts: tuple[str, ...], sequences: tuple[str, ...], *, length_max: int
+        self,
+        texts: tuple[str, ...],
+        items: Mapping[str, tuple[str, ...]],
+        sequences: tuple[str, ...],
+        *,
+        length_max: int,
     ) -> None:
         self._length_max = length_max
-        self._texts = {
-            int(tag_for_keyword(one) or 0): (one, dictionary_VR(one).encode()) for one in texts
-        }
-        self._sequences = {int(tag_for_keyword(one) or 0) for one in sequences}
-        self._last = max(self._texts.keys() | self._sequences)
+        self._texts = _by_tag(texts)
+        self._items = {_tag(one): (one, _by_tag(told)) for one, told in items.items()}
+        self._sequences = {_tag(one) for one in sequences}
+        self._last = max(self._texts.keys() | self._items.keys() | self._sequences)
 
     def read(self, start: bytes) -> Mapping[str, str] | None:
         """What the start of a data set tells by keyword; what is empty or absent is left out.
@@ -73,18 +83,73 @@ class QuickHeader:
                 if not encoding:
                     raise _OutOfTheOrdinary
             elif (asked := self._texts.get(tag)) is not None:
-                keyword, expected = asked
-                if vr != expected:
-                    raise _OutOfTheOrdinary
-                if text := _text(vr, value, encoding if vr in _ENCODED else "latin-1"):
-                    told[keyword] = text[: self._length_max]
-            elif tag in self._sequences and (vr != b"SQ" or value):
+                self._tell(told, asked, vr, value, encoding)
+            elif tag in self._items and vr == b"SQ":
+                keyword, texts = self._items[tag]
+                if items := self._told_items(value, texts, encoding):
+                    told[keyword] = items
+            elif tag in self._items or (tag in self._sequences and (vr != b"SQ" or value)):
                 raise _OutOfTheOrdinary
         return told
 
+    def _tell(
+        self, told: dict[str, str], asked: tuple[str, bytes], vr: bytes, value: bytes, encoding: str
+    ) -> None:
+        keyword, expected = asked
+        if vr != expected:
+            raise _OutOfTheOrdinary
+        if text := _text(vr, value, encoding if vr in _ENCODED else "latin-1"):
+            told[keyword] = text[: self._length_max]
+
+    def _told_items(
+        self, value: bytes, texts: Mapping[int, tuple[str, bytes]], encoding: str
+    ) -> str:
+        """What the items tell, as JSON; as `header` tells what pydicom reads."""
+        told = []
+        for item in _items(value):
+            of_item: dict[str, str] = {}
+            for tag, vr, of_element in _elements(item + _END_OF_ITEM, max(texts)):
+                if tag == _CHARACTER_SET:
+                    raise _OutOfTheOrdinary
+                if tag in texts:
+                    self._tell(of_item, texts[tag], vr, of_element, encoding)
+            told.append({one: of_item[one] for one, _ in texts.values() if one in of_item})
+        if len(told) > ITEMS_MAX:
+            raise _OutOfTheOrdinary
+        return orjson.dumps(told).decode() if any(told) else ""
+
+
+def _tag(keyword: str) -> int:
+    return int(tag_for_keyword(keyword) or 0)
+
+
+def _by_tag(keywords: tuple[str, ...]) -> dict[int, tuple[str, bytes]]:
+    return {_tag(one): (one, dictionary_VR(one).encode()) for one in keywords}
+
+
+def _items(value: bytes) -> Iterator[bytes]:
+    """The items of a sequence's value, whose end may be marked."""
+    at = 0
+    while at < len(value):
+        *tag, length = _DELIMITED.unpack_from(value, at)
+        at += 8
+        if tuple(tag) == _SEQUENCE_END and at == len(value):
+            return
+        if tuple(tag) != _ITEM:
+            raise _OutOfTheOrdinary
+        if length == _UNDEFINED:
+            after = _after_item(value, at, 0)
+            yield value[at : after - 8]
+        else:
+            after = at + length
+            yield value[at:after]
+        at = after
+    if at != len(value):
+        raise _OutOfTheOrdinary
+
 
 def _elements(start: bytes, last: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """Elements up to the last that is looked for. Of a sequence the value is b"" or a stand-in."""
+    """Elements up to the last that is looked for."""
     at, before = 0, _GROUPS_BEFORE
     while True:
         group, number, vr, length = _SHORT.unpack_from(start, at)
@@ -102,8 +167,8 @@ def _elements(start: bytes, last: int) -> Iterator[tuple[int, bytes, bytes]]:
         if length == _UNDEFINED:
             if vr != b"SQ":
                 raise _OutOfTheOrdinary
-            at = _after_items(start, at, 0)
-            yield tag, vr, b"items"
+            begins_at, at = at, _after_items(start, at, 0)
+            yield tag, vr, start[begins_at:at]
             continue
         if at + length > len(start):
             raise _OutOfTheOrdinary

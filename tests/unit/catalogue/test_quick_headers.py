@@ -65,6 +65,29 @@ def test_an_ordinary_instance_is_read_quickly(tmp_path: Path, syntax: str) -> No
     assert told == slowly(tmp_path / "slice.dcm")
 
 
+@pytest.mark.parametrize("undefined", [False, True])
+def test_items_of_a_sequence_are_read_quickly(tmp_path: Path, undefined: bool) -> None:
+    request, empty, nested = Dataset(), Dataset(), Dataset()
+    request.RequestedProcedureID = "RP1"
+    request.RequestedProcedureDescription = "Tête"
+    request.ScheduledProtocolCodeSequence = [nested]
+    nested.CodeValue = "1"
+    request.ScheduledProcedureStepID = "SPS1"
+    request.is_undefined_length_sequence_item = undefined
+    ds = a_slice(RequestAttributesSequence=[request, empty], OtherPatientIDsSequence=[empty])
+    ds["RequestAttributesSequence"].is_undefined_length = undefined
+    write_part10(ds, tmp_path / "slice.dcm")
+
+    told = quickly(tmp_path / "slice.dcm")
+
+    assert told is not None
+    assert told["RequestAttributesSequence"] == (
+        '[{"ScheduledProcedureStepID":"SPS1","RequestedProcedureID":"RP1",'
+        '"RequestedProcedureDescription":"Tête"},{}]'
+    )
+    assert told == slowly(tmp_path / "slice.dcm")
+
+
 @pytest.mark.parametrize(
     "unusual",
     [
