@@ -19,6 +19,8 @@ from benchmarks import (
     qido_plot,
     rendered,
     rendered_plot,
+    retrieve,
+    retrieve_plot,
     search,
     search_plot,
 )
@@ -133,6 +135,36 @@ def qido_command(
     figures = {"plan": plan, "compared": compared, "sizes": grown}
     keep("qido", figures, into=into, command=_command(), server=False)
     qido_plot.draw(compared, grown, into / "qido.png")
+
+
+@app.command("retrieve")
+def retrieve_command(
+    *,
+    studies: Annotated[int, typer.Option(min=1, help="Of 100 MiB; each is held thrice.")] = 20,
+    instances: Annotated[int, typer.Option(min=1, help="Of a study.")] = 200,
+    clients: Annotated[
+        list[int] | None, typer.Option(min=1, help="At once; may be given again.")
+    ] = None,
+    fetches: Annotated[int, typer.Option(min=1, help="Studies in a turn.")] = 32,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    metadata: Annotated[int, typer.Option(min=1, help="Requests, under load and without.")] = 2000,
+    into: Into = RESULTS,
+) -> None:
+    """Studies by WADO-RS, beside Orthanc and nginx. Ten minutes and 6 GiB of disk."""
+    plan = retrieve.Plan(
+        studies=studies,
+        instances=instances,
+        clients=tuple(clients or retrieve.Plan().clients),
+        fetches=fetches,
+        rounds=rounds,
+        metadata=metadata,
+    )
+    loads, waits = retrieve.measure(plan, tell=partial(typer.echo, err=True))
+    for told in [*(one.line() for one in loads), waits.line()]:
+        typer.echo(told)
+    figures = {"plan": plan, "loads": [one.figures() for one in loads], "metadata_p99_ms": waits}
+    keep("retrieve", figures, into=into, command=_command(), server=False)
+    retrieve_plot.draw(loads, into / "retrieve.png")
 
 
 @app.command("memory")

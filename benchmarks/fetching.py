@@ -2,7 +2,8 @@
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -11,6 +12,7 @@ from tests.support.peers import peer
 from tests.support.program import HOST
 
 _WITHIN_S = 300.0
+_ENDLESS = 1000  # fetches: more than end while anything is measured
 _AWAY = ("--output", "/dev/null")
 _TOLD = "%{http_code} %{size_download} %{time_starttransfer}\n"
 
@@ -50,13 +52,7 @@ def fetch(
     Raises:
         AssertionError: an answer is not 200, or was cut short.
     """
-    curl = [str(peer("curl")), "--no-progress-meter", "--fail", "--header", f"Accept: {accept}"]
-    curl += ["--write-out", _TOLD]
-    urls = [f"http://{HOST}:{server.port}{path}" for path in paths]
-    commands = [
-        curl + [word for url in islice(cycle(urls), at, at + each) for word in (*_AWAY, url)]
-        for at in range(clients)
-    ]
+    commands = [_curl(server, islice(cycle(paths), at, at + each), accept) for at in range(clients)]
     cpu_before, began = server.cpu_seconds(), time.perf_counter()
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -75,3 +71,36 @@ def fetch(
         first_byte_s=[float(first) for _, _, first in lines],
         cpu_seconds=cpu,
     )
+
+
+@contextmanager
+def downloading(
+    server: Server, paths: Sequence[str], *, accept: str, clients: int, rate_bytes: int | None
+) -> Iterator[None]:
+    """Have so many clients fetch again and again until the block ends.
+
+    Args:
+        rate_bytes: that each takes in a second; None for all that it can.
+    """
+    slowly = [] if rate_bytes is None else ["--limit-rate", str(rate_bytes)]
+    running = [
+        subprocess.Popen(
+            _curl(server, islice(cycle(paths), at, at + _ENDLESS), accept) + slowly,
+            stdout=subprocess.DEVNULL,
+        )
+        for at in range(clients)
+    ]
+    try:
+        yield
+        assert all(one.poll() is None for one in running), "a download ended meanwhile"
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def _curl(server: Server, paths: Iterable[str], accept: str) -> list[str]:
+    """Fetches the paths on one connection, and tells of each."""
+    command = [str(peer("curl")), "--no-progress-meter", "--fail", "--header", f"Accept: {accept}"]
+    urls = (f"http://{HOST}:{server.port}{path}" for path in paths)
+    return [*command, "--write-out", _TOLD, *(word for url in urls for word in (*_AWAY, url))]

@@ -1,0 +1,46 @@
+"""The bytes of a study pass the gateway without staying in it, however large it is."""
+
+import subprocess
+from pathlib import Path
+
+from benchmarks.ct import save_ct
+from benchmarks.peers import AS_STORED, DICOMWEB, our_gateway
+from tests.support.peers import peer
+from tests.support.program import HOST
+
+INSTANCES = 4
+INSTANCE_BYTES = 2**30 // INSTANCES
+MORE_BYTES_MAX = 64 * 2**20
+CLIENTS = 3
+
+
+def most_resident_bytes(pid: int) -> int:
+    """Since this was last reset."""
+    [line] = [one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in one]
+    return int(line.split()[1]) * 1024
+
+
+def test_a_gibibyte_at_several_clients_takes_little_memory(tmp_path: Path) -> None:
+    study = save_ct(tmp_path / "ct", instances=INSTANCES)
+    curl = [str(peer("curl")), "--no-progress-meter", "--fail", "--header", f"Accept: {AS_STORED}"]
+    (tmp_path / "ours").mkdir()
+    with our_gateway(tmp_path / "ours") as ours:
+        ours.store(study.files)
+        objects = tmp_path / "ours" / "gateway" / "store" / "objects"
+        for kept in (one for one in objects.rglob("*") if one.is_file()):
+            with kept.open("r+b") as file:
+                file.truncate(INSTANCE_BYTES)  # of nothing: it takes no room on the disk
+        path = f"{DICOMWEB}/studies/{study.uid}"
+        fetch = [*curl, "--output", "/dev/null", "--write-out", "%{size_download}"]
+        url = f"http://{HOST}:{ours.port}{path}"
+        subprocess.run([*fetch, "--range", "0-100", url], check=True, capture_output=True)
+        Path(f"/proc/{ours.pid}/clear_refs").write_text("5")  # what was the most is forgotten
+        idle = ours.resident_bytes()
+
+        fetching = [subprocess.Popen([*fetch, url], stdout=subprocess.PIPE) for _ in range(CLIENTS)]
+        sizes = {one.communicate(timeout=120)[0] for one in fetching}
+        most = most_resident_bytes(ours.pid)
+
+    [size] = sizes
+    assert int(size) > INSTANCES * INSTANCE_BYTES
+    assert most - idle < MORE_BYTES_MAX
