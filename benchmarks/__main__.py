@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from benchmarks import (
+    ingest,
     manifests,
     manifests_plot,
     memory,
     memory_plot,
     publish,
     publish_plot,
+    pull,
     qido,
     qido_plot,
     rendered,
@@ -23,6 +25,7 @@ from benchmarks import (
     retrieve_plot,
     search,
     search_plot,
+    wire_plot,
 )
 from benchmarks.messages import Protocol
 from benchmarks.proving import cpu_ms_of_proving
@@ -219,6 +222,42 @@ def rendered_command(
     figures = {"plan": plan, "pairings": [one.figures() for one in measured]}
     keep("rendered", figures, into=into, command=_command(), server=False)
     rendered_plot.draw(measured, into / "rendered.png")
+
+
+@app.command("ingest")
+def ingest_command(
+    *,
+    instances: Annotated[int, typer.Option(min=1, help="Of each of four studies.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Instances a second by C-STORE, beside Orthanc and storescp. Some minutes."""
+    plan = ingest.Plan(instances=instances, rounds=rounds)
+    measured = []
+    for one in ingest.measure(plan):
+        typer.echo(one.line())
+        measured.append(one)
+    figures = {"plan": plan, "ingests": [one.figures() for one in measured]}
+    keep("ingest", figures, into=into, command=_command(), server=False)
+    wire_plot.draw_ingest(measured, into / "ingest.png")
+
+
+@app.command("pull")
+def pull_command(
+    *,
+    instances: Annotated[int, typer.Option(min=1)] = 200,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """A study of a PACS, through the gateway to a viewer, beside DCMTK's pull. Some minutes."""
+    plan = pull.Plan(instances=instances, rounds=rounds)
+    measured = []
+    for one in pull.measure(plan):
+        typer.echo(one.line())
+        measured.append(one)
+    figures = {"plan": plan, "pulls": [one.figures() for one in measured]}
+    keep("pull", figures, into=into, command=_command(), server=False)
+    wire_plot.draw_pull(measured, into / "pull.png")
 
 
 def _command() -> str:

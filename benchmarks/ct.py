@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from simulators.synthetic.examination import make_examination
+from simulators.synthetic.examination import Examination, make_examination
 from simulators.synthetic.studies import build_instances
 from simulators.synthetic.uids import uid_of
 
@@ -23,6 +23,7 @@ class StudyFiles:
 
     uid: str
     patient_id: str
+    examination: Examination
     files: tuple[Path, ...]
 
 
@@ -37,6 +38,7 @@ def save_ct(folder: Path, *, number: int = 0, instances: int = 200) -> StudyFile
         files.append(path)
     return StudyFiles(
         uid=examination.study_uid,
+        examination=examination,
         patient_id=examination.patient.local_id,
         files=tuple(files),
     )

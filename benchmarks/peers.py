@@ -38,6 +38,8 @@ class Server:
     pid: int
     dicom: tuple[str, int] | None = None
     """AE title and port; None where it does not speak DICOM."""
+    mllp: int | None = None
+    """Port where it hears HL7; None where it does not."""
     served: Path | None = None
     """The folder whose files it gives, where it gives files."""
 
@@ -79,26 +81,36 @@ class Server:
 
 
 @contextmanager
-def our_gateway(folder: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def our_gateway(
+    folder: Path, *, settings: Mapping[str, str] | None = None, dicom: int | None = None
+) -> Iterator[Server]:
     """Our own, which holds nothing yet, until the block ends.
 
     Args:
         settings: of the environment, where a benchmark is about other than the default ones.
+        dicom: its DICOM port, where a peer must know it beforehand.
     """
-    with a_gateway(folder, settings=settings) as running:
+    with a_gateway(folder, settings=settings, dicom=dicom) as running:
         yield Server(
             name="gateway",
             port=running.http,
             pid=running.program.pid,
             dicom=("DRIMBOX", running.dicom),
+            mllp=running.mllp,
         )
 
 
 @contextmanager
-def orthanc(folder: Path, *, options: Mapping[str, object] | None = None) -> Iterator[Server]:
+def orthanc(
+    folder: Path,
+    *,
+    options: Mapping[str, object] | None = None,
+    modalities: Mapping[str, tuple[str, int]] | None = None,
+) -> Iterator[Server]:
     """Orthanc with its DICOMweb, which holds nothing yet, until the block ends.
 
     Args:
+        modalities: AE title and port of whom else it knows, by its own name for each.
         options: of its configuration, beside those that are set here.
     """
     configured = {
@@ -110,8 +122,8 @@ def orthanc(folder: Path, *, options: Mapping[str, object] | None = None) -> Ite
             "SeriesMetadata": "Full",
         },
     }
-    modalities = {"benchmark": (SENDER, free_port())}
-    with an_orthanc(folder, modalities=modalities, options=configured | {**(options or {})}) as run:
+    known = {"benchmark": (SENDER, free_port()), **(modalities or {})}
+    with an_orthanc(folder, modalities=known, options=configured | {**(options or {})}) as run:
         yield Server(
             name="orthanc", port=run.http, pid=run.program.pid, dicom=("ORTHANC", run.dicom)
         )

@@ -4,8 +4,10 @@ import asyncio
 import json
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +18,7 @@ from benchmarks.exams import Exams
 from benchmarks.filling import fill, patients_of
 from benchmarks.lines import LinesOfExams, rows_in, rows_of
 from benchmarks.stores import Engine, Store, stores
+from tests.support.peers import peer
 
 
 @pytest.mark.parametrize(
@@ -142,3 +145,31 @@ def _schema_of(store: Store) -> str:
     with closing(sqlite3.connect(store.place)) as database:
         told = database.execute("SELECT name, sql FROM sqlite_master ORDER BY type, name")
         return str([row for row in told if not row[0].startswith("sqlite_stat")])
+
+
+def test_taking_in_is_measured_beside_orthanc_and_storescp(tmp_path: Path) -> None:
+    told = measured_alone("ingest", "--instances", "3", into=tmp_path)
+
+    assert [one["associations"] for one in told["ingests"]] == [1, 4]
+    assert told["ingests"][0]["rate_ratio"].keys() == {"orthanc", "storescp"}
+    assert all(one["per_second"]["gateway"]["median"] > 0 for one in told["ingests"])
+
+
+def test_a_pull_is_measured_beside_dcmtk(tmp_path: Path) -> None:
+    told = measured_alone("pull", "--instances", "3", into=tmp_path)
+
+    assert [one["way"] for one in told["pulls"]] == ["move", "get", "wado"]
+    assert all(one["rate_ratio"]["median"] > 0 for one in told["pulls"][:2])
+    assert all(one["ours_first_ms"]["median"] > 0 for one in told["pulls"])
+
+
+def measured_alone(name: str, *few: str, into: Path) -> dict[str, Any]:
+    """What a benchmark with peers keeps, measured once in a network of its own."""
+    for program in ("Orthanc", "dcmsend", "storescp", "movescu", "getscu", "curl"):
+        peer(program)
+    command = [sys.executable, "-m", "benchmarks", name, *few, "--rounds", "1", "--into", str(into)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr
+    assert (into / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    told: dict[str, Any] = json.loads((into / f"{name}.json").read_text())
+    return told
