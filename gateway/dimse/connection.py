@@ -82,13 +82,17 @@ class Connection(asyncio.BufferedProtocol):
         )
         return connection
 
+    def holds(self, count: int) -> bool:
+        """Whether the next so many bytes have come, so that reading them waits for nothing."""
+        return self._end - self._start >= count
+
     async def read(self, count: int) -> memoryview:
         """The next so many bytes.
 
         Raises:
             OSError: the connection ends before.
         """
-        if self._end - self._start < count:
+        if not self.holds(count):
             await self._wait_for(count)
         piece = memoryview(self._room)[self._start : self._start + count]
         self._start += count
@@ -109,8 +113,8 @@ class Connection(asyncio.BufferedProtocol):
             self._start = self._end
             await self._arrival()
 
-    async def write(self, data: bytes) -> None:
-        """Send, and wait for as long as the peer is slow to take what was sent.
+    def write(self, data: bytes) -> bool:
+        """Send; False where the peer is slow to take what was sent, and `drain` must be waited for.
 
         Raises:
             OSError: the connection has ended.
@@ -118,6 +122,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_closed.is_set():
             raise ConnectionResetError
         self._transport.write(data)
+        return self._may_write.is_set()
+
+    async def drain(self) -> None:
+        """Wait for as long as the peer is slow."""
         await self._may_write.wait()
 
     def write_at_once(self, data: bytes) -> None:

@@ -33,6 +33,8 @@ async def read_command(layer: UpperLayer, fragment: Fragment, limits: DimseLimit
         ProtocolError: something else comes between, or it is too long or none.
         TimeoutError: it stays unfinished.
     """
+    if fragment.is_command and fragment.is_last and len(fragment.data) <= limits.command_bytes_max:
+        return decode_command(bytes(fragment.data))  # as almost every one comes
     context_id, encoded = fragment.context_id, bytearray()
     async with asyncio.timeout(limits.message_s):
         while True:

@@ -141,8 +141,10 @@ class UpperLayer:
                 if context is None:
                     raise ProtocolError(AbortReason.INVALID_PARAMETER)
                 return fragment, context
-            async with asyncio.timeout(self._limits.idle_s):
-                kind, payload = await self._read_pdu()
+            if not self._connection.holds(HEADER.size):
+                async with asyncio.timeout(self._limits.idle_s):
+                    await self._wait()
+            kind, payload = await self._read_pdu()
             match kind:
                 case PduKind.DATA:
                     self._fragments = fragments(payload)
@@ -159,11 +161,9 @@ class UpperLayer:
         """Whether the peer sends nothing in that time; what it sends is not lost."""
         try:
             async with asyncio.timeout(seconds):
-                await self._connection.wait()
-        except TimeoutError:  # an OSError too
+                await self._wait()
+        except TimeoutError:
             return True
-        except OSError as error:
-            raise AssociationEnded from error
         return False
 
     async def send_command(self, encoded: bytes, *, context_id: int) -> None:
@@ -209,19 +209,32 @@ class UpperLayer:
 
     async def _read_pdu(self) -> tuple[PduKind, memoryview]:
         try:
-            header = await self._connection.read(HEADER.size)
+            header = await self._read(HEADER.size)
             kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
-            async with asyncio.timeout(self._limits.pdu_s):
-                return kind, await self._connection.read(length)
+            return kind, await self._read(length)
         except TimeoutError:  # an OSError too
             raise
         except OSError as error:
             raise AssociationEnded from error
 
+    async def _read(self, count: int) -> memoryview:
+        if self._connection.holds(count):  # a timeout would cost more than what it guards
+            return await self._connection.read(count)
+        async with asyncio.timeout(min(self._limits.pdu_s, self._limits.idle_s)):
+            return await self._connection.read(count)
+
+    async def _wait(self) -> None:
+        """Wait until the peer says something."""
+        try:
+            await self._connection.wait()
+        except OSError as error:
+            raise AssociationEnded from error
+
     async def _write(self, encoded: bytes) -> None:
         try:
-            async with asyncio.timeout(self._limits.write_s):
-                await self._connection.write(encoded)
+            if not self._connection.write(encoded):
+                async with asyncio.timeout(self._limits.write_s):
+                    await self._connection.drain()
         except TimeoutError:  # an OSError too
             raise
         except OSError as error:

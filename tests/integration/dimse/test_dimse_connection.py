@@ -43,9 +43,9 @@ async def _exchange(
         port = listening.getsockname()[1]
         opened = await Connection.to(HOST, port, opens, buffered_bytes=1024, shutdown_s=WITHIN_S)
         accepted = await accepting
-        await opened.write(b"asked")
+        opened.write(b"asked")
         asked = bytes(await accepted.read(5))
-        await accepted.write(b"answered")
+        accepted.write(b"answered")
         answered = bytes(await opened.read(8))
         opened.abort()
         accepted.abort()
