@@ -4,8 +4,8 @@ The centre's own viewers get what is stored. Another DRIMbox, which names the ma
 here, gets instances that name the patient by INS, too.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -71,7 +71,8 @@ class InstancesEndpoint:
             single = resource.instance is not None
             # All of them before the first byte: what cannot be ended must not be begun.
             ins = None if request.manifest is None else await self._patients.ins(resource.study)
-            wanted = _Wanted(accepted=request.accepted, single=single, ins=ins)
+            by_a_box = request.manifest is not None
+            wanted = _Wanted(accepted=request.accepted, single=single, ins=ins, as_stored=by_a_box)
             forms = [wanted.form(syntax) for syntax in stream.foreseen]
             if forms[0].multipart:
                 await self._send_parts(stream, wanted, body)
@@ -84,7 +85,7 @@ class InstancesEndpoint:
             if listing is None:
                 return False
             single = resource.instance is not None
-            wanted = _Wanted(accepted=request.accepted, single=single, ins=None)
+            wanted = _Wanted(accepted=request.accepted, single=single, ins=None, as_stored=False)
             forms = {syntax: wanted.form(syntax) for syntax in listing.transfer_syntaxes}
             if any(form.transfer_syntax != syntax for syntax, form in forms.items()):
                 return False
@@ -174,6 +175,9 @@ class _Wanted:
     accepted: Accepted
     single: bool
     ins: Ins | None
+    as_stored: bool
+    """Whether what is stored goes before all else that is accepted, as between DRIMboxes: to write
+    a study anew costs more than the bytes that it might save."""
 
     def form(self, stored: Uid, *, but_for: Collection[Uid] = ()) -> Form:
         """Of one that is held in this transfer syntax.
@@ -182,6 +186,12 @@ class _Wanted:
             but_for: transfer syntaxes that cannot hold it.
         """
         targets = [syntax for syntax in given_as(stored) if syntax not in but_for]
+        if self.as_stored and stored not in FORBIDDEN_ON_THE_WEB:
+            with suppress(NotAcceptable):
+                return self._form(stored, ())
+        return self._form(stored, targets)
+
+    def _form(self, stored: Uid, targets: Sequence[Uid]) -> Form:
         form = instance_form(
             self.accepted, stored, single=self.single, targets=lambda _stored: targets
         )

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 from pydicom.uid import (
+    JPEG2000,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLSLossless,
 )
 
 from simulators.digest import digest_of
@@ -124,6 +126,40 @@ async def test_nobody_is_named_by_an_ins_that_is_not_validated(bench: Bench) -> 
     [instance] = instances_of(*await asked(bench))
 
     assert named_by(instance) == []
+
+
+# What the agency's validator sends: ranges with a boundary of their own, in several headers.
+LISTED = {
+    "1.2.840.10008.1.2.4.70": 0.9,
+    "1.2.840.10008.1.2.4.80": 0.8,
+    "1.2.840.10008.1.2.4.91": 0.6,
+    "1.2.840.10008.1.2.4.50": 0.5,
+    "1.2.840.10008.1.2.1": 0.4,
+}
+RANGES = ", ".join(
+    f'multipart/related; type="application/dicom";transfer-syntax={syntax};q={quality};boundary=**'
+    for syntax, quality in LISTED.items()
+)
+
+
+@pytest.mark.parametrize(
+    "stored, given",
+    [
+        (ExplicitVRLittleEndian, ExplicitVRLittleEndian),
+        (JPEGLSLossless, JPEGLSLossless),
+        (JPEG2000, JPEG2000),
+        (DeflatedExplicitVRLittleEndian, JPEGLSLossless),
+    ],
+)
+async def test_what_is_listed_comes_as_it_is_stored_and_else_in_what_is_wanted_most(
+    bench: Bench, stored: str, given: str
+) -> None:
+    """Rewriting a study costs both boxes more than the bytes that it might save."""
+    await bench.push(a_slice(1), stored)
+
+    kind, body = await asked(bench, accept=RANGES)
+
+    assert [syntax for syntax, _ in parts_of(kind, body)] == [given]
 
 
 async def test_a_manifest_that_is_no_uid_is_refused(bench: Bench) -> None:
