@@ -6,15 +6,16 @@ kernel can write to: those without TLS. A message of the same name then stands f
 `offset` on; more of the body always follows.
 
 What the kernel holds in memory is sent on the loop, one piece a turn of it, whoever's it is, so
-that a hundred large bodies keep a small answer waiting for no longer than one. What the disk must
-be asked for is sent by a thread. Nothing is buffered here: a client that takes nothing costs its
-socket's buffer.
+that a hundred large bodies keep a small answer waiting for hardly longer than one. What the disk
+must be asked for is sent by a thread. Nothing is buffered here: a client that takes nothing costs
+its socket's buffer.
 """
 
 import asyncio
 import errno
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,21 +30,31 @@ R = TypeVar("R")
 
 FILES: Final = "drim.response.file"
 PIECE_BYTES: Final = 2**20
-"""Sent in one turn of the loop, which stands still meanwhile: a tenth of a millisecond."""
+"""Sent at once, while the loop stands still: a tenth of a millisecond."""
+TURN_S: Final = 0.0005
 _PROBE_BYTES: Final = 2**18
 """From one byte that is looked for in memory to the next; files are read in larger pieces."""
 _UNKNOWN: Final = (errno.EAGAIN, errno.EOPNOTSUPP)  # not in memory, or not to be told
 
 
 class Turns:
-    """Lets one sender of a loop send at a time, the one that has waited longest first."""
+    """Lets one sender of a loop send at a time, the one that has waited longest first.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds, from any start.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._called = False
+        self._ends_at = 0.0
 
     async def next(self) -> None:
-        """Return when it is the caller's turn, which lasts until it awaits something else."""
+        """Return when it is the caller's turn, which lasts until it awaits something else. Where
+        nobody else waits it goes on, until the loop has stood still for `TURN_S`."""
+        if not self._waiting and self._clock() < self._ends_at:
+            return
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         self._waiting.append(turn)
@@ -61,6 +72,7 @@ class Turns:
             turn = self._waiting.popleft()
             if not turn.done():  # else it was cancelled
                 turn.set_result(None)
+                self._ends_at = self._clock() + TURN_S
                 break
         self._call(loop)
 

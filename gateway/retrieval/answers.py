@@ -9,12 +9,15 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from gzip import GzipFile
 from pathlib import Path
+from shutil import copyfileobj
 from typing import BinaryIO, Final, cast
 
 import orjson
 
 from gateway.catalogue.descriptions import Description, ListedInstance, Listing
+from gateway.dicomweb.codings import GZIP
 from gateway.dicomweb.conditions import tag_of
 from gateway.dicomweb.dicom_json import JsonArray
 from gateway.dicomweb.dicom_xml import XmlParts
@@ -29,6 +32,7 @@ from indexer.contract.identifiers import Uid
 ANSWERS_MAX: Final = 256
 """Each keeps a file open."""
 WRITE_BYTES: Final = 2**20
+GZIP_LEVEL: Final = 6
 _FORM: Final = "1"
 """Of the answers: what is made differently is another one to who asks again."""
 _URI_BEGINS: Final = b'"BulkDataURI":"'
@@ -103,24 +107,32 @@ class MetadataAnswers:
         self._kept: dict[str, MetadataAnswer] = {}
         self._joining: dict[str, MetadataAnswer] = {}
 
-    def tag(self, listing: Listing, media_type: str) -> str:
+    def tag(self, listing: Listing, media_type: str, *, gzip: bool) -> str:
         """A strong tag of the answer, which need not be made for it."""
-        told = (_FORM, self._root_url, media_type, listing.study, listing.fingerprint)
+        form = _FORM + GZIP * gzip
+        told = (form, self._root_url, media_type, listing.study, listing.fingerprint)
         return tag_of(told)
 
     @asynccontextmanager
-    async def opened(self, listing: Listing, media_type: str) -> AsyncIterator[MetadataAnswer]:
+    async def opened(
+        self, listing: Listing, media_type: str, *, gzip: bool
+    ) -> AsyncIterator[MetadataAnswer]:
         """The answer on all that is listed, which is stored here; its file stays until leaving.
+
+        Args:
+            gzip: whether it is to be compressed, which is done once.
 
         Raises:
             NotAcceptable: no instance's metadata can be given.
             Unavailable: an instance cannot be described now, or the disk fails.
         """
-        name = self.tag(listing, media_type).strip('"')
+        name = self.tag(listing, media_type, gzip=gzip).strip('"')
         answer = self._kept.get(name) or self._joining.get(name)
         if answer is None:
             answer = self._joining[name] = MetadataAnswer()
-            answer.joined = asyncio.create_task(self._join(answer, name, listing, media_type))
+            answer.joined = asyncio.create_task(
+                self._join(answer, name, listing, media_type, gzip=gzip)
+            )
         answer.readers += 1
         try:
             # Whoever leaves does not end what others wait for.
@@ -162,7 +174,13 @@ class MetadataAnswers:
         return form.data_set(with_addresses(metadata, self._root_url, resource))
 
     async def _join(
-        self, answer: MetadataAnswer, name: str, listing: Listing, media_type: str
+        self,
+        answer: MetadataAnswer,
+        name: str,
+        listing: Listing,
+        media_type: str,
+        *,
+        gzip: bool,
     ) -> None:
         form = metadata_form(media_type, boundary=name)
         try:
@@ -172,6 +190,8 @@ class MetadataAnswers:
                 if reason and answer.left_out == len(listing.instances):
                     raise NotAcceptable(reason)
                 size_bytes = await self._files.run(_end, file, form)
+                if gzip:
+                    file, size_bytes = await self._files.run(self._compressed, file)
             except BaseException:
                 file.close()
                 raise
@@ -198,6 +218,20 @@ class MetadataAnswers:
 
     def _new_file(self) -> BinaryIO:
         return cast(BinaryIO, tempfile.TemporaryFile(dir=self._folder, buffering=WRITE_BYTES))
+
+    def _compressed(self, whole: BinaryIO) -> tuple[BinaryIO, int]:
+        """Another file in its place, and how long that is."""
+        with whole:
+            whole.seek(0)
+            file = self._new_file()
+            try:
+                with GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
+                    copyfileobj(whole, packed, WRITE_BYTES)
+                file.flush()
+            except BaseException:
+                file.close()
+                raise
+            return file, file.tell()
 
     def _write(
         self,

@@ -24,7 +24,7 @@ R = TypeVar("R")
 CHUNK_BYTES: Final = 2**17
 """Read and sent at once: small enough to stay in the processor's cache on its way."""
 THREADS: Final = 4
-TOGETHER: Final = 8
+TOGETHER: Final = 16
 """Files opened at once for one reader, who has as many open before them."""
 UNREADABLE: Final = "an instance's file cannot be read or written"
 

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.codings import GZIP, takes_gzip
 from gateway.dicomweb.conditions import ByteRange, Conditions
 from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.model.access import AccessContext
@@ -54,6 +55,8 @@ class Request:
     path: dict[str, str]
     query: QueryParams
     conditions: Conditions
+    gzip: bool
+    """Whether texts may come compressed."""
     language: str
     """Accept-Language, as it is."""
     head: bool
@@ -102,6 +105,7 @@ def read_request(scope: Scope, policy: Policy) -> Request:
             if_range=headers.get("if-range", ""),
             range=headers.get("range", ""),
         ),
+        gzip=takes_gzip(", ".join(headers.getlist("accept-encoding"))),
         language=headers.get("accept-language", ""),
         head=scope["method"] == "HEAD",
         manifest=_manifest(headers.get(MANIFEST_HEADER)),
@@ -131,6 +135,7 @@ class Body:
         tag: str = "",
         location: str = "",
         part: ByteRange | None = None,
+        gzip: bool | None = None,
         status: int = HTTPStatus.OK,
         file_name: str = "",
         warnings: tuple[str, ...] = (),
@@ -142,9 +147,10 @@ class Body:
             tag: of the whole (see `tag_of`); whoever gives one also gives parts.
             location: URL of what the body is of (Content-Location, PS3.18 §8.4.2).
             part: what of the whole the body is, if not all of it.
+            gzip: whether it is compressed; None for what never is.
             file_name: as which a browser saves it, rather than show it.
         """
-        told = {"content-type": content_type, **_told_of(tag, location)}
+        told = {"content-type": content_type, **_told_of(tag, location, gzip)}
         if file_name:
             told |= {"content-disposition": f'attachment; filename="{file_name}"'}
         if part is not None:
@@ -157,9 +163,10 @@ class Body:
         self.begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def not_modified(self, tag: str, *, location: str = "") -> None:
+    async def not_modified(self, tag: str, *, location: str = "", gzip: bool | None = None) -> None:
         """Answer that the client has what there is (RFC 9110 §15.4.5)."""
-        told = _told_of(tag, location)
+        told = _told_of(tag, location, gzip)
+        told.pop("content-encoding", None)
         headers = [(name.encode(), value.encode("ascii")) for name, value in told.items()]
         self.begun = True
         await self._send(
@@ -253,8 +260,10 @@ def left_out(missing: int) -> tuple[str, ...]:
     return (WARNING.format(told),) if missing else ()
 
 
-def _told_of(tag: str, location: str) -> dict[str, str]:
-    told = {"vary": "Accept"}
+def _told_of(tag: str, location: str, gzip: bool | None) -> dict[str, str]:
+    told = {"vary": "Accept" if gzip is None else "Accept, Accept-Encoding"}
+    if gzip:
+        told["content-encoding"] = GZIP
     if tag:
         # What a viewer keeps it may show again only once it has asked: rights may have changed.
         told |= {"etag": tag, "accept-ranges": "bytes", "cache-control": "private, no-cache"}

@@ -44,8 +44,9 @@ class MetadataEndpoint:
                 scope, receive, send, lambda body: self._pull(request, resource, media_type, body)
             )
             return
-        if request.conditions.is_had(tag := self._answers.tag(listing, media_type)):
-            await Body(send).not_modified(tag)
+        tag = self._answers.tag(listing, media_type, gzip=request.gzip)
+        if request.conditions.is_had(tag):
+            await Body(send).not_modified(tag, gzip=request.gzip)
             return
         await answer(
             scope, receive, send, lambda body: self._answer(request, listing, media_type, body)
@@ -54,14 +55,16 @@ class MetadataEndpoint:
     async def _answer(
         self, request: Request, listing: Listing, media_type: str, body: Body
     ) -> None:
-        tag = self._answers.tag(listing, media_type)
-        async with self._answers.opened(listing, media_type) as joined:
+        gzip = request.gzip
+        tag = self._answers.tag(listing, media_type, gzip=gzip)
+        async with self._answers.opened(listing, media_type, gzip=gzip) as joined:
             part = request.conditions.part_of(joined.opened.size_bytes, tag)
             await body.begin(
                 joined.content_type,
                 size_bytes=joined.opened.size_bytes,
                 tag=tag,
                 part=part,
+                gzip=gzip,
                 status=HTTPStatus.PARTIAL_CONTENT if joined.left_out else HTTPStatus.OK,
                 warnings=_left_out(joined.left_out),
             )
@@ -78,7 +81,7 @@ class MetadataEndpoint:
             async for held in stream:
                 told = await self._answers.data_set(form, held)
                 if not body.begun:
-                    await body.begin(form.content_type)
+                    await body.begin(form.content_type, gzip=False)
                 await body.write(told)
         await body.write(form.end(), more=False)
 

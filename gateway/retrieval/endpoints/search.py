@@ -5,15 +5,18 @@ the standard asked for 204 until 2024 and for 200 since. There is no body of no 
 that a client of XML is always answered 204.
 """
 
+import asyncio
 from collections.abc import Iterable
+from gzip import compress
 from http import HTTPStatus
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.catalogue.members import put, write_object
 from gateway.catalogue.search import COUNT_MAX, Match, SearchPage
 from gateway.dicomweb.attributes import SearchLevel
+from gateway.dicomweb.codings import SMALL_BYTES
 from gateway.dicomweb.dicom_json import JsonArray
 from gateway.dicomweb.dicom_xml import XmlParts
 from gateway.dicomweb.negotiation import DICOM_XML, data_set_form
@@ -24,6 +27,9 @@ from gateway.model.resource import Resource
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, read_request
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
+
+GZIP_LEVEL: Final = 1
+"""Of results, which nobody asks for twice."""
 
 
 class Searched(Protocol):
@@ -109,7 +115,10 @@ class SearchEndpoint:
             await body.begin_without_content(warnings=warnings)
             return
         content = b"".join([*self._written(page.matches, query, form), form.end()])
-        await body.begin(form.content_type, size_bytes=len(content), warnings=warnings)
+        gzip = request.gzip and len(content) > SMALL_BYTES
+        if gzip:
+            content = await asyncio.to_thread(compress, content, GZIP_LEVEL)
+        await body.begin(form.content_type, size_bytes=len(content), warnings=warnings, gzip=gzip)
         await body.write(content, more=False)
 
     def _query(self, request: Request) -> tuple[SearchQuery, Uid | None]:

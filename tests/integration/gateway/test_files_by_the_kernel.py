@@ -15,7 +15,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.serving import listen, serve
-from gateway.zero_copy import FILES, PIECE_BYTES, Turns
+from gateway.zero_copy import FILES, PIECE_BYTES, TURN_S, Turns
 
 CONTENT = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"end"
 WHOLE = b"before" + CONTENT + b"between" + CONTENT[5:1005] + b"after"
@@ -174,7 +174,7 @@ def test_a_body_does_not_outgrow_its_length(run: Run, file: BinaryIO) -> None:
 
 
 async def test_one_sends_in_each_turn_of_the_loop_the_longest_waiting_first() -> None:
-    turns, sent = Turns(), []
+    turns, sent = Turns(), list[str]()
 
     async def send(name: str) -> None:
         for _ in range(3):
@@ -192,8 +192,25 @@ async def test_one_sends_in_each_turn_of_the_loop_the_longest_waiting_first() ->
     assert max(counts) == 1
 
 
+async def test_a_lone_sender_goes_on_until_the_loop_has_stood_still_long_enough() -> None:
+    now = 0.0
+    turns = Turns(lambda: now)
+    other = asyncio.Event()
+    await turns.next()
+    asyncio.get_running_loop().call_soon(other.set)
+
+    now += 0.9 * TURN_S
+    await turns.next()
+    went_on = not other.is_set()
+    now += 0.9 * TURN_S
+    await turns.next()
+
+    assert went_on
+    assert other.is_set()
+
+
 async def test_a_sender_that_gave_up_takes_no_turn() -> None:
-    turns = Turns()
+    turns = Turns(lambda: 0.0)
     given_up = asyncio.create_task(turns.next())
     await asyncio.sleep(0)
     given_up.cancel()
