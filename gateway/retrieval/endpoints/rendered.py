@@ -24,6 +24,7 @@ from gateway.errors import NotAcceptable, NotFound
 from gateway.http_errors import problem
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
+from gateway.pixels.picture import PICTURES
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.renderer import Renderer, Rendering
@@ -111,6 +112,19 @@ class RenderedEndpoint:
             async for part in parts:
                 await self._send(part, body, frame)
             await body.write(frame.end(), more=False)
+
+    async def give_by(self, access: AccessContext, wish: Wish, state: Resource, body: Body) -> None:
+        """Send the image that is wished for as a presentation state shows it."""
+        kind = rendered_form(wish.accepted, PICTURES, single=True).kind
+        async with (
+            self._retriever.described(access, state) as by,
+            self._retriever.described(access, wish.resource) as image,
+        ):
+            shown = await self._renderer.present(
+                image.held.path, by.held.path, wish.order, kind, frame=None
+            )
+        await _begin(body, wish, shown.kind, size_bytes=shown.size_bytes)
+        await body.write(shown.content, more=False)
 
     async def _send(self, part: _Part, body: Body, frame: MultipartRelated | None = None) -> None:
         told = part.rendering

@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.dicomweb.accept import Accepted
 from gateway.dicomweb.negotiation import DICOM, rendered_form
 from gateway.dicomweb.wado_uri import WantedInstance, WantedPicture, read_wanted
-from gateway.errors import InvalidRequest, NotAcceptable, NotFound
+from gateway.errors import InvalidRequest, NotFound
 from gateway.model.resource import Resource
 from gateway.pixels.geometry import SIDE_MAX, Viewport
+from gateway.pixels.presentation import PRESENTATIONS
 from gateway.pixels.voi import Window
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.endpoints.rendered import RenderedEndpoint, Wish
@@ -53,15 +54,19 @@ class WadoUriEndpoint:
         if isinstance(wanted, WantedInstance):
             await self._instances(_asked_by_path(scope, wanted), receive, send)
             return
-        wish = _wish(wanted, request)
+        wish, state = _wish(wanted, request), wanted.presentation
         if request.head:
             await self._retriever.ensure_known(request.access, wish.resource)
             await Body(send).send_head(rendered_form(wish.accepted, ALL, single=True).kind)
             return
-        await answer(scope, receive, send, lambda body: self._show(request, wish, body))
+        await answer(scope, receive, send, lambda body: self._show(request, wish, state, body))
 
-    async def _show(self, request: Request, wish: Wish, body: Body) -> None:
+    async def _show(self, request: Request, wish: Wish, state: Resource | None, body: Body) -> None:
         await self._retriever.ensure_known(request.access, wish.resource)
+        if state is not None:
+            await self._ensure_state(request, state)
+            await self._rendered.give_by(request.access, wish, state, body)
+            return
         try:
             await self._rendered.give(request.access, wish, body)
         except NotFound:
@@ -69,6 +74,17 @@ class WadoUriEndpoint:
                 raise
             # DICOMweb has an address for each frame; here it is a parameter (PS3.18 §9.5.2.1).
             raise InvalidRequest("frameNumber is none of the instance's frames") from None
+
+    async def _ensure_state(self, request: Request, state: Resource) -> None:
+        """Raises:
+        InvalidRequest: there is none by this name (PS3.18 §9.5.2.3), or none that is shown.
+        """
+        try:
+            [known] = await self._retriever.ensure_known(request.access, state)
+        except NotFound:
+            raise InvalidRequest("presentationUID names nothing that is here") from None
+        if known.description.sop_class not in PRESENTATIONS:
+            raise InvalidRequest("presentationUID names no presentation state that is shown")
 
 
 def _asked_by_path(scope: Scope, wanted: WantedInstance) -> Scope:
@@ -94,8 +110,6 @@ def _named(resource: Resource) -> dict[str, str]:
 
 
 def _wish(wanted: WantedPicture, request: Request) -> Wish:
-    if wanted.presentation is not None:
-        raise NotAcceptable("images are not shown by presentation states here")
     # As they are wanted, the first the most; there are no bodies in parts here.
     ranks = (f"{kind}; q={1 - place / 100:.2f}" for place, kind in enumerate(wanted.kinds))
     unknown = wanted.unknown_annotations

@@ -103,8 +103,10 @@ def _present(path: Path, state_path: Path, order: Order, kind: str, frame: int |
             samples=image.samples(shown),
             bits=image.described.bits_stored,
         ),
-        order.viewport,
+        None if order.portion is not None else order.viewport,
     )
+    if order.portion is not None:
+        picture = fit(order.portion.cut(picture), order.viewport)
     own = state.get("ICCProfile") or image.header.get("ICCProfile")
     shades, profile = with_profile(picture, order.profile, own)
     captioned = _captioned(image, order, shades, shown)

@@ -8,7 +8,7 @@ from PIL import Image
 from pydicom import Dataset
 
 from tests.support.retrieval import Bench, a_slice
-from tests.support.studies import SERIES, STUDY
+from tests.support.studies import CT, SERIES, STUDY
 
 ASKED = {
     "requestType": "WADO",
@@ -155,6 +155,29 @@ async def test_an_annotation_that_nobody_knows_is_warned_of(bench: Bench) -> Non
     assert "not supported: logo" in headers["Warning"]
 
 
+async def test_an_image_is_shown_by_a_presentation_state(bench: Bench) -> None:
+    """By its window instead of the image's own, and with the shades turned round."""
+    window, image, series = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = 127.5, 255
+    window.VOILUTFunction = "LINEAR_EXACT"
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CT, f"{SERIES}.1"
+    series.SeriesInstanceUID, series.ReferencedImageSequence = SERIES, [image]
+    state = a_slice(
+        1, SOPClassUID="1.2.840.10008.5.1.4.1.1.11.1", SeriesInstanceUID=f"{SERIES}.8",
+        SOPInstanceUID=f"{SERIES}.8.1", ReferencedSeriesSequence=[series],
+        SoftcopyVOILUTSequence=[window], PresentationLUTShape="INVERSE",
+    )  # fmt: skip
+    del state.PixelData, state.Rows, state.Columns
+    await bench.push(a_gradient(WindowCenter=5000, WindowWidth=2))
+    await bench.push(state)
+
+    by_it = {"presentationSeriesUID": f"{SERIES}.8", "presentationUID": f"{SERIES}.8.1"}
+
+    assert np.array_equal(await picture(bench, **by_it), 255 - SHADES)
+    part = await picture(bench, region="0,0.5,1,1", columns="8", **by_it)
+    assert part.shape == (4, 8)
+
+
 async def test_a_report_is_a_page(bench: Bench) -> None:
     title = Dataset()
     title.CodeValue, title.CodingSchemeDesignator = "18748-4", "LN"
@@ -179,7 +202,8 @@ async def test_a_report_is_a_page(bench: Bench) -> None:
     [
         ({"contentType": "text/html"}, 406),
         ({"contentType": "image/nonsense", "accept": "image/nonsense"}, 406),
-        ({"presentationSeriesUID": "1.2.3", "presentationUID": "1.2.4"}, 406),
+        ({"presentationSeriesUID": "1.2.3", "presentationUID": "1.2.4"}, 400),
+        ({"presentationSeriesUID": SERIES, "presentationUID": f"{SERIES}.1"}, 400),
         ({"anonymize": "yes"}, 406),
         ({"accept": "application/dicom, image/png"}, 400),
         ({"region": "0,0,2,2"}, 400),
