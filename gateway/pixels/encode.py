@@ -54,7 +54,14 @@ _HOLDS: Final = {
     syntaxes.JPEG_LS: _Holds(bits_stored_min=2),
     # Near-lossless takes a range of samples that is wider than what it may lose.
     syntaxes.JPEG_LS_NEAR: _Holds(photometric=MONOCHROME | _COLOURS, bits_stored_min=4),
-    **dict.fromkeys(syntaxes.JPEG_2000_ALL, _Holds()),
+    **dict.fromkeys(
+        (syntaxes.JPEG_2000_LOSSLESS, syntaxes.HTJ2K_LOSSLESS, syntaxes.HTJ2K_LOSSLESS_RPCL),
+        _Holds(),
+    ),
+    # What may lose some is of no use to an index into a palette (PS3.5 Table 8.2.4-1).
+    **dict.fromkeys(
+        (syntaxes.JPEG_2000, syntaxes.HTJ2K), _Holds(photometric=MONOCHROME | _COLOURS)
+    ),
     syntaxes.RLE: _Holds(),
 }
 

@@ -2,6 +2,7 @@
 
 import struct
 from io import BytesIO
+from itertools import pairwise
 from typing import BinaryIO, Final, Self
 
 from pydicom import Dataset
@@ -49,8 +50,7 @@ class Header:
         )
         reading.run()
         header, elements = written.getvalue(), dict[int, bytes]()
-        ends = [at for _, at in places[1:]]
-        for (tag, at), end in zip(places, [*ends, len(header)], strict=True):
+        for (tag, at), (_, end) in pairwise([*places, (0, len(header))]):
             # What comes after the pixels is padding, or a signature of other pixels.
             if tag >> 16 < _PIXEL_GROUP and end > at:
                 elements[tag] = header[at:end]

@@ -6,12 +6,13 @@ names no transfer syntax gets Explicit VR Little Endian (PS3.18 §8.7.3.4). All 
 
 import mmap
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomIO
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
@@ -29,7 +30,11 @@ WRITE_BUFFER_BYTES: Final = 2**20
 _INFLATE_BYTES: Final = 2**20  # inflated at a time
 _PREFIX: Final = bytes(128) + b"DICM"  # PS3.10 §7.1; the preamble is no part of the instance
 _PREFIX_BYTES: Final = len(_PREFIX)
-_GROUP_LENGTH_BYTES: Final = 12  # the element that says how long the rest of group 0002 is
+_GROUP_LENGTH: Final = b"\x02\0\0\0UL\x04\0"  # of the element that says how long group 0002 is
+_GROUP_LENGTH_BYTES: Final = 12
+_META_AT: Final = _PREFIX_BYTES + _GROUP_LENGTH_BYTES
+META_BYTES_MAX: Final = 2**20
+"""Of group 0002."""
 
 
 def write_head(target: BinaryIO, meta: FileMetaDataset, transfer_syntax: str) -> None:
@@ -55,13 +60,21 @@ def rewrite(source: Path, target: Path, size_bytes_max: int) -> None:
 
 
 def map_file(path: Path) -> tuple[FileMetaDataset, memoryview]:
-    """Group 0002 of a Part 10 file, and its data set, of which only what is used is read."""
-    meta = read_file_meta_info(path)
-    data_set_at = _PREFIX_BYTES + _GROUP_LENGTH_BYTES + int(meta.FileMetaInformationGroupLength)
+    """Group 0002 of a Part 10 file, and its data set, of which only what is used is read.
+
+    Raises:
+        NotNative: it does not begin as such a file.
+    """
     with path.open("rb") as file:
+        head = file.read(_PREFIX_BYTES + _GROUP_LENGTH_BYTES)
+        if head[128:132] != b"DICM" or head[132:140] != _GROUP_LENGTH or len(head) < _META_AT:
+            raise NotNative("the file does not begin as one of DICOM")
         # Not closed by hand: an error on its way up still refers to parts of it.
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return meta, memoryview(mapped)[data_set_at:]
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    data_set_at = _META_AT + int.from_bytes(head[-4:], "little")
+    # From memory, where an element that claims gigabytes gets no more than there is.
+    meta = read_dataset(BytesIO(mapped[132:data_set_at][:META_BYTES_MAX]), False, True)
+    return FileMetaDataset(meta), mapped[data_set_at:]
 
 
 def _rewrite(source: Path, target: BinaryIO, size_bytes_max: int) -> None:

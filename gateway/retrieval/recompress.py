@@ -25,6 +25,7 @@ from gateway.pixels.encode import encode_frame, encoded_description
 from gateway.retrieval.header import Header
 from gateway.retrieval.part10 import TOO_LARGE, WRITE_BUFFER_BYTES, map_file, rewrite, write_head
 from gateway.retrieval.pixel_writing import write_encapsulated, write_native
+from gateway.retrieval.reencode import NotNative
 from gateway.retrieval.stored_pixels import StoredPixels
 from indexer.contract.identifiers import Uid
 
@@ -145,6 +146,8 @@ def _refusing_what_is_unreadable() -> Iterator[None]:
         yield
     except (NotAcceptable, MemoryError):
         raise
+    except NotNative as error:
+        raise NotAcceptable(f"the instance cannot be given so: {error}") from error
     except OSError as error:
         if error.errno is not None:
             raise

@@ -117,6 +117,8 @@ UNFIT = [
     (syntaxes.JPEG_BASELINE, {"signed": True}),
     (syntaxes.JPEG_BASELINE, {"photometric": "PALETTE COLOR"}),
     (syntaxes.JPEG_LS_NEAR, {"photometric": "PALETTE COLOR"}),
+    (syntaxes.JPEG_2000, {"photometric": "PALETTE COLOR"}),
+    (syntaxes.HTJ2K, {"photometric": "PALETTE COLOR"}),
     (syntaxes.JPEG_LS_NEAR, {"bits_stored": 3, "high_bit": 2}),
     (syntaxes.JPEG_LS, {"bits_stored": 1, "high_bit": 0}),
     *((syntax, {"bits_allocated": 32}) for syntax in FRAMES if syntax in syntaxes.ENCODED[1:]),
