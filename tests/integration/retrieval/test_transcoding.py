@@ -1,19 +1,23 @@
 """WADO-RS in other transfer syntaxes than those of the instances held (PS3.18 §8.7.3)."""
 
+import struct
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread, uid
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import encapsulate, get_frame, parse_basic_offsets
 
 from gateway.pixels import syntaxes
 from gateway.pixels.decode import decode_frame
 from gateway.pixels.description import PixelDescription, describe_pixels
 from gateway.pixels.encode import encode_frame, encoded_description
 from gateway.pixels.native import Samples
+from gateway.processes.pool import WorkerPool
+from gateway.retrieval.recompress import transcode
 from tests.support.pixels import described, samples_of
-from tests.support.retrieval import Bench, a_slice, parts_of
+from tests.support.retrieval import Bench, a_slice, part10_of, parts_of
 from tests.support.studies import SERIES, STUDY
 
 SERIES_PATH = f"/studies/{STUDY}/series/{SERIES}"
@@ -167,3 +171,47 @@ async def test_nothing_is_left_of_what_was_transcoded(bench: Bench) -> None:
     await one_part(bench, asked_in(uid.JPEGLSLossless))
 
     assert bench.spooled == []
+
+
+async def test_a_header_that_claims_too_much_is_refused_and_the_next_is_given(
+    bench: Bench,
+) -> None:
+    """46341 rows and columns of 16 bits are 4 GiB, of which the file has nothing."""
+    lying = an_image(syntax=uid.JPEG2000Lossless)
+    lying.Rows = lying.Columns = 46341
+    await bench.push(lying, uid.JPEG2000Lossless)
+
+    async with bench.get(INSTANCE_PATH, accept=PLAIN) as refused:
+        problem = await refused.json()
+    async with bench.get(f"{INSTANCE_PATH}/frames/1", accept="application/octet-stream") as frame:
+        assert frame.status == 406
+    await bench.push(an_image())
+    syntax, _ = await one_part(bench, asked_in(uid.JPEGLSLossless))
+
+    assert refused.status == 406
+    assert "larger than is decoded here" in problem["detail"]
+    assert syntax == uid.JPEGLSLossless
+
+
+async def test_an_object_of_many_frames_takes_the_memory_of_one(tmp_path: Path) -> None:
+    """2,000 frames, 250 MB, by a process that may have 128 MiB."""
+    told = an_image()
+    told.NumberOfFrames, told.Rows, told.Columns = 2000, 250, 250
+    told.PixelData = b"\0\0"
+    whole = part10_of(told)
+    pixel_bytes = 2000 * 250 * 250 * 2
+    source, target, scratch = (tmp_path / name for name in ("source", "target", "scratch"))
+    with source.open("wb") as file:
+        file.write(whole[:-6] + struct.pack("<I", pixel_bytes))
+        file.truncate(file.tell() + pixel_bytes)  # of zeros, which take no disk
+    workers = WorkerPool(workers=1, waiting_max=1, memory_mib_max=128)
+
+    given = await workers.run(
+        transcode, source, target, scratch, str(uid.RLELossless), 2**30, within_s=120.0
+    )
+    await workers.close()
+
+    ds = dcmread(target)
+    assert given == uid.RLELossless
+    assert ds.NumberOfFrames == 2000
+    assert len(parse_basic_offsets(ds.PixelData)) == 2000
