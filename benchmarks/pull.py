@@ -2,7 +2,8 @@
 
 Ours comes through the gateway, by C-MOVE, C-GET or WADO-RS, checked on its way, to the last byte at
 curl; DCMTK's comes into files, by movescu to a storescp, or by getscu. Each turn of ours has a
-gateway that holds nothing yet, so that nothing comes from copies that it keeps.
+gateway that has pulled another small study before and holds nothing of this one, so that nothing
+comes from copies that it keeps.
 """
 
 import asyncio
@@ -100,6 +101,8 @@ class Pull:
 class _Pacs:
     server: Server
     study: StudyFiles
+    small: StudyFiles
+    """Another one, by which a gateway is warmed up."""
     gateway_port: int
     storescp_port: int
 
@@ -123,10 +126,15 @@ def _pacs(plan: Plan) -> Iterator[_Pacs]:
     with tempfile.TemporaryDirectory(prefix="drim-benchmark-") as name:
         folder = Path(name)
         study = save_ct(folder / "study", instances=plan.instances)
+        small = save_ct(folder / "small", number=1, instances=2)
         with orthanc(folder, modalities=known) as server:
-            server.store(study.files)
+            server.store([*study.files, *small.files])
             yield _Pacs(
-                server=server, study=study, gateway_port=gateway_port, storescp_port=storescp_port
+                server=server,
+                study=study,
+                small=small,
+                gateway_port=gateway_port,
+                storescp_port=storescp_port,
             )
 
 
@@ -143,6 +151,8 @@ def _ours(pacs: _Pacs, way: str) -> Turn:
         tempfile.TemporaryDirectory(prefix="drim-benchmark-") as folder,
         our_gateway(Path(folder), settings=settings, dicom=pacs.gateway_port) as server,
     ):
+        _tell(server, pacs.small)
+        fetch(server, [f"{DICOMWEB}/studies/{pacs.small.uid}"], accept=AS_STORED)
         _tell(server, pacs.study)
         path = f"{DICOMWEB}/studies/{pacs.study.uid}"
         fetched = fetch(server, [path], accept=AS_STORED)

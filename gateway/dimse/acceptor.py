@@ -19,8 +19,8 @@ from gateway.connections import arrivals, listen, why_no_tls
 from gateway.dimse.commands import Peer
 from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
-from gateway.dimse.negotiation import negotiate
-from gateway.dimse.pdus import ProtocolError, decode_request, decode_titles
+from gateway.dimse.negotiation import agree
+from gateway.dimse.pdus import ProtocolError, decode_titles
 from gateway.dimse.provider import Handlers, Provider
 from gateway.dimse.receiving import Spooling
 from gateway.dimse.statuses import AbortReason, RejectReason
@@ -219,8 +219,8 @@ class DimseServer:
         payload = await layer.read_request()
         calling_ae, called_ae = decode_titles(payload)
         peer = Peer(calling_ae=calling_ae, called_ae=called_ae, address=address)
-        agreement = self._admits(peer) or negotiate(
-            *decode_request(payload), pdu_bytes_announced=self._limits.pdu_bytes_announced
+        agreement = self._admits(peer) or agree(
+            payload, pdu_bytes_announced=self._limits.pdu_bytes_announced
         )
         if isinstance(agreement, RejectReason):
             log.warning("association_rejected", extra={**fields, "reason": agreement.name})

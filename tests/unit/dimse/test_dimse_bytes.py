@@ -26,7 +26,7 @@ from gateway.dimse.commands import (
 )
 from gateway.dimse.connection import Connection
 from gateway.dimse.limits import DimseLimits
-from gateway.dimse.negotiation import Agreement, negotiate
+from gateway.dimse.negotiation import Agreement, agree, negotiate
 from gateway.dimse.pdus import (
     Fragment,
     PduKind,
@@ -42,7 +42,7 @@ from gateway.dimse.statuses import RejectReason
 from gateway.dimse.upper_layer import AssociationEnded, UpperLayer
 from gateway.errors import InvalidRequest
 from indexer.contract.identifiers import Uid
-from tests.integration.dimse.raw_peer import associate_rq, item, store_rq
+from tests.integration.dimse.raw_peer import CT, EXPLICIT, associate_rq, item, store_rq
 
 REQUEST = associate_rq()[6:]
 
@@ -283,3 +283,16 @@ def test_what_is_broken_far_down_is_told_in_few_words() -> None:
 
     # Were it told at every level with all that was told below, its size would double each time.
     assert len(str(caught.value.__cause__)) < 1000
+
+
+def test_what_was_agreed_once_is_agreed_again() -> None:
+    again, other = associate_rq()[6:], associate_rq([(CT, (EXPLICIT,))] * 2)[6:]
+
+    first = agree(again, pdu_bytes_announced=4096)
+
+    assert isinstance(first, Agreement)
+    assert agree(again, pdu_bytes_announced=4096) is first
+    assert agree(again, pdu_bytes_announced=8192) is not first
+    two = agree(other, pdu_bytes_announced=4096)
+    assert isinstance(two, Agreement)
+    assert (len(first.contexts), len(two.contexts)) == (1, 2)
