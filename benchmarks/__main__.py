@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import typer
 
 from benchmarks import (
+    described,
+    described_plot,
     ingest,
     manifests,
     manifests_plot,
@@ -28,6 +31,7 @@ from benchmarks import (
     wire_plot,
 )
 from benchmarks.messages import Protocol
+from benchmarks.pairing import Pairing
 from benchmarks.proving import cpu_ms_of_proving
 from benchmarks.results import RESULTS, keep
 from benchmarks.stores import Engine
@@ -258,6 +262,44 @@ def pull_command(
     figures = {"plan": plan, "pulls": [one.figures() for one in measured]}
     keep("pull", figures, into=into, command=_command(), server=False)
     wire_plot.draw_pull(measured, into / "pull.png")
+
+
+@app.command("metadata")
+def metadata_command(
+    *,
+    instances: Annotated[int, typer.Option(min=1)] = 200,
+    requests: Annotated[int, typer.Option(min=1)] = 200,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Metadata of a study, beside Orthanc and nginx. Some minutes."""
+    plan = described.Plan(instances=instances, requests=requests, rounds=rounds)
+    _tell_pairings("metadata", described.measure_metadata(plan), plan, into)
+
+
+@app.command("frames")
+def frames_command(
+    *,
+    frames: Annotated[int, typer.Option(min=2, help="Of the long objects.")] = 2000,
+    requests: Annotated[int, typer.Option(min=1)] = 200,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Frames, beside Orthanc. Some minutes."""
+    plan = described.Plan(frames=frames, requests=requests, rounds=rounds)
+    _tell_pairings("frames", described.measure_frames(plan), plan, into)
+
+
+def _tell_pairings(
+    name: str, measured: Sequence[Pairing], plan: described.Plan, into: Path
+) -> None:
+    for one in measured:
+        for line in one.lines():
+            typer.echo(line)
+    figures = {"plan": plan, "pairings": [one.figures() for one in measured]}
+    keep(name, figures, into=into, command=_command(), server=False)
+    title = f"{name.capitalize()}, by the gateway and others"
+    described_plot.draw(measured, into / f"{name}.png", title=title)
 
 
 def _command() -> str:

@@ -21,6 +21,8 @@ from indexer.contract.identifiers import Uid
 ALL_FRAMES: Final = 100_000_000
 """The last of any object: no file tells more apart, and no database finds a place beyond."""
 
+_FILTER: Final = "/* filter */"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undescribed:
@@ -115,12 +117,13 @@ class Descriptions:
 
     async def listed(self, tx: Transaction, resource: Resource) -> Listing | None:
         """What of a study, a series, or one instance may be shown; None if nothing is."""
-        rows = await tx.fetch(
-            self._sql["listed"],
-            study=resource.study,
-            series=resource.series,
-            instance=resource.instance,
-        )
+        named = {"series": resource.series, "instance": resource.instance}
+        given = {level: uid for level, uid in named.items() if uid is not None}
+        # Not by what holds for every row where nothing is named: an instance is then found by its
+        # key, however many the study has.
+        named_is = " AND ".join(f"{level}_uid = :{level}" for level in given) or "true"
+        sql = self._sql["listed"].replace(_FILTER, named_is)
+        rows = await tx.fetch(sql, study=resource.study, **given)
         if not rows or not rows[0]["listed"]:
             return None
         [row] = rows

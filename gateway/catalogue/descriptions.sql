@@ -1,11 +1,12 @@
+-- What is said of stored objects. Which instances of a study are listed goes where `filter` stands.
+
 -- query: listed
 -- One text, for twenty thousand rows would cost more than all else that a request does.
 SELECT news, answers,
        (SELECT group_concat(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
                             || ' ' || coalesce(transfer_syntax, ''), char(10))
         FROM (SELECT series_uid, instance_uid, object_key, transfer_syntax FROM shown_instances
-              WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
-                AND instance_uid = coalesce(:instance, instance_uid)
+              WHERE study_uid = :study AND /* filter */
               ORDER BY series_uid, instance_uid) AS shown) AS listed
 FROM studies WHERE study_uid = :study;
 
@@ -15,8 +16,7 @@ SELECT news, answers,
                           || ' ' || coalesce(transfer_syntax, ''), chr(10)
                           ORDER BY series_uid, instance_uid)
         FROM shown_instances
-        WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
-          AND instance_uid = coalesce(:instance, instance_uid)) AS listed
+        WHERE study_uid = :study AND /* filter */) AS listed
 FROM studies WHERE study_uid = :study;
 
 -- query: instance

@@ -68,6 +68,27 @@ def test_searching_for_studies_is_measured_beside_orthanc(tmp_path: Path) -> Non
     assert (tmp_path / "qido.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    "name, few, asked",
+    [
+        ("metadata", "--instances 2 --requests 4 --rounds 1", 3),
+        ("frames", "--frames 40 --requests 4 --rounds 1", 5),
+    ],
+)
+def test_what_is_described_is_measured_beside_others(
+    tmp_path: Path, name: str, few: str, asked: int
+) -> None:
+    run = CliRunner().invoke(app, [name, *few.split(), "--into", str(tmp_path)])
+
+    assert run.exit_code == 0, run.output
+    pairings = json.loads((tmp_path / f"{name}.json").read_text())["pairings"]
+    assert len(pairings) == asked
+    assert all(
+        side["requests_per_s"]["median"] > 0 for one in pairings for side in one["sides"].values()
+    )
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_memory_is_sampled_as_submissions_come(tmp_path: Path) -> None:
     run = CliRunner().invoke(
         app, ["memory", "--submissions", "9", "--samples", "3", "--into", str(tmp_path)]

@@ -103,10 +103,11 @@ class BulkAnswer:
         # What has no tag may be another thing when the next range of it is asked for.
         part = self._request.conditions.part_of(size_bytes, self._tag) if self._tag else None
         await body.begin(content_type, size_bytes=size_bytes, tag=self._tag, part=part)
-        if not self._request.head:
-            whole = ByteRange(start=0, end=size_bytes, of=size_bytes)
-            await self._send_segments(body, opened, segments, part or whole)
-        await body.write(b"", more=False)
+        if self._request.head:
+            await body.write(b"", more=False)
+            return
+        whole = ByteRange(start=0, end=size_bytes, of=size_bytes)
+        await self._send_segments(body, opened, segments, part or whole)
 
     def _segments(self, items: Sequence[Item]) -> tuple[str, list[bytes | Item]]:
         if not self._form.multipart:
@@ -120,7 +121,7 @@ class BulkAnswer:
     async def _send_segments(
         self, body: Body, opened: OpenFile, segments: Sequence[bytes | Item], part: ByteRange
     ) -> None:
-        at = 0
+        at, before = 0, b""
         for segment in segments:
             size_bytes = _size(segment)
             start, end = max(part.start - at, 0), min(part.end - at, size_bytes)
@@ -128,16 +129,27 @@ class BulkAnswer:
             if start >= end:
                 continue
             if isinstance(segment, bytes):
-                await body.write(segment[start:end])
+                before += segment[start:end]
                 continue
             inside = ByteRange(start=start, end=end, of=size_bytes)
-            await send_item(body, self._reader, opened, segment, inside)
+            await send_item(body, self._reader, opened, segment, inside, before=before)
+            before = b""
+        await body.write(before, more=False)
 
 
 async def send_item(
-    body: Body, reader: BulkReader, opened: OpenFile, item: Item, part: ByteRange | None = None
+    body: Body,
+    reader: BulkReader,
+    opened: OpenFile,
+    item: Item,
+    part: ByteRange | None = None,
+    *,
+    before: bytes = b"",
 ) -> None:
     """Send an item of a file, or a part of it.
+
+    Args:
+        before: goes in front of it.
 
     Raises:
         TimeoutError: the client takes nothing.
@@ -146,10 +158,14 @@ async def send_item(
     inside = part or ByteRange(start=0, end=item.size_bytes, of=item.size_bytes)
     if item.bits:
         async for chunk in reader.shifted(opened, item, inside):
-            await body.write(chunk)
+            await body.write(before + chunk)
+            before = b""
         return
     for place in item.within(inside):
-        await body.write_file(opened, reader.files, part_of(opened, place))
+        await body.write_file(opened, reader.files, part_of(opened, place), before=before)
+        before = b""
+    if before:  # of an item that is empty
+        await body.write(before)
 
 
 def _size(segment: bytes | Item) -> int:

@@ -63,8 +63,8 @@ class PixelDataEndpoint:
     ) -> None:
         async with self._reader.opened(instance) as opened:
             for item in await self._reader.pixels(opened, instance):
-                await body.write(frame.part(form.part_type, size_bytes=item.size_bytes))
-                await send_item(body, self._reader, opened, item)
+                head = frame.part(form.part_type, size_bytes=item.size_bytes)
+                await send_item(body, self._reader, opened, item, before=head)
 
 
 def _form(accepted: Accepted, instance: DescribedInstance) -> Form:
