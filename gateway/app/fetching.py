@@ -66,7 +66,7 @@ async def open_fetching(
     parts.stack.callback(files.close)
     counted = RetrievalMetrics(metrics.registry)
     at_hand = StudiesAtHand(parts.clock)
-    keeper = _keeper(parts, at_hand, counted, on_kept=describer.wake)
+    keeper = _keeper(parts, at_hand, counted)
     objects = parts.objects
     ground = Ground(
         keeper=keeper,
@@ -75,6 +75,7 @@ async def open_fetching(
         path=objects.path,
         discard=objects.discard_spool,
         metrics=counted,
+        on_kept=describer.wake,
     )
     flights = Flights(ground, catalogue, pullers(parts, catalogue))
     parts.stack.push_async_callback(flights.close)
@@ -103,13 +104,7 @@ async def open_fetching(
     )
 
 
-def _keeper(
-    parts: Parts,
-    at_hand: StudiesAtHand,
-    metrics: RetrievalMetrics,
-    *,
-    on_kept: Callable[[], None],
-) -> Keeper:
+def _keeper(parts: Parts, at_hand: StudiesAtHand, metrics: RetrievalMetrics) -> Keeper:
     settings = parts.settings
     return Keeper(
         parts.database,
@@ -119,7 +114,6 @@ def _keeper(
         bytes_max=settings.copies_mib_max * MIB,
         # What is pushed here goes before what can be had again: as much again is left to it.
         spare_bytes_min=settings.disk_free_mib_min * MIB,
-        on_kept=on_kept,
         metrics=metrics,
         clock=parts.clock,
     )

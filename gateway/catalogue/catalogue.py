@@ -66,8 +66,14 @@ class Catalogue:
 
     async def unsettled(self, study: Uid) -> Disagreement | None:
         """What did not fit when images of the study were pulled, and nobody has settled since."""
-        snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
-        return None if snapshot is None else snapshot.unsettled
+
+        async def work(tx: Transaction) -> Disagreement | None:
+            if not await self._studies.has_disagreed(tx, study):  # as almost all
+                return None
+            snapshot = await self._studies.snapshot(tx, study)
+            return None if snapshot is None else snapshot.unsettled
+
+        return await self._database.read(work)
 
     async def ins(self, study: Uid) -> Ins | None:
         """By which INS the study's pointer names its patient; None while it names none."""

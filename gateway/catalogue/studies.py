@@ -231,6 +231,10 @@ class Studies:
             seeks_images=bool(row["seeks"]),
         )
 
+    async def has_disagreed(self, tx: Transaction, study: Uid) -> bool:
+        """Whether images that were fetched ever did not fit, be it settled or not."""
+        return bool(await tx.fetch(self._sql["disagreed"], study=study))
+
     async def published_as(self, tx: Transaction, study: Uid) -> Identifier | None:
         """The local id under which the pointer that is out names its patient; None where none is,
         or it names them by their INS alone.

@@ -109,6 +109,9 @@ WHERE study_uid = :study AND series_uid = coalesce(:series, series_uid)
   AND instance_uid = coalesce(:instance, instance_uid)
 ORDER BY series_uid, instance_uid;
 
+-- query: disagreed
+SELECT disagreed_by FROM studies WHERE study_uid = :study AND disagreed_by > 0;
+
 -- query: published
 -- What is out: the last act that was carried out.
 SELECT kind, content FROM submissions WHERE study_uid = :study AND state = 'sent'

@@ -52,7 +52,6 @@ class Keeper:
         pacs: AE titles of those who can be asked again.
         bytes_max: of all copies; 0 keeps none that is pulled.
         spare_bytes_min: of the disk, beyond what the store keeps free for what is pushed.
-        on_kept: told when there are new copies.
     """
 
     def __init__(
@@ -64,7 +63,6 @@ class Keeper:
         pacs: Sequence[str],
         bytes_max: int,
         spare_bytes_min: int,
-        on_kept: Callable[[], None],
         metrics: RetrievalMetrics,
         clock: Callable[[], int],
     ) -> None:
@@ -74,7 +72,6 @@ class Keeper:
         self._pacs = pacs
         self._bytes_max = bytes_max
         self._spare_bytes_min = spare_bytes_min
-        self._on_kept = on_kept
         self._metrics = metrics
         self._clock = clock
         self._copies = Copies(database.dialect)
@@ -164,7 +161,6 @@ class Keeper:
             self._kept_bytes + sum(one.size_bytes for one in pulled if one.header.instance in kept)
         )
         self._metrics.copies_kept.inc(len(kept))
-        self._on_kept()
         return {
             copy.header.instance: copy.stored.key for copy in copies if copy.header.instance in kept
         }

@@ -67,7 +67,6 @@ async def main(folder: Path, first: int) -> None:
             pacs=[PACS],
             bytes_max=ROOM_BYTES,
             spare_bytes_min=0,
-            on_kept=lambda: None,
             metrics=RetrievalMetrics(CollectorRegistry()),
             clock=stores.clock,
         )

@@ -60,7 +60,6 @@ class Fetching:
             pacs=list(pullers),
             bytes_max=limits.bytes_max,
             spare_bytes_min=limits.spare_bytes_min,
-            on_kept=lambda: None,
             metrics=self.metrics,
             clock=stores.clock,
         )
@@ -71,6 +70,7 @@ class Fetching:
             path=objects.path,
             discard=objects.discard_spool,
             metrics=self.metrics,
+            on_kept=lambda: None,
         )
         self.flights = Flights(ground, catalogue, pullers)
         self.stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)

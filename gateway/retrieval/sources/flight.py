@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,9 +40,11 @@ FIRST_S_MAX: Final = 300.0
 and after others who are asked for first."""
 NEXT_S_MAX: Final = 60.0
 """How long it may send nothing after that."""
-KEPT_TOGETHER_MAX: Final = 16
+KEPT_TOGETHER_MAX: Final = 32
 """Instances that become copies in one transaction."""
-KEEPING_MAX: Final = 64
+GATHER_S: Final = 0.2
+"""How long so many are waited for: nobody waits for a copy, and a commit waits for the disk."""
+KEEPING_MAX: Final = 256
 """Instances that wait to be kept; then the PACS waits, too."""
 
 
@@ -57,6 +60,8 @@ class Ground:
     discard: Callable[[Path], Awaitable[None]]
     """Removes a file of the spool."""
     metrics: RetrievalMetrics
+    on_kept: Callable[[], None]
+    """Told once there are new copies, when nobody waits for the PACS any more."""
 
 
 class Flight:
@@ -168,6 +173,8 @@ class Flight:
             self.is_received = True
             self._change.tell()
             await asyncio.shield(keeping)
+            if self.kept_bytes:
+                self._ground.on_kept()
         finally:
             keeping.cancel()
             await to_the_end(self._clear(keeping))
@@ -288,6 +295,7 @@ class Flight:
                 if self.is_received:
                     return
                 await self._change.wait()
+            await self._gather()
             batch = list(self._to_keep)[:KEPT_TOGETHER_MAX]
             keys = await self._keep([one.pulled for one in batch])
             for landed in batch:
@@ -297,6 +305,12 @@ class Flight:
                 self.kept_bytes += landed.pulled.size_bytes if key else 0
                 await self._shelf.kept(landed, self._ground.path(key) if key else None)
             self._change.tell()
+
+    async def _gather(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                while len(self._to_keep) < KEPT_TOGETHER_MAX and not self.is_received:
+                    await self._change.wait()
 
     async def _keep(self, pulled: list[Pulled]) -> dict[Uid, str]:
         """Keys of those that are kept."""

@@ -73,10 +73,15 @@ class PacsSource:
         self, resource: Resource, givable: list[KnownImage]
     ) -> AsyncGenerator[HeldInstance]:
         missing = 0
+        fresh = True
         for series, images in groupby(givable, key=lambda image: image.description.series):
             wanted = Resource(study=resource.study, series=series, instance=resource.instance)
-            remaining = {image.description.instance for image in images}
-            async with aclosing(self._give_series(wanted, remaining)) as instances:
+            known = list(images)
+            remaining = {image.description.instance for image in known}
+            if not fresh:  # more may have been kept since the stream began
+                known = await self._stored.images(wanted)
+            fresh = False
+            async with aclosing(self._give_series(wanted, known, remaining)) as instances:
                 async for held in instances:
                     yield held
             missing += len(remaining)
@@ -84,11 +89,9 @@ class PacsSource:
             raise PacsIncomplete(f"{missing} instances could not be given")
 
     async def _give_series(
-        self, wanted: Resource, remaining: set[Uid]
+        self, wanted: Resource, known: list[KnownImage], remaining: set[Uid]
     ) -> AsyncGenerator[HeldInstance]:
         """What there is of a series, or one instance of it; what remains did not come."""
-        # Anew for each series, for it may have been kept since the stream began.
-        known = await self._stored.images(wanted)
         for image in known:
             if image.stored is not None and image.description.instance in remaining:
                 remaining.discard(image.description.instance)
