@@ -1,8 +1,8 @@
 """Kit for DIMSE (PS3.7) over the DICOM upper layer (PS3.8). It knows nothing of studies.
 
-Inbound associations are served by asyncio (`acceptor`), and results are told so, too
-(`event_reports`); requests to a PACS run pynetdicom's own association on a bounded pool of threads
-(`scu`); `move_mediator` joins the two into a retrieval.
+Associations are one upper layer's, those that come (`acceptor`) and those that are asked for
+(`requesting`): a PACS is asked on them (`requestor`), and results are told (`event_reports`).
+`move_mediator` makes what a PACS is asked for, and what it then stores, one retrieval.
 """
 
 import logging
