@@ -55,6 +55,18 @@ def test_searching_is_measured_as_the_index_grows(tmp_path: Path, engine: str) -
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_rendering_is_measured_beside_orthanc(tmp_path: Path) -> None:
+    few = "--instances 2 --requests 4 --rounds 1".split()
+
+    run = CliRunner().invoke(app, ["rendered", *few, "--into", str(tmp_path)])
+
+    assert run.exit_code == 0, run.output
+    pairings = json.loads((tmp_path / "rendered.json").read_text())["pairings"]
+    assert [one["kind"] for one in pairings] == ["image/jpeg", "image/png"]
+    assert all(one["ours_bytes"] > 0 for one in pairings)
+    assert (tmp_path / "rendered.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_searching_for_studies_is_measured_beside_orthanc(tmp_path: Path) -> None:
     few = "--studies 8 --size 16 --size 8 --searches 3 --rounds 2".split()
 

@@ -17,7 +17,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted, Form
-from gateway.dicomweb.conditions import ByteRange
+from gateway.dicomweb.conditions import ByteRange, Conditions, tag_of
 from gateway.dicomweb.frame_list import read_frames
 from gateway.dicomweb.negotiation import rendered_form
 from gateway.errors import NotAcceptable, NotFound
@@ -39,6 +39,8 @@ from indexer.framing.multipart_writer import MultipartRelated
 
 log = logging.getLogger(__name__)
 
+_RENDERING: Final = "rendered 1"
+"""Of our own making: another number gives other tags, where the same would look different."""
 PROBLEM: Final = "application/problem+json"
 
 
@@ -54,8 +56,17 @@ class Wish:
     accepted: Accepted
     single: bool
     order: Order
+    conditions: Conditions = field(default_factory=Conditions)
     warnings: list[str] = field(default_factory=list)
     status: HTTPStatus = HTTPStatus.OK
+
+    def tag_of(self, key: str) -> str:
+        """The tag of what is rendered of the object of this key as it is wished for; of what is not
+        kept here there is none."""
+        if not key:
+            return ""
+        accepted = (self.accepted.header or "", self.accepted.parameter or "")
+        return tag_of((_RENDERING, key, *accepted, repr(self.frames), repr(self.order)))
 
     def left_out(self, count: int) -> None:
         """Say that some of it is not there (PS3.18 §10.4.3)."""
@@ -68,6 +79,15 @@ class Wish:
 class _Part:
     path: Path
     rendering: Rendering
+    tag: str = ""
+
+
+class _Had(Exception):
+    """The client has what it asks for: what is rendered again would be the same."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = tag
 
 
 class RenderedEndpoint:
@@ -98,12 +118,13 @@ class RenderedEndpoint:
             known = await self._retriever.ensure_known(access, wish.resource)
             wish.left_out(sum(shows_nothing(one.description.sop_class) for one in known))
         async with aclosing(self._parts(access, wish)) as parts:
-            first, failed = await _first_shown(parts)
+            try:
+                first, failed = await _first_shown(parts)
+            except _Had as had:
+                await body.not_modified(had.tag)
+                return
             if not first.rendering.multipart:
-                size_bytes = first.rendering.size_bytes
-                await _begin(body, wish, first.rendering.kind, size_bytes=size_bytes)
-                await self._send(first, body)
-                await body.write(b"", more=False)
+                await self._send_alone(first, wish, body)
                 return
             frame = MultipartRelated(first.rendering.kind)
             await _begin(body, wish, frame.content_type)
@@ -123,8 +144,27 @@ class RenderedEndpoint:
             shown = await self._renderer.present(
                 image.held.path, by.held.path, wish.order, kind, frame=None
             )
-        await _begin(body, wish, shown.kind, size_bytes=shown.size_bytes)
-        await body.write(shown.content, more=False)
+        await self._send_alone(_Part(image.held.path, shown), wish, body)
+
+    async def _send_alone(self, part: _Part, wish: Wish, body: Body) -> None:
+        told = part.rendering
+        # Of a file's bytes each part would have to be looked for; they go as a whole.
+        tag = "" if told.ranges else part.tag
+        wanted = wish.conditions.part_of(told.size_bytes, tag) if tag else None
+        warnings = tuple(WARNING.format(text) for text in wish.warnings)
+        await body.begin(
+            told.kind,
+            size_bytes=told.size_bytes,
+            tag=tag,
+            part=wanted,
+            warnings=warnings,
+            status=wish.status,
+        )
+        if wanted is not None:
+            await body.write(told.content[wanted.start : wanted.end])
+        else:
+            await self._send(part, body)
+        await body.write(b"", more=False)
 
     async def _send(self, part: _Part, body: Body, frame: MultipartRelated | None = None) -> None:
         told = part.rendering
@@ -142,8 +182,11 @@ class RenderedEndpoint:
     async def _parts(self, access: AccessContext, wish: Wish) -> AsyncGenerator[_Part]:
         if wish.resource.instance is not None:
             async with self._retriever.described(access, wish.resource) as one:
+                tag = wish.tag_of(one.key)
+                if tag and wish.conditions.is_had(tag):
+                    raise _Had(tag)
                 async for part in self._of_instance(one.held, wish, access):
-                    yield part
+                    yield replace(part, tag="" if part.path != one.held.path else tag)
             return
         async with aclosing(await self._retriever.open(access, wish.resource)) as stream:
             async for held in stream:
@@ -208,6 +251,7 @@ def _read_wish(request: Request) -> Wish:
         accepted=request.accepted,
         single=resource.instance is not None and len(frames) <= 1,
         order=order,
+        conditions=request.conditions,
         warnings=list(unknown),
     )
 
@@ -235,8 +279,6 @@ def _apology(error: NotAcceptable) -> Rendering:
     return Rendering(kind=PROBLEM, multipart=True, content=content, frames=1)
 
 
-async def _begin(
-    body: Body, wish: Wish, content_type: str, *, size_bytes: int | None = None
-) -> None:
+async def _begin(body: Body, wish: Wish, content_type: str) -> None:
     warnings = tuple(WARNING.format(text) for text in wish.warnings)
-    await body.begin(content_type, size_bytes=size_bytes, warnings=warnings, status=wish.status)
+    await body.begin(content_type, warnings=warnings, status=wish.status)

@@ -4,7 +4,6 @@ The instance's own presentation comes first, then the region, the viewport and l
 (PS3.18 §8.3.5.1). What a worker answers is plain values; `Rendering` reads them.
 """
 
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,18 +33,6 @@ FRAME_MS: Final = 100
 
 Answer = dict[str, Any]
 
-_BROKEN: Final = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
-
 
 def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None) -> Answer:
     """The form of the instance that the client prefers.
@@ -62,12 +49,8 @@ def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: in
     """
     try:
         return _render(path, order, accepted, single, frame)
-    except (GatewayError, OSError, MemoryError):
-        raise
-    except NothingShown as error:
-        raise InvalidRequest(str(error)) from None
-    except _BROKEN as error:
-        raise NotAcceptable("the instance is not what its header says, and is not shown") from error
+    except Exception as error:
+        raise _refusal(error) from error
 
 
 def present_frame(
@@ -86,10 +69,19 @@ def present_frame(
     """
     try:
         return _present(path, state_path, order, kind, frame)
-    except (GatewayError, OSError, MemoryError):
-        raise
-    except _BROKEN as error:
-        raise NotAcceptable("the presentation state cannot be applied to its image") from error
+    except Exception as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> Exception:
+    """What is told of an error: pydicom and decoders raise whatever their parts raise on bytes that
+    are none of theirs."""
+    of_the_disk = isinstance(error, OSError) and error.errno is not None
+    if of_the_disk or isinstance(error, GatewayError | MemoryError):
+        return error
+    if isinstance(error, NothingShown):
+        return InvalidRequest(str(error))
+    return NotAcceptable("the instance is not what its header says, and is not shown")
 
 
 def _present(path: Path, state_path: Path, order: Order, kind: str, frame: int | None) -> Answer:

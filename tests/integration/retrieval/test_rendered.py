@@ -289,3 +289,41 @@ async def test_head_tells_without_rendering(bench: Bench) -> None:
     async with bench.http.head(f"{bench.root}{INSTANCE}/rendered") as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "image/jpeg"
+
+
+async def test_a_picture_that_the_client_has_is_not_rendered_again(bench: Bench) -> None:
+    await bench.push(a_gradient())
+    url = f"{bench.root}{INSTANCE}/rendered"
+
+    async with bench.http.get(url, headers={"Accept": "image/png"}) as response:
+        tag = response.headers["ETag"]
+    had = {"Accept": "image/png", "If-None-Match": tag}
+    async with bench.http.get(url, headers=had) as response:
+        assert response.status == 304
+    async with bench.http.get(f"{url}?window=1,2,linear", headers=had) as response:
+        assert response.status == 200
+        assert response.headers["ETag"] != tag
+
+
+async def test_a_part_of_a_picture_can_be_had(bench: Bench) -> None:
+    await bench.push(a_gradient())
+    url = f"{bench.root}{INSTANCE}/rendered"
+
+    async with bench.http.get(url, headers={"Accept": "image/png"}) as response:
+        whole = await response.read()
+    some = {"Accept": "image/png", "Range": "bytes=1-3"}
+    async with bench.http.get(url, headers=some) as response:
+        assert response.status == 206
+        assert await response.read() == whole[1:4] == b"PNG"
+
+
+async def test_another_instance_of_the_same_uid_has_another_tag(bench: Bench) -> None:
+    await bench.push(a_gradient())
+    url = f"{bench.root}{INSTANCE}/rendered"
+
+    async with bench.http.get(url, headers={"Accept": "image/png"}) as response:
+        tag = response.headers["ETag"]
+    await bench.push(a_gradient(WindowCenter=10))
+    had = {"Accept": "image/png", "If-None-Match": tag}
+    async with bench.http.get(url, headers=had) as response:
+        assert response.status == 200
