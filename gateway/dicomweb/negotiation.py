@@ -198,7 +198,7 @@ def _bulk_forms(
     """Each media type and transfer syntax, with what it is an answer to."""
     own = BULK_TYPE.get(stored)
     if EXPLICIT_LITTLE_ENDIAN in (stored, *targets):
-        plain = {EXPLICIT_LITTLE_ENDIAN, None, *((AS_STORED,) if own is None else ())}
+        plain = {EXPLICIT_LITTLE_ENDIAN, None, *((AS_STORED,) if stored in NATIVE else ())}
         yield OCTETS, EXPLICIT_LITTLE_ENDIAN, frozenset(plain)
     if own is not None:
         default = _SYNTAXES[own][0]
