@@ -5,11 +5,11 @@ from starlette.routing import Route
 from gateway.app.fetching import Fetching
 from gateway.app.parts import MIB, Parts
 from gateway.catalogue.search import CatalogueSearch
-from gateway.retrieval.answers import MetadataAnswers
+from gateway.retrieval.describing.answers import MetadataAnswers
 from gateway.retrieval.endpoints.search import Searcher
-from gateway.retrieval.renderer import Renderer
+from gateway.retrieval.forms.transcode import Transcoder
+from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.routes import ROOT, build_routes, build_search_routes
-from gateway.retrieval.transcode import Transcoder
 from gateway.retrieval.whole import StoredBodies
 
 

@@ -11,16 +11,16 @@ from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.descriptions import Descriptions
 from gateway.lifecycle import workers
 from gateway.retrieval.at_hand import StudiesAtHand
-from gateway.retrieval.described import DescribedStore
-from gateway.retrieval.describer import Describer
+from gateway.retrieval.describing.described import DescribedStore
+from gateway.retrieval.describing.describer import Describer
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.keeper import Keeper
 from gateway.retrieval.metrics import RetrievalMetrics
-from gateway.retrieval.prefetch import Prefetcher
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.flight import Ground
 from gateway.retrieval.sources.flights import Flights
+from gateway.retrieval.sources.keeper import Keeper
 from gateway.retrieval.sources.pacs import PacsSource
+from gateway.retrieval.sources.prefetch import Prefetcher
 from gateway.retrieval.sources.store import StoredFiles, StoreSource
 from gateway.telemetry import Metrics
 

@@ -27,9 +27,9 @@ from gateway.lifecycle import Janitor, workers
 from gateway.publication.dispatcher import Dispatcher
 from gateway.publication.people import acting_routes
 from gateway.publication.publisher import Publisher
-from gateway.retrieval.describer import Describer
-from gateway.retrieval.prefetch import Prefetcher
+from gateway.retrieval.describing.describer import Describer
 from gateway.retrieval.routes import capability_routes
+from gateway.retrieval.sources.prefetch import Prefetcher
 from gateway.security.callers import Caller, Callers
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, tune_interpreter, url_of

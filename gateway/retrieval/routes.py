@@ -6,8 +6,8 @@ from typing import Final
 from starlette.routing import Route
 
 from gateway.dicomweb.attributes import SearchLevel
-from gateway.retrieval.answers import MetadataAnswers
 from gateway.retrieval.bulk import BulkReader
+from gateway.retrieval.describing.answers import MetadataAnswers
 from gateway.retrieval.endpoints.bulkdata import BulkDataEndpoint
 from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
 from gateway.retrieval.endpoints.frames import FramesEndpoint
@@ -20,11 +20,11 @@ from gateway.retrieval.endpoints.thumbnail import ThumbnailEndpoint
 from gateway.retrieval.endpoints.wado_uri import WadoUriEndpoint
 from gateway.retrieval.endpoints.zipped import ZipEndpoint
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.leaving import KnownPatients
-from gateway.retrieval.renderer import Renderer
+from gateway.retrieval.forms.leaving import KnownPatients
+from gateway.retrieval.forms.transcode import Transcoder
+from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.transactions import methods_of
-from gateway.retrieval.transcode import Transcoder
 from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute

@@ -12,7 +12,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian
 
 from gateway.errors import NotAcceptable
-from gateway.retrieval.coercion import name_by_ins, spliced
+from gateway.retrieval.forms.coercion import name_by_ins, spliced
 from tests.interop import dcmtk
 from tests.interop.corpus import instances_in, is_deflated, published_files
 from tests.interop.instances import PREFIX, UNCOMPRESSED, Instance, associated, sent

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import NotAcceptable, WorkerDied
 from gateway.pixels import syntaxes
 from gateway.processes.pool import WorkerPool
-from gateway.retrieval.recompress import transcode
+from gateway.retrieval.forms.recompress import transcode
 from tests.interop.corpus import published_files
 from tests.support import work
 

@@ -16,7 +16,7 @@ from gateway.pixels import syntaxes
 from gateway.pixels.decode import decode_frame
 from gateway.pixels.description import describe_pixels
 from gateway.pixels.native import Samples
-from gateway.retrieval.recompress import transcode
+from gateway.retrieval.forms.recompress import transcode
 from indexer.contract.identifiers import Uid
 from tests.interop.corpus import published_files
 from tests.support.peers import peer

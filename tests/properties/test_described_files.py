@@ -22,7 +22,7 @@ from pydicom.uid import (
 
 from gateway.dicomweb.layout import Layout, item_ranges, native_range
 from gateway.errors import NotAcceptable
-from gateway.retrieval.describe import describe
+from gateway.retrieval.describing.describe import describe
 from tests.support.retrieval import a_slice, write_part10
 
 FRAMES = 3

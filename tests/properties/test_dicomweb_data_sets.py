@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dicomweb.dicom_json import write_json
-from gateway.retrieval.reencode import NotNative, Reencoder
+from gateway.retrieval.forms.reencode import NotNative, Reencoder
 
 VRS = st.sampled_from([b"SQ", b"UN", b"LO", b"PN", b"DS", b"US", b"FD", b"OW", b"AT", b"ZZ"])
 TAGS = st.sampled_from(

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.model.notification import HeldByPacs, PacsAnswered, StudyAnnounced
 from gateway.retrieval.at_hand import StudiesAtHand
-from gateway.retrieval.keeper import Keeper, Pulled
 from gateway.retrieval.metrics import RetrievalMetrics
+from gateway.retrieval.sources.keeper import Keeper, Pulled
 from gateway.storage.database import Transaction
 from indexer.contract.identifiers import Uid
 from tests.support.gateway_stores import Stores, stores_in

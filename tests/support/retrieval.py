@@ -29,15 +29,15 @@ from gateway.lifecycle import workers as working
 from gateway.model.image import StoredObject
 from gateway.model.notification import HeldByPacs, InstanceStored, PacsAnswered, StudyAnnounced
 from gateway.processes.pool import WorkerPool
-from gateway.retrieval.answers import MetadataAnswers
-from gateway.retrieval.described import DescribedStore
-from gateway.retrieval.describer import Describer
+from gateway.retrieval.describing.answers import MetadataAnswers
+from gateway.retrieval.describing.described import DescribedStore
+from gateway.retrieval.describing.describer import Describer
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.renderer import Renderer
+from gateway.retrieval.forms.transcode import Transcoder
+from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pull import MovePuller
-from gateway.retrieval.transcode import Transcoder
 from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.serving import serve

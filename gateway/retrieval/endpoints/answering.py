@@ -21,7 +21,7 @@ from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
 from gateway.retrieval.files import UNREADABLE, FileReader, OpenFile
-from gateway.retrieval.leaving import Leaving
+from gateway.retrieval.forms.leaving import Leaving
 from gateway.security.policy import Policy
 from gateway.zero_copy import FILES
 from indexer.contract.errors import InvalidValue

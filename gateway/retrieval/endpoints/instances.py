@@ -24,10 +24,10 @@ from gateway.pixels.syntaxes import (
 )
 from gateway.retrieval.endpoints.answering import Body, Request, answer, left_out, read_request
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.leaving import KnownPatients, Leaving, ready
+from gateway.retrieval.forms.leaving import KnownPatients, Leaving, ready
+from gateway.retrieval.forms.transcode import Transcoder
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance, InstanceStream
-from gateway.retrieval.transcode import Transcoder
 from gateway.retrieval.whole import StoredBodies, StoredBody
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Ins, Uid

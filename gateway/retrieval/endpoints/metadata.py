@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.catalogue.descriptions import Listing
 from gateway.dicomweb.negotiation import data_set_form
 from gateway.model.resource import Resource
-from gateway.retrieval.answers import MetadataAnswers, metadata_form
+from gateway.retrieval.describing.answers import MetadataAnswers, metadata_form
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.retriever import Retriever

@@ -27,9 +27,9 @@ from gateway.model.resource import Resource
 from gateway.pixels.picture import PICTURES
 from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
 from gateway.retrieval.files import FileReader
-from gateway.retrieval.renderer import Renderer, Rendering
 from gateway.retrieval.rendering.forms import ALL, shows_nothing
 from gateway.retrieval.rendering.order import Order, read_order
+from gateway.retrieval.rendering.renderer import Renderer, Rendering
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance
 from gateway.security.policy import Policy

@@ -15,9 +15,9 @@ from gateway.model.image import ImageDescription, KnownImage
 from gateway.model.resource import Resource
 from gateway.pixels.picture import PICTURES
 from gateway.retrieval.endpoints.answering import Body, answer, read_request
-from gateway.retrieval.renderer import Renderer
 from gateway.retrieval.rendering.forms import is_image
 from gateway.retrieval.rendering.order import read_thumbnail_order
+from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
 

@@ -32,10 +32,10 @@ from gateway.model.resource import Resource
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, NATIVE
 from gateway.retrieval.endpoints.answering import Body, Request, answer, left_out, read_request
 from gateway.retrieval.files import FileReader, OpenFile
-from gateway.retrieval.leaving import KnownPatients, Leaving, crc32_of, ready
+from gateway.retrieval.forms.leaving import KnownPatients, Leaving, crc32_of, ready
+from gateway.retrieval.forms.transcode import Transcoder
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance
-from gateway.retrieval.transcode import Transcoder
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Ins
 

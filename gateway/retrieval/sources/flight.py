@@ -26,8 +26,8 @@ from gateway.errors import (
 from gateway.model.resource import Resource
 from gateway.retrieval.at_hand import StudiesAtHand
 from gateway.retrieval.files import FileReader, to_the_end
-from gateway.retrieval.keeper import Keeper, Pulled
 from gateway.retrieval.metrics import RetrievalMetrics
+from gateway.retrieval.sources.keeper import Keeper, Pulled
 from gateway.retrieval.sources.landing import Landing
 from gateway.retrieval.sources.pull import Arrival, Puller
 from gateway.retrieval.sources.shelf import Landed, Seat, Shelf

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.dimse.arrivals import Change
 from gateway.errors import GatewayError
 from gateway.retrieval.files import to_the_end
-from gateway.retrieval.keeper import Pulled
+from gateway.retrieval.sources.keeper import Pulled
 from indexer.contract.identifiers import Uid
 
 PASSING_MAX: Final = 4

@@ -8,7 +8,7 @@ import pytest
 from pydicom import Dataset
 
 from gateway.errors import PacsUnavailable
-from gateway.retrieval import prefetch
+from gateway.retrieval.sources import prefetch
 from gateway.security.policy import OpenAccess
 from indexer.contract.identifiers import Uid
 from tests.support.fetching import CopyLimits, until

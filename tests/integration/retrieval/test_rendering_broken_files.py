@@ -12,8 +12,8 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 from gateway.dicomweb.accept import Accepted
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.processes.pool import WorkerPool
-from gateway.retrieval.renderer import Renderer, Rendering
 from gateway.retrieval.rendering.order import read_order
+from gateway.retrieval.rendering.renderer import Renderer, Rendering
 from tests.support.retrieval import Bench, a_slice, write_part10
 from tests.support.studies import SERIES, STUDY
 

@@ -7,7 +7,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import MPEG4HP41, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
-from gateway.retrieval.describe import BINARY_INLINE_BYTES_MAX
+from gateway.retrieval.describing.describe import BINARY_INLINE_BYTES_MAX
 from tests.support.retrieval import PUBLIC_URL, Bench, a_slice, any_parts
 from tests.support.studies import SERIES, STUDY
 

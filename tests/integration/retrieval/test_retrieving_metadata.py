@@ -16,7 +16,7 @@ from pydicom.uid import (
 from gateway.dicomweb.negotiation import DICOM_XML
 from gateway.model.notification import InstancesRejected
 from gateway.model.resource import Resource
-from gateway.retrieval.describe import BINARY_INLINE_BYTES_MAX
+from gateway.retrieval.describing.describe import BINARY_INLINE_BYTES_MAX
 from indexer.contract.identifiers import Uid
 from tests.support.retrieval import PUBLIC_URL, Bench, a_slice, parts_by_type
 from tests.support.studies import SERIES, STUDY

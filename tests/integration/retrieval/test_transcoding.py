@@ -16,7 +16,7 @@ from gateway.pixels.description import PixelDescription, describe_pixels
 from gateway.pixels.encode import encode_frame, encoded_description
 from gateway.pixels.native import Samples
 from gateway.processes.pool import WorkerPool
-from gateway.retrieval.recompress import transcode
+from gateway.retrieval.forms.recompress import transcode
 from tests.support.pixels import described, samples_of
 from tests.support.retrieval import Bench, a_slice, part10_of, parts_of
 from tests.support.studies import SERIES, STUDY

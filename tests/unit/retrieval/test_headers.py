@@ -8,7 +8,7 @@ from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gateway.retrieval.header import Header
+from gateway.retrieval.forms.header import Header
 
 
 def an_image() -> Dataset:

@@ -12,7 +12,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
 from gateway.errors import NotAcceptable
-from gateway.retrieval.coercion import COPIED_BYTES_MAX, ELEMENTS_MAX, name_by_ins, spliced
+from gateway.retrieval.forms.coercion import COPIED_BYTES_MAX, ELEMENTS_MAX, name_by_ins, spliced
 from tests.support.retrieval import a_slice, part10_of
 from tests.support.studies import INS, OTHER_INS
 

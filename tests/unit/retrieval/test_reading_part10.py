@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import ENCODED
-from gateway.retrieval.recompress import transcode
+from gateway.retrieval.forms.recompress import transcode
 from tests.support.retrieval import a_slice, part10_of
 
 PLENTY = 2**30

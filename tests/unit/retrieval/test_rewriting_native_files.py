@@ -14,8 +14,8 @@ from pydicom.uid import (
 )
 
 from gateway.errors import NotAcceptable
-from gateway.retrieval.part10 import rewrite
-from gateway.retrieval.reencode import NESTING_MAX, NotNative, Reencoder
+from gateway.retrieval.forms.part10 import rewrite
+from gateway.retrieval.forms.reencode import NESTING_MAX, NotNative, Reencoder
 from simulators.digest import digest_of
 from tests.support.peers import shared_data
 

@@ -10,7 +10,7 @@ from pydicom.filereader import read_dataset
 
 from gateway.errors import NotAcceptable
 from gateway.pixels.native import Samples
-from gateway.retrieval.pixel_writing import write_encapsulated, write_native
+from gateway.retrieval.forms.pixel_writing import write_encapsulated, write_native
 from tests.support.pixels import described, samples_of
 
 FRAMES = [b"ABCD", b"EF", b"GHIJKL"]

@@ -22,7 +22,7 @@ from gateway.pixels.syntaxes import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
 )
-from gateway.retrieval.reencode import NotNative, Reencoder
+from gateway.retrieval.forms.reencode import NotNative, Reencoder
 from indexer.contract.identifiers import Uid
 
 TOO_LARGE: Final = "the instance is too large to be given in another transfer syntax"

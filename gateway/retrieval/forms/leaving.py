@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import NotAcceptable
-from gateway.retrieval.coercion import Splice, name_by_ins
 from gateway.retrieval.files import OpenFile
+from gateway.retrieval.forms.coercion import Splice, name_by_ins
 from indexer.contract.identifiers import Ins, Uid
 
 log = logging.getLogger(__name__)

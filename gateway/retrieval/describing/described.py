@@ -18,7 +18,7 @@ from gateway.catalogue.descriptions import (
 from gateway.dicomweb.layout import START_BYTES, Layout
 from gateway.errors import NotAcceptable, StorageUnavailable
 from gateway.model.resource import Resource
-from gateway.retrieval.describer import Describer
+from gateway.retrieval.describing.describer import Describer
 from gateway.retrieval.sources.source import HeldInstance
 from gateway.retrieval.sources.store import ReportedImages, ensure_agreement
 from gateway.storage.database import Database

@@ -12,7 +12,7 @@ from typing import Final, TypeVar, TypeVarTuple
 from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.files import UNREADABLE, to_the_end
-from gateway.retrieval.recompress import FramePlace, transcode, transcode_frames
+from gateway.retrieval.forms.recompress import FramePlace, transcode, transcode_frames
 from gateway.retrieval.sources.source import HeldInstance
 from indexer.contract.identifiers import Uid
 

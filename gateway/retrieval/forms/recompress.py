@@ -22,11 +22,17 @@ from gateway.pixels import native, syntaxes
 from gateway.pixels.decode import decode_frame, decoded_description
 from gateway.pixels.description import PixelDescription, describe_pixels
 from gateway.pixels.encode import encode_frame, encoded_description
-from gateway.retrieval.header import Header
-from gateway.retrieval.part10 import TOO_LARGE, WRITE_BUFFER_BYTES, map_file, rewrite, write_head
-from gateway.retrieval.pixel_writing import write_encapsulated, write_native
-from gateway.retrieval.reencode import NotNative
-from gateway.retrieval.stored_pixels import StoredPixels
+from gateway.retrieval.forms.header import Header
+from gateway.retrieval.forms.part10 import (
+    TOO_LARGE,
+    WRITE_BUFFER_BYTES,
+    map_file,
+    rewrite,
+    write_head,
+)
+from gateway.retrieval.forms.pixel_writing import write_encapsulated, write_native
+from gateway.retrieval.forms.reencode import NotNative
+from gateway.retrieval.forms.stored_pixels import StoredPixels
 from indexer.contract.identifiers import Uid
 
 FramePlace = tuple[int, tuple[tuple[int, int], ...]]

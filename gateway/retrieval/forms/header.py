@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, Self
 from pydicom import Dataset
 from pydicom.filereader import read_dataset
 
-from gateway.retrieval.reencode import HeaderBytes, Place, Reencoder
+from gateway.retrieval.forms.reencode import HeaderBytes, Place, Reencoder
 
 PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 """Float, double float, and other pixels."""

@@ -24,7 +24,7 @@ from gateway.dicomweb.dicom_xml import XmlParts
 from gateway.dicomweb.negotiation import DICOM_XML
 from gateway.errors import NotAcceptable
 from gateway.model.resource import Resource
-from gateway.retrieval.described import DescribedStore
+from gateway.retrieval.describing.described import DescribedStore
 from gateway.retrieval.files import FileReader, OpenFile
 from gateway.retrieval.sources.source import HeldInstance
 from indexer.contract.identifiers import Uid

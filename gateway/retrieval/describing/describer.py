@@ -14,7 +14,7 @@ from typing import Final
 from gateway.catalogue.descriptions import Description, Descriptions, Undescribed
 from gateway.errors import NotAcceptable, StorageUnavailable, WorkerDied
 from gateway.processes.pool import WorkerPool
-from gateway.retrieval.describe import REWRITTEN, describe
+from gateway.retrieval.describing.describe import REWRITTEN, describe
 from gateway.retrieval.files import UNREADABLE, to_the_end
 from gateway.storage.database import Database
 

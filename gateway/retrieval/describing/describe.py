@@ -15,8 +15,8 @@ from gateway.dicomweb.encapsulation import FramesUnknown, frame_starts, read_fra
 from gateway.dicomweb.layout import BulkValue, Layout, Pixels
 from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, NATIVE
-from gateway.retrieval.part10 import map_file, rewrite
-from gateway.retrieval.reencode import HeaderBytes, Place, Reencoder
+from gateway.retrieval.forms.part10 import map_file, rewrite
+from gateway.retrieval.forms.reencode import HeaderBytes, Place, Reencoder
 from indexer.contract.identifiers import Uid
 
 BINARY_INLINE_BYTES_MAX: Final = 4096

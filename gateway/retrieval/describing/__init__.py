@@ -1,0 +1,1 @@
+"""What is known of stored files: each is described once, and its metadata lies ready."""
