@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from socket import gaierror
 from ssl import SSLContext, SSLError
 
 from pynetdicom.pdu_primitives import A_ASSOCIATE
@@ -186,6 +187,8 @@ async def _connect(to: Listener, limits: DimseLimits, connect_s: float) -> Upper
             )
     except SSLError:
         raise NoAssociation("does not come to terms by TLS", is_reached=False) from None
-    except (OSError, UnicodeError):  # its time is up, too; or the name leads to no address
+    except (gaierror, UnicodeError):
+        raise NoAssociation("has a name that leads to no address", is_reached=False) from None
+    except OSError:  # its time is up, too
         raise NoAssociation("cannot be reached", is_reached=False) from None
     return UpperLayer(connection, limits)

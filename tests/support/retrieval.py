@@ -55,6 +55,7 @@ ROOT_URL = f"{PUBLIC_URL}/dicom-web"
 WAITING_MAX = 2
 REWRITTEN_BYTES_MAX = 2**20
 METADATA_BYTES_MAX = 2**20
+TIDIED_S_MAX = 30.0
 
 
 def a_slice(number: int = 1, **told: object) -> Dataset:
@@ -124,6 +125,12 @@ class Bench:
     def spooled(self) -> list[Path]:
         """What lies in the spool."""
         return list(self.stores.objects.new_spool().parent.iterdir())
+
+    async def tidied(self) -> None:
+        """Wait until nothing lies in the spool: a client may have the last byte before that."""
+        async with asyncio.timeout(TIDIED_S_MAX):
+            while self.spooled:  # noqa: ASYNC110 - a folder tells nobody of its changes
+                await asyncio.sleep(0.01)
 
     @property
     def kept(self) -> list[Path]:

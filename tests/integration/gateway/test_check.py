@@ -71,7 +71,7 @@ async def test_a_pacs_that_does_not_know_us_fails_at_its_association(tmp_path: P
         found = await looked_at(pacs, tmp_path)
 
     assert [one.state for one in found.values()] == ["ok", "fail"]
-    assert "Calling AE title not recognised" in found["association"].told
+    assert "the calling AE title is not recognised" in found["association"].told
     assert "DRIMBOX" in found["association"].mend
 
 
@@ -314,7 +314,7 @@ async def test_a_host_that_has_no_address_is_told_with_its_name(tmp_path: Path) 
     async with AsyncExitStack() as stack:
         [found] = await examine(pacs_probes(given, open_requestors(stack, given)))
 
-    assert found.told == "pacs.invalid:104: the name of the PACS's host leads to no address"
+    assert found.told == "pacs.invalid:104: the PACS has a name that leads to no address"
 
 
 async def test_what_is_no_dicom_port_is_told_with_its_place(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ async def test_what_nobody_waits_for_any_more_is_ended(bench: Bench) -> None:
     await bench.pulled()
 
     assert bench.pacs.sent == 2
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_what_has_nearly_come_is_kept_though_nobody_waits_for_it_any_more(
@@ -140,7 +140,7 @@ async def test_what_has_nearly_come_is_kept_though_nobody_waits_for_it_any_more(
     await bench.pulled()
 
     assert (bench.pacs.sent, len(bench.kept)) == (8, 8)
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_one_who_does_not_read_holds_up_others_for_a_while_where_nothing_is_kept(
@@ -157,7 +157,7 @@ async def test_one_who_does_not_read_holds_up_others_for_a_while_where_nothing_i
         # What it missed it has pulled again, and loses nothing.
         assert sorted(await rest_of(idle, begun)) == list(range(1, count + 1))
     await passing.pulled()
-    assert passing.spooled == []
+    await passing.tidied()
 
 
 async def test_a_pacs_that_stops_in_the_middle_is_given_up(
@@ -176,7 +176,7 @@ async def test_a_pacs_that_stops_in_the_middle_is_given_up(
     assert vars(told)["reason"] == "the PACS sent nothing for 0 s"
     assert vars(told)["came"] == 2
     assert len(bench.kept) == 2
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_an_instance_that_cannot_be_read_is_left_out_and_the_rest_is_kept(

@@ -243,7 +243,7 @@ async def test_what_the_pacs_holds_is_rendered_as_it_comes(bench: Bench) -> None
     async with bench.get(f"{STUDY_PATH}/rendered", "*/*") as response:
         assert len(await parts_of(response)) == 2
 
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_a_thumbnail_is_small_and_of_the_middle(bench: Bench) -> None:

@@ -200,7 +200,7 @@ async def test_pixels_of_what_the_pacs_holds_come_as_it_sends_them(bench: Bench)
         told = any_parts(response.headers["Content-Type"], await response.read())
 
     assert [content for _, content in told] == [a_slice(1).PixelData, a_slice(2).PixelData]
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 def a_cine(*frames: bytes) -> Dataset:

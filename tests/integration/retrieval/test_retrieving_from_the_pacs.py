@@ -25,7 +25,8 @@ async def test_a_study_in_the_pacs_comes_whole_and_is_kept(bench: Bench) -> None
     assert [ds.InstanceNumber for ds in came] == list(range(1, 8))
     assert again == came
     assert bench.pacs.sent == 7
-    assert (len(bench.kept), bench.spooled) == (7, [])
+    await bench.tidied()
+    assert len(bench.kept) == 7
 
 
 async def test_where_nothing_is_kept_nothing_stays(passing: Bench) -> None:
@@ -39,7 +40,8 @@ async def test_where_nothing_is_kept_nothing_stays(passing: Bench) -> None:
     assert [ds.InstanceNumber for ds in came] == list(range(1, 8))
     assert again == came
     assert passing.pacs.sent == 14
-    assert (passing.kept, passing.spooled) == ([], [])
+    await passing.tidied()
+    assert passing.kept == []
 
 
 async def test_a_long_study_that_is_not_kept_never_lies_here_whole(passing: Bench) -> None:
@@ -69,7 +71,7 @@ async def test_what_the_pacs_sends_is_rewritten_for_the_web(bench: Bench) -> Non
 
     assert [ds.PixelData for ds in came] == [a_slice(1).PixelData, a_slice(2).PixelData]
     await bench.pulled()
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_what_is_stored_here_joins_what_the_pacs_sends(bench: Bench) -> None:
@@ -100,7 +102,7 @@ async def test_a_pacs_that_dies_half_way_breaks_the_body_off(bench: Bench) -> No
 
     assert response.status == 200
     await bench.pulled()
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_what_the_pacs_does_not_send_breaks_the_body_off_after_all_that_it_did(
@@ -161,7 +163,7 @@ async def test_a_pacs_that_goes_on_sending_the_same_is_left(
     await bench.pulled()
 
     assert bench.pacs.sent < 20
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_a_client_that_goes_away_ends_the_move(bench: Bench) -> None:
@@ -176,7 +178,7 @@ async def test_a_client_that_goes_away_ends_the_move(bench: Bench) -> None:
 
     assert bench.pacs.sent < 30
     await bench.pulled()
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_a_client_that_stops_reading_does_not_hold_a_pacs_of_which_nothing_is_kept(
@@ -191,7 +193,7 @@ async def test_a_client_that_stops_reading_does_not_hold_a_pacs_of_which_nothing
 
     assert passing.pacs.sent < 20
     await passing.pulled()
-    assert passing.spooled == []
+    await passing.tidied()
 
 
 async def test_nothing_of_another_patient_leaves(bench: Bench) -> None:
@@ -209,7 +211,7 @@ async def test_nothing_of_another_patient_leaves(bench: Bench) -> None:
     assert "SOMEONE-ELSE" not in text
     assert disagreement is not None
     assert disagreement.found.code == "patient_differs"
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 @pytest.mark.parametrize("also_in_pacs", [False, True])
@@ -255,4 +257,4 @@ async def test_an_instance_that_cannot_be_decoded_is_not_given_as_another_form(
         assert response.status == 406
 
     await bench.pulled()
-    assert bench.spooled == []
+    await bench.tidied()

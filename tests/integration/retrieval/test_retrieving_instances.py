@@ -105,7 +105,7 @@ async def test_native_instances_leave_in_explicit_little_endian(
     assert syntax == ExplicitVRLittleEndian
     assert came.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert digest_of(BytesIO(content)) == digest_as(tmp_path / "sent.dcm", stored)
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ async def test_an_instance_too_large_to_be_rewritten_is_refused(bench: Bench) ->
     async with bench.get() as response:
         assert response.status == 406
 
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_a_small_file_that_inflates_to_a_large_one_is_refused(bench: Bench) -> None:
@@ -159,7 +159,7 @@ async def test_a_small_file_that_inflates_to_a_large_one_is_refused(bench: Bench
     async with bench.get(INSTANCE_PATH, accept=PLAIN) as response:
         assert response.status == 406
 
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_what_nobody_knows_is_not_found(bench: Bench) -> None:

@@ -1,6 +1,5 @@
 """WADO-RS in other transfer syntaxes than those of the instances held (PS3.18 §8.7.3)."""
 
-import asyncio
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -171,9 +170,7 @@ async def test_nothing_is_left_of_what_was_transcoded(bench: Bench) -> None:
 
     await one_part(bench, asked_in(uid.JPEGLSLossless))
 
-    async with asyncio.timeout(10):  # it may have the last byte before the gateway tidies up
-        while bench.spooled:  # noqa: ASYNC110 - a folder tells nobody of its changes
-            await asyncio.sleep(0.01)
+    await bench.tidied()
 
 
 async def test_a_header_that_claims_too_much_is_refused_and_the_next_is_given(

@@ -1,7 +1,5 @@
 """WADO-RS on frames and pixel data in other transfer syntaxes than they are stored in."""
 
-import asyncio
-
 import numpy as np
 import pytest
 from pydicom import Dataset, uid
@@ -126,6 +124,4 @@ async def test_nothing_is_left_of_frames_that_were_transcoded(bench: Bench) -> N
 
     await parts(bench, "frames/1,2,3", f'multipart/related; type="{OCTETS}"')
 
-    async with asyncio.timeout(10):  # it may have the last byte before the gateway tidies up
-        while bench.spooled:  # noqa: ASYNC110 - a folder tells nobody of its changes
-            await asyncio.sleep(0.01)
+    await bench.tidied()

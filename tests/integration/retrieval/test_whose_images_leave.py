@@ -64,7 +64,7 @@ async def test_another_patients_images_do_not_leave_by_a_pointer_without_report(
     assert "SOMEONE-ELSE" not in text
     assert isinstance(decision, SetAside)
     assert (decision.code, decision.withdraws) == ("patient_differs", True)
-    assert bench.spooled == []
+    await bench.tidied()
 
 
 async def test_the_pointers_own_patients_images_leave_by_it(bench: Bench) -> None:
