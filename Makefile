@@ -33,8 +33,8 @@ check: $(VENV)/.development ## Format, lint, types, imports, sizes and words
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
 
-bench: $(VENV)/.development ## Measure the index beside its peers; BENCH="publish --rounds 3"
-	$(BIN)/python -m benchmarks $(if $(BENCH),$(BENCH),publish)
+bench: $(VENV)/.development ## Measure all beside its peers, for hours; BENCH="publish --rounds 3"
+	$(BIN)/python -m benchmarks $(if $(BENCH),$(BENCH),all)
 
 format: $(VENV)/.development ## Write the code as `check` wants it
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure our programs on this machine, and keep what was measured."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -300,6 +301,16 @@ def _tell_pairings(
     keep(name, figures, into=into, command=_command(), server=False)
     title = f"{name.capitalize()}, by the gateway and others"
     described_plot.draw(measured, into / f"{name}.png", title=title)
+
+
+@app.command("all")
+def all_command(*, into: Into = RESULTS) -> None:
+    """Each of the others, one after the other. Some hours, and 20 GiB of disk."""
+    names = [str(one.name) for one in app.registered_commands if one.name != "all"]
+    for number, name in enumerate(names, start=1):
+        typer.echo(f"{number} of {len(names)}: {name}")
+        command = [sys.executable, "-m", "benchmarks", name, "--into", str(into)]
+        subprocess.run(command, check=True)
 
 
 def _command() -> str:

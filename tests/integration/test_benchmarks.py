@@ -206,3 +206,28 @@ def measured_alone(name: str, *few: str, into: Path) -> dict[str, Any]:
     assert (into / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     told: dict[str, Any] = json.loads((into / f"{name}.json").read_text())
     return told
+
+
+def test_a_manifest_is_measured_beside_pydicom(tmp_path: Path) -> None:
+    few = "--references 3 --rounds 1".split()
+
+    run = CliRunner().invoke(app, ["manifest", *few, "--into", str(tmp_path)])
+
+    assert run.exit_code == 0, run.output
+    deeds = json.loads((tmp_path / "manifest.json").read_text())["deeds"]
+    assert [one["deed"] for one in deeds] == ["build and write", "read and list"]
+    assert (tmp_path / "manifest.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_benchmarks_are_run_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def run(command: list[str], *, check: bool) -> None:
+        begun.append(command[3])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    invoked = CliRunner().invoke(app, ["all", "--into", str(tmp_path)])
+
+    assert invoked.exit_code == 0, invoked.output
+    assert begun == [one.name for one in app.registered_commands if one.name != "all"]
+    assert {"publish", "retrieve", "qido", "pull", "ingest"} <= set(begun)
