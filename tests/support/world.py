@@ -132,7 +132,7 @@ class World:
             "GATEWAY_MLLP_PORT": str(self.mllp_port),
             "GATEWAY_INDEX_URL": f"http://{HOST}:{self.index_door}",
             # Longer than two busy cores leave between two images of one push.
-            "GATEWAY_STUDY_SETTLE_S": "0.5",
+            "GATEWAY_STUDY_SETTLE_S": "1",
             **AT_NO_NIGHT,
             "GATEWAY_ORGANISATION_ID": "1990000127",
             "GATEWAY_PACS": json.dumps([pacs]),
