@@ -7,6 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from gateway.errors import NotAcceptable
+from gateway.pixels.attributes import UNREADABLE
 
 FRAME_BYTES_MAX: Final = 256 * 2**20
 """Of one frame, decoded. A header of a few bytes may claim any size."""
@@ -112,5 +113,5 @@ def _number(ds: Dataset, keyword: str, otherwise: int | None = None) -> int:
         if value is None or value == "":
             value = otherwise
         return int(value)
-    except (ValueError, TypeError, OverflowError, NotImplementedError, AttributeError, KeyError):
+    except UNREADABLE:
         raise NotAcceptable(f"the pixels cannot be read: {keyword} is missing or wrong") from None

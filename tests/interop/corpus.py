@@ -5,8 +5,9 @@ from pathlib import Path
 import pydicom.data
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from tests.interop.instances import Instance, NotAnInstance
+from tests.interop.instances import Instance, NotAnInstance, associated, sent
 from tests.support.peers import shared_data
+from tests.support.programs import Gateway
 
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -47,3 +48,14 @@ def _is_dicom(path: Path) -> bool:
     if not path.is_file():
         return False
     return path.suffix == ".dcm" or path.read_bytes()[128:132] == b"DICM"
+
+
+def taken(gateway: Gateway, folder: Path) -> dict[str, Instance]:
+    """What the gateway takes of all of them, sent on one association.
+
+    Args:
+        folder: for the files that the sender makes.
+    """
+    corpus = instances_in(published_files())
+    with associated(gateway.dicom, corpus.values()) as association:
+        return {name: one for name, one in corpus.items() if not sent(association, one, folder)}

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.interop import dcmtk
-from tests.interop.corpus import instances_in, published_files
-from tests.interop.instances import Instance, associated, sent
+from tests.interop.corpus import taken
+from tests.interop.instances import Instance
 from tests.interop.wire import asked
 from tests.support.programs import Gateway, a_gateway
 
@@ -48,11 +48,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def held(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Instance]:
-    """What the gateway took of all files."""
-    folder = tmp_path_factory.mktemp("outbox")
-    corpus = instances_in(published_files())
-    with associated(gateway.dicom, corpus.values()) as association:
-        return {name: one for name, one in corpus.items() if not sent(association, one, folder)}
+    return taken(gateway, tmp_path_factory.mktemp("outbox"))
 
 
 def test_each_file_is_told_as_dcm2xml_tells_it(
