@@ -34,6 +34,9 @@ REFUSAL_TOLD_EVERY_S = 60.0
 TURN_S_MAX = 60.0
 """How long a move waits for another of the same instances, from a PACS that names no moves."""
 
+OVER_MAX = 1024
+"""Moves that are over and remembered: a PACS goes on sending a while after it was told to stop."""
+
 MESSAGE_ID_MAX = 65535  # an unsigned short, PS3.7 §9.1.1.1
 HEADER_BYTES_MAX = 256 * 1024  # of a file, within which its study and series are looked for
 _SERIES_INSTANCE_UID = 0x0020000E
@@ -91,6 +94,8 @@ class MoveMediator:
         self._turn_s_max = turn_s_max
         self._moves: dict[int, _Move] = {}
         """By message id, in the order in which they were opened."""
+        self._over: dict[int, _Move] = {}
+        """The last of them that are over, likewise: what still comes of them is not intake's."""
         self._names_moves: set[str] = set()
         """AE titles of the PACSs that were seen to name the move behind an instance."""
         self._refusal_told_at: dict[str, float] = {}
@@ -124,7 +129,9 @@ class MoveMediator:
         try:
             yield arrivals
         finally:
-            del self._moves[message_id]
+            self._over[message_id] = self._moves.pop(message_id)
+            if len(self._over) > OVER_MAX:
+                del self._over[next(iter(self._over))]
             arrivals.close()
             asking.cancel()
             await asyncio.wait({asking})
@@ -134,7 +141,8 @@ class MoveMediator:
         """Take an instance that a move asked for; the status to answer, once it was taken.
 
         None: it belongs to no move and is intake's. An instance that says it was moved for us
-        while no such move is in flight was asked for and is no longer wanted: it is refused.
+        while no such move is in flight was asked for and is no longer wanted: it is refused. So is
+        one of a move that is over, from a PACS that gives its own title with the move's number.
         """
         is_ours = request.originator_ae == self._ae_title
         if request.originator_message_id is not None:
@@ -165,9 +173,10 @@ class MoveMediator:
     def _allot_message_id(self) -> int:
         # Drawn, so that no peer can guess it, and across all PACSs, because one may store under
         # another AE title than the one that it is asked by.
-        while (message_id := 1 + randbelow(MESSAGE_ID_MAX)) in self._moves:
-            pass
-        return message_id
+        while True:
+            message_id = 1 + randbelow(MESSAGE_ID_MAX)
+            if message_id not in self._moves and message_id not in self._over:
+                return message_id
 
     async def _ask(self, pacs: DimseRequestor, message_id: int, move: _Move) -> None:
         try:
@@ -221,7 +230,8 @@ class MoveMediator:
         return False
 
     async def _find_by_message_id(self, request: StoreRequest, is_ours: bool) -> _Move | None:
-        move = self._moves.get(request.originator_message_id or 0)
+        message_id = request.originator_message_id or 0
+        move = self._moves.get(message_id) or self._over.get(message_id)
         if move is None or is_ours:
             return move
         # Some PACSs name themselves as the originator, or nobody. A workstation that is named had

@@ -1,94 +1,29 @@
 """Moves from a PACS, and what it stores: instances reach who asked for them, and nobody else."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from pydicom import Dataset, dcmread
-from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE
 
 from gateway.dimse.arrivals import Arrivals
 from gateway.dimse.commands import StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
-from gateway.dimse.requesting import Listener
-from gateway.dimse.requestor import PacsRequestor
-from gateway.dimse.turns import PacsThreads
 from gateway.errors import PacsBusy, PacsUnavailable, Unavailable
 from gateway.model.resource import Resource
 from indexer.contract.identifiers import Uid
-from simulators.imaging_centre.dimse import AS_REQUESTOR
-from tests.integration.dimse.conftest import Receiver
-from tests.integration.dimse.pacs import CT, Pacs, an_instance
+from tests.integration.dimse.moving import STUDY, WHOLE, Gateway, gateway, push, taken
+from tests.integration.dimse.pacs import an_instance
 
-STUDY = Uid("1.2.3")
-WHOLE = Resource(study=STUDY)
+__all__ = ["gateway"]
+
 NAMES_US: dict[str, str | int | None] = {"originator_aet": "DRIMBOX"}
 NAMES_ITSELF: dict[str, str | int | None] = {"originator_aet": "PACS"}
 NAMES_NOBODY: dict[str, str | int | None] = {"originator_aet": None, "originator_id": None}
 NAMES_NO_MESSAGE: dict[str, str | int | None] = {"originator_aet": "DRIMBOX", "originator_id": None}
 
 
-@dataclass
-class Gateway:
-    """A mediator behind an acceptor, a PACS, and an intake that takes what no move asked for."""
-
-    mediator: MoveMediator
-    pacs: Pacs
-    requestor: PacsRequestor
-    receiver: Receiver
-    answered: list[int] = field(default_factory=list)
-
-    async def store(self, request: StoreRequest) -> int:
-        status = await self.mediator.offer(request)
-        if status is None:
-            status = await self.receiver.store(request)
-        self.answered.append(status)
-        return status
-
-    async def moved(self, **what: Uid) -> list[str]:
-        """Instances of a move, in order; their files are checked and removed."""
-        async with self.mediator.move(self.requestor, Resource(study=STUDY, **what)) as arrivals:
-            return [taken(arrival) async for arrival in arrivals]
-
-
-def taken(arrival: StoreRequest) -> str:
-    assert dcmread(arrival.spooled).SOPInstanceUID == arrival.sop_instance
-    arrival.spooled.unlink()
-    return arrival.sop_instance
-
-
-@pytest.fixture
-async def gateway(receiver: Receiver) -> AsyncIterator[Gateway]:
-    pacs = Pacs(instances=[an_instance(number) for number in range(1, 6)])
-    with pacs.running(), PacsThreads(4) as pool:
-        requestor = PacsRequestor(
-            Listener(host="127.0.0.1", port=pacs.port),
-            called_ae="PACS",
-            calling_ae="DRIMBOX",
-            turns=pool.turns(),
-        )
-        gateway = Gateway(
-            MoveMediator(ae_title="DRIMBOX", moves_max=2, waiting_max=2), pacs, requestor, receiver
-        )
-        pacs.destination_port = await receiver.listen(store=gateway.store)
-        yield gateway
-
-
 def instances(*numbers: int) -> list[str]:
     return [f"1.2.3.4.{number}" for number in numbers]
-
-
-def push(port: int, instance: Dataset, **originator) -> int:
-    """Store an instance from outside any move."""
-    ae = AE("PACS")
-    ae.add_requested_context(CT, [ExplicitVRLittleEndian])
-    association = ae.associate("127.0.0.1", port, evt_handlers=AS_REQUESTOR)
-    status = int(association.send_c_store(instance, **originator).Status)
-    association.release()
-    return status
 
 
 @pytest.mark.parametrize("says", [NAMES_US, NAMES_ITSELF, NAMES_NOBODY, NAMES_NO_MESSAGE])
@@ -283,20 +218,6 @@ async def test_an_error_of_the_consumer_leaves_as_it_is(gateway: Gateway) -> Non
     with pytest.raises(ZeroDivisionError):
         async with gateway.mediator.move(gateway.requestor, WHOLE):
             raise ZeroDivisionError
-
-
-async def test_an_instance_of_a_move_that_is_over_is_refused(gateway: Gateway) -> None:
-    status = await asyncio.to_thread(
-        push,
-        gateway.pacs.destination_port,
-        an_instance(1),
-        originator_aet="DRIMBOX",
-        originator_id=7,
-    )
-
-    assert status == 0xA700
-    assert gateway.receiver.stored == []
-    assert gateway.receiver.spooled() == []
 
 
 @pytest.mark.parametrize(
