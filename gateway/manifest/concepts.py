@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.manifest.data_set import DataSet
+from gateway.manifest.data_set import DataSet, holding
 from gateway.manifest.encoding import Item
 from gateway.manifest.model import MadoCodes
 from gateway.manifest.values import LONG_LENGTH_MAX, SHORT_LENGTH_MAX, long_string
@@ -153,8 +153,6 @@ def read_code(item: DataSet, keyword: str, schemes: dict[str, str]) -> Code | No
 
 def code_value(item: DataSet, keyword: str) -> str:
     """The value of the code in a sequence of one; empty where there is none."""
-    if keyword not in item:  # as in all but a few of the items of a manifest
-        return ""
     found = item.first(keyword)
     return found.text("CodeValue") or found.text("LongCodeValue")
 
@@ -163,7 +161,9 @@ def content_tree(document: DataSet) -> list[DataSet]:
     """The items below the root; a converter of IHE's samples writes the root in them once more."""
     found = document.items("ContentSequence")
     title = code_value(document, "ConceptNameCodeSequence")
-    if title and {code_value(one, "ConceptNameCodeSequence") for one in found} == {title}:
+    named = holding(found, "ConceptNameCodeSequence")
+    titles = {code_value(one, "ConceptNameCodeSequence") for one in named}
+    if title and len(named) == len(found) and titles == {title}:
         return [below for one in found for below in one.items("ContentSequence")]
     return found
 

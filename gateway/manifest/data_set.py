@@ -97,9 +97,9 @@ class _Source:
         """The unsigned number in so many bytes."""
         return int.from_bytes(self.data[at : at + size], "little" if self.little_endian else "big")
 
-    def names(self, tag: int, start: int, end: int) -> bool:
-        """Whether a tag's bytes are among these, which values may hold, too."""
-        return self.data.find(_written(tag, self.little_endian), start, end) >= 0
+    def find(self, tag: int, start: int, end: int) -> int:
+        """Where a tag's bytes begin among these, which values may hold, too; -1 nowhere."""
+        return self.data.find(_written(tag, self.little_endian), start, end)
 
     def within(self, vr: bytes) -> "_Source":
         """How the items of an element are encoded; of an unknown one, implicitly (§6.2.2)."""
@@ -120,20 +120,18 @@ class DataSet:
     Every method raises InvalidRequest where what is asked for is cut off, or nested too deep.
     """
 
-    __slots__ = ("_above", "_end", "_found", "_source", "_start")
+    __slots__ = ("_above", "_found", "end", "source", "start")
 
     def __init__(self, source: _Source, start: int, end: int, above: "DataSet | None") -> None:
         """For this module."""
-        self._source = source
-        self._start = start
-        self._end = end
+        self.source = source
+        self.start = start
+        self.end = end
         self._above = above
         self._found: _Found | None = None
 
     def __contains__(self, keyword: str) -> bool:
         tag, _ = _KNOWN[keyword]
-        if self._found is None and not self._source.names(tag, self._start, self._end):
-            return False  # without a look at the other elements
         return tag in self._elements()
 
     def text(self, keyword: str) -> str:
@@ -163,7 +161,7 @@ class DataSet:
         at, end, vr = found
         if vr not in _SEQUENCES:
             return []
-        elements[tag] = read = _read_items(self._source.within(vr), at, end, self, 0)[0]
+        elements[tag] = read = _read_items(self.source.within(vr), at, end, self, 0)[0]
         return read
 
     def first(self, keyword: str) -> "DataSet":
@@ -184,7 +182,7 @@ class DataSet:
         start, end, told_vr = found
         if told_vr and told_vr in _NO_TEXT:
             return ""
-        text = self._source.text[start:end]
+        text = self.source.text[start:end]
         if not text.isascii() or "\x1b" in text:
             ends = _CODE_ENDS_OF_NAMES if vr == "PN" else _CODE_ENDS
             text = decode_bytes(text.encode("latin-1"), self._codecs(), ends)
@@ -206,7 +204,7 @@ class DataSet:
         """Find the elements; for this module. Returns where the item ends, delimited or not."""
         found: _Found = {}
         self._found = found
-        source, at, end, kept = self._source, self._start, self._end, _KEPT
+        source, at, end, kept = self.source, self.start, self.end, _KEPT
         data, implicit, vr = source.data, source.implicit, b""
         unpack = _HEADS[implicit, source.little_endian].unpack_from
         while at < end:
@@ -251,6 +249,30 @@ def read_data_set(
     return data_set
 
 
+def holding(items: list[DataSet], keyword: str) -> list[DataSet]:
+    """Those that have an element, of items in their order; the others are hardly looked at.
+
+    Raises:
+        InvalidRequest: what is looked at is cut off, or nested too deep.
+    """
+    if not items:
+        return []
+    tag, _ = _KNOWN[keyword]
+    source, end = items[0].source, items[-1].end
+    named_at = source.find(tag, items[0].start, end)
+    held: list[DataSet] = []
+    for one in items:
+        if one.source is source:
+            if 0 <= named_at < one.start:  # between items, where it names nothing
+                named_at = source.find(tag, one.start, end)
+            if not 0 <= named_at < one.end:
+                continue
+            named_at = source.find(tag, one.end, end)
+        if keyword in one:
+            held.append(one)
+    return held
+
+
 def _read_items(
     source: _Source, at: int, end: int, above: DataSet, depth: int
 ) -> tuple[list[DataSet], int]:
@@ -270,7 +292,7 @@ def _read_items(
             break
         is_delimited = length == _UNDEFINED
         item = DataSet(source, at, end if is_delimited else at + length, above)
-        at = item.find(depth) if is_delimited else at + length
+        at = item.end = item.find(depth) if is_delimited else at + length
         if at > end:
             raise _cut_off()
         read.append(item)

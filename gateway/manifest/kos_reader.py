@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from gateway.errors import InvalidRequest
 from gateway.manifest import concepts, values
 from gateway.manifest.concepts import content_tree, read_code, read_schemes
-from gateway.manifest.data_set import DataSet, read_data_set
+from gateway.manifest.data_set import DataSet, holding, read_data_set
 from gateway.manifest.image_library import read_library
 from gateway.manifest.kos_series import read_series
 from gateway.manifest.limits import address
@@ -56,7 +56,7 @@ def read_kos(data: bytes) -> Manifest:
     if not (tree := content_tree(document)):
         raise InvalidRequest("no manifest: it has no content")
     schemes = read_schemes(document)
-    named = [one for one in tree if "ConceptNameCodeSequence" in one]
+    named = holding(tree, "ConceptNameCodeSequence")
     library = read_library(named, schemes)
     return Manifest(
         identifier=Uid(document.text("SOPInstanceUID")),

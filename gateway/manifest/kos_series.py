@@ -7,7 +7,7 @@ from functools import lru_cache
 from gateway.errors import InvalidRequest
 from gateway.manifest import values
 from gateway.manifest.concepts import read_code
-from gateway.manifest.data_set import DataSet
+from gateway.manifest.data_set import DataSet, holding
 from gateway.manifest.description import SeriesWords, read_description
 from gateway.manifest.image_library import InstanceWords, Library, SeriesEntry
 from gateway.manifest.limits import address, ensure_listed, series_address
@@ -94,7 +94,7 @@ def _instance(item: DataSet, told: dict[str, InstanceWords]) -> ManifestInstance
 
 def _words(document: DataSet, tree: list[DataSet]) -> dict[str, SeriesWords]:
     """What the description tells; early manifests have it at the root, outside the tree."""
-    told = [one.text("TextValue") for one in tree if "TextValue" in one]
+    told = [one.text("TextValue") for one in holding(tree, "TextValue")]
     return read_description("\n".join([*told, document.text("TextValue")]))
 
 

@@ -11,7 +11,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.multival import MultiValue
 
 from gateway.errors import InvalidRequest
-from gateway.manifest.data_set import DataSet, read_data_set
+from gateway.manifest.data_set import DataSet, holding, read_data_set
 
 TEXTS = {
     "PatientName": st.sampled_from(["DUPONT^Zoé", "Ŵ^é=山田^太郎", "", "A^B"]),
@@ -80,6 +80,20 @@ def test_a_data_set_is_read_as_pydicom_reads_it(
     ours = read_data_set(data, 0, implicit=implicit, little_endian=little_endian)
 
     assert read(ours) == expected(ds)
+
+
+@pytest.mark.parametrize("implicit, little_endian", [(True, True), (False, True), (False, False)])
+@given(ds=data_sets(), keyword=st.sampled_from([*TEXTS, "ReferencedSOPSequence"]))
+def test_the_items_that_hold_an_element_are_found(
+    implicit: bool, little_endian: bool, ds: Dataset, keyword: str
+) -> None:
+    data = encoded(ds, implicit=implicit, little_endian=little_endian)
+    document = read_data_set(data, 0, implicit=implicit, little_endian=little_endian)
+    items = document.items("ContentSequence")
+    below = [each for one in items for each in one.items("ContentSequence")]
+
+    assert holding(items, keyword) == [one for one in items if keyword in one]
+    assert holding(below, keyword) == [one for one in below if keyword in one]
 
 
 @given(ds=data_sets(), data=st.data())
