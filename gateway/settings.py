@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyAddress,
+    IPvAnyNetwork,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -147,7 +148,10 @@ class Settings(ProgramSettings):
     record_retry_s: PositiveFloat = 24 * 3600.0
     """Seconds after which a record that is absent or closed, or refuses, is tried again."""
     public_url: str = ""
-    """Base of every RetrieveURL, as viewers reach it; empty: the address that is listened on."""
+    """Base of every RetrieveURL, as viewers reach it; empty: what a trusted proxy tells, else the
+    address that is listened on."""
+    trusted_proxies: frozenset[IPvAnyNetwork] = frozenset()
+    """Addresses, or networks, of proxies that are believed who asks, and at which address."""
     empty_search_status: Literal[200, 204] = 200
     """What a search that finds nothing is answered: 200 with an empty array, or 204."""
     uid_root: OidText = "2.25"

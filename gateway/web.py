@@ -16,7 +16,9 @@ from gateway.federation.routes import pointer_routes
 from gateway.intake import stow_routes, webhook
 from gateway.publication.outbox import Outbox
 from gateway.publication.routes import operator_routes
-from gateway.retrieval.routes import ROOT, STUDIES, WADO_URI
+from gateway.retrieval.endpoints.answering import ROOT
+from gateway.retrieval.routes import STUDIES, WADO_URI
+from gateway.security.forwarded import Addressed, Forwarding
 from gateway.security.gate import Gate
 from gateway.security.origins import Origins
 from gateway.security.policy import Policy
@@ -36,6 +38,7 @@ def build_web(
     standings: Standings,
     outbox: Outbox,
     metrics: Metrics,
+    forwarding: Forwarding,
     origins: Collection[str] = (),
 ) -> FastAPI:
     """The application: probes, operators' and viewers' JSON, the webhook, and DICOMweb.
@@ -65,6 +68,7 @@ def build_web(
     if origins:
         app.add_middleware(Origins, origins=origins, roots=(ROOT, WADO_URI))
     app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(Addressed, forwarding=forwarding)
     return app
 
 

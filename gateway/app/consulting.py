@@ -9,7 +9,7 @@ from gateway.retrieval.describing.answers import MetadataAnswers
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.forms.transcode import Transcoder
 from gateway.retrieval.rendering.renderer import Renderer
-from gateway.retrieval.routes import ROOT, build_routes, build_search_routes
+from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.whole import StoredBodies
 
 
@@ -18,7 +18,6 @@ def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
         fetching.stored,
         fetching.files,
         folder=parts.settings.data_dir,
-        root_url=f"{parts.settings.base_url}{ROOT}",
         size_bytes_max=parts.settings.metadata_mib_max * MIB,
     )
     parts.stack.push_async_callback(answers.close)
@@ -31,11 +30,7 @@ def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:
             renderer=Renderer(parts.workers),
             answers=answers,
             patients=fetching.catalogue,
-            bodies=StoredBodies(
-                fetching.files,
-                parts.objects.path,
-                root_url=f"{parts.settings.base_url}{ROOT}",
-            ),
+            bodies=StoredBodies(fetching.files, parts.objects.path),
         ),
         *_search_routes(parts),
     ]
@@ -55,6 +50,5 @@ def _search_routes(parts: Parts) -> list[Route]:
     return build_search_routes(
         parts.policy,
         searcher,
-        public_url=parts.settings.base_url,
         nothing_found=parts.settings.empty_search_status,
     )

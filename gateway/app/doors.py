@@ -52,5 +52,4 @@ def store_routes(parts: Parts, assembler: Assembler) -> list[Route]:
         instance_bytes_max=settings.instance_mib_max * MIB,
     )
     parts.stack.callback(door.close)
-    studies_url = f"{settings.base_url}{STUDIES}"
-    return stow_routes(parts.policy, door, studies=STUDIES, studies_url=studies_url)
+    return stow_routes(parts.policy, door, studies=STUDIES)

@@ -31,6 +31,7 @@ from gateway.retrieval.describing.describer import Describer
 from gateway.retrieval.routes import capability_routes
 from gateway.retrieval.sources.prefetch import Prefetcher
 from gateway.security.callers import Caller, Callers
+from gateway.security.forwarded import Forwarding
 from gateway.security.policy import OpenAccess, Policy, RefuseAll
 from gateway.serving import listen, serve, stop_on_signals, tune_interpreter, url_of
 from gateway.settings import Settings
@@ -174,7 +175,7 @@ def _build_http(
     return build_web(
         parts.policy,
         Resolver(parts.policy, parts.index),
-        [*dicomweb, *capability_routes(parts.policy, dicomweb, base_url=parts.settings.base_url)],
+        [*dicomweb, *capability_routes(parts.policy, dicomweb)],
         health=health_routes(readiness(parts), watch),
         announce=assembler.study_announced,
         acting=acting_routes(
@@ -188,8 +189,14 @@ def _build_http(
         standings=parts.standings,
         outbox=parts.outbox,
         metrics=metrics,
+        forwarding=_forwarding(parts.settings),
         origins=parts.settings.cors_origins,
     )
+
+
+def _forwarding(settings: Settings) -> Forwarding:
+    proxies = settings.trusted_proxies
+    return Forwarding(proxies, base_url=settings.base_url, fixed=bool(settings.public_url))
 
 
 async def _release_claims(parts: Parts) -> None:

@@ -11,12 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.dicomweb.accept import Accepted
+from gateway.dicomweb.dicom_json import JsonDataSet
 from gateway.dicomweb.dicom_xml import write_xml
 from gateway.dicomweb.negotiation import DICOM, JSON_TYPES, XML_TYPES, document_type
 from gateway.dicomweb.store_response import Failed, Outcome, build_response, status_of
 from gateway.errors import AccessDenied, InvalidRequest
 from gateway.http_errors import problem
 from gateway.intake.stow import BUSY_RETRY_S, StowDoor
+from gateway.security.forwarded import BASE_URL
 from gateway.security.gate import BodyLimits
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
@@ -34,14 +36,13 @@ WARNINGS_MAX: Final = 8
 _TAKEN: Final = f'instances are stored as multipart/related; type="{DICOM}", without an encoding'
 
 
-def stow_routes(policy: Policy, door: StowDoor, *, studies: str, studies_url: str) -> list[Route]:
+def stow_routes(policy: Policy, door: StowDoor, *, studies: str) -> list[Route]:
     """The routes of the Store transaction.
 
     Args:
         studies: path of the resource of all studies.
-        studies_url: its address as viewers reach it, for every RetrieveURL.
     """
-    endpoint = _Endpoint(policy, door, studies_url=studies_url)
+    endpoint = _Endpoint(policy, door, studies=studies)
     return [
         NamedRoute(path, endpoint.store, methods=["POST"])
         for path in (studies, f"{studies}/{{study}}")
@@ -49,10 +50,10 @@ def stow_routes(policy: Policy, door: StowDoor, *, studies: str, studies_url: st
 
 
 class _Endpoint:
-    def __init__(self, policy: Policy, door: StowDoor, *, studies_url: str) -> None:
+    def __init__(self, policy: Policy, door: StowDoor, *, studies: str) -> None:
         self._policy = policy
         self._door = door
-        self._studies_url = studies_url
+        self._studies = studies
 
     async def store(self, request: Request) -> Response:
         """Answer one request. Nothing of its body is read before who asks is let in."""
@@ -72,21 +73,23 @@ class _Endpoint:
             "instances_taken",
             extra={"stored": len(outcomes) - len(failed), "failed": len(failed)},
         )
-        return self._answer(outcomes, failed, content_type)
+        studies_url = request.scope["state"][BASE_URL] + self._studies
+        told = build_response(outcomes, studies_url=studies_url)
+        return _answer(told, outcomes, failed, content_type)
 
-    def _answer(
-        self, outcomes: Sequence[Outcome], failed: Sequence[Failed], content_type: str
-    ) -> Response:
-        told = build_response(outcomes, studies_url=self._studies_url)
-        is_xml = content_type in XML_TYPES
-        content = write_xml(told) if is_xml else orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
-        status = status_of(outcomes)
-        response = Response(content, status, headers={"Content-Type": content_type})
-        for message in list(dict.fromkeys(one.message for one in failed))[:WARNINGS_MAX]:
-            response.headers.append("Warning", f'299 drim-gateway "{message}"')
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            response.headers["Retry-After"] = str(round(BUSY_RETRY_S))
-        return response
+
+def _answer(
+    told: JsonDataSet, outcomes: Sequence[Outcome], failed: Sequence[Failed], content_type: str
+) -> Response:
+    is_xml = content_type in XML_TYPES
+    content = write_xml(told) if is_xml else orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    status = status_of(outcomes)
+    response = Response(content, status, headers={"Content-Type": content_type})
+    for message in list(dict.fromkeys(one.message for one in failed))[:WARNINGS_MAX]:
+        response.headers.append("Warning", f'299 drim-gateway "{message}"')
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(round(BUSY_RETRY_S))
+    return response
 
 
 def _is_taken(sent: ContentType) -> bool:

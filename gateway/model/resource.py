@@ -21,3 +21,9 @@ class Resource:
     def __post_init__(self) -> None:
         if self.instance is not None and self.series is None:
             raise InvalidRequest("an instance is named within its series")
+
+    @property
+    def path(self) -> str:
+        """Its address below that of DICOMweb."""
+        levels = {"studies": self.study, "series": self.series, "instances": self.instance}
+        return "".join(f"/{level}/{uid}" for level, uid in levels.items() if uid is not None)

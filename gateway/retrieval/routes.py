@@ -8,6 +8,7 @@ from starlette.routing import Route
 from gateway.dicomweb.attributes import SearchLevel
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.describing.answers import MetadataAnswers
+from gateway.retrieval.endpoints.answering import ROOT
 from gateway.retrieval.endpoints.bulkdata import BulkDataEndpoint
 from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoint
 from gateway.retrieval.endpoints.frames import FramesEndpoint
@@ -29,7 +30,6 @@ from gateway.retrieval.whole import StoredBodies
 from gateway.security.policy import Policy
 from gateway.telemetry import NamedRoute
 
-ROOT: Final = "/dicom-web"
 WADO_URI: Final = "/wado"
 
 STUDIES: Final = ROOT + "/studies"
@@ -95,12 +95,11 @@ def _bulk_routes(policy: Policy, retriever: Retriever, reader: BulkReader) -> li
 
 
 def build_search_routes(
-    policy: Policy, searcher: Searcher, *, public_url: str, nothing_found: int = 200
+    policy: Policy, searcher: Searcher, *, nothing_found: int = 200
 ) -> list[Route]:
     """What is searched.
 
     Args:
-        public_url: base of every RetrieveURL as viewers reach it, without a slash at its end.
         nothing_found: status of the answer to a search that finds nothing.
     """
     routes: list[Route] = []
@@ -109,29 +108,23 @@ def build_search_routes(
             policy,
             searcher,
             level=level,
-            retrieve_url=f"{public_url}{ROOT}",
             nothing_found=nothing_found,
         )
         routes.append(NamedRoute(path, search, methods=["GET"]))
     return routes
 
 
-def capability_routes(policy: Policy, routes: Sequence[Route], *, base_url: str) -> list[Route]:
-    """The routes that describe these: one for the root, and one for each address below it.
-
-    Args:
-        base_url: the gateway's address as viewers reach it, without a slash at its end.
-    """
+def capability_routes(policy: Policy, routes: Sequence[Route]) -> list[Route]:
+    """The routes that describe these: one for the root, and one for each address below it."""
     told: dict[str, set[str]] = {ROOT: set()}
     for route in routes:
         if route.path.startswith(f"{ROOT}/"):
             told.setdefault(route.path, set()).update(route.methods or ())
     methods = {path.removeprefix(ROOT): methods_of(path, told[path]) for path in told}
-    url = f"{base_url}{ROOT}"
     return [
         NamedRoute(
             path,
-            CapabilitiesEndpoint(policy, methods, root_url=url, at=path.removeprefix(ROOT)),
+            CapabilitiesEndpoint(policy, methods, at=path.removeprefix(ROOT)),
             methods=[OPTIONS],
         )
         for path in told

@@ -69,40 +69,35 @@ class StoredBodies:
 
     Args:
         path: where an object's key leads.
-        root_url: address of DICOMweb as viewers reach it.
     """
 
-    def __init__(self, files: FileReader, path: Callable[[str], Path], *, root_url: str) -> None:
+    def __init__(self, files: FileReader, path: Callable[[str], Path]) -> None:
         self.files = files
         self._path = path
-        self._root_url = root_url
 
-    def location(self, resource: Resource) -> str:
-        """The address of a resource."""
-        levels = {"studies": resource.study, "series": resource.series}
-        levels["instances"] = resource.instance
-        return self._root_url + "".join(f"/{name}/{uid}" for name, uid in levels.items() if uid)
-
-    def tag(self, listing: Listing, *, multipart: bool) -> str:
+    def tag(self, listing: Listing, *, multipart: bool, root_url: str) -> str:
         """A strong tag of the body, which need not be made for it."""
         form = "parts" if multipart else "alone"
-        return tag_of((_LAYOUT, form, self._root_url, listing.study, listing.fingerprint))
+        return tag_of((_LAYOUT, form, root_url, listing.study, listing.fingerprint))
 
-    async def body_of(self, listing: Listing, forms: Mapping[Uid, Form]) -> StoredBody | None:
+    async def body_of(
+        self, listing: Listing, forms: Mapping[Uid, Form], *, root_url: str
+    ) -> StoredBody | None:
         """The body of all that is listed; None where a file is not there any more.
 
         Args:
             forms: how instances are given, by their transfer syntax.
+            root_url: address of DICOMweb as the client reaches it.
         """
         try:
-            return await self.files.run(self._body_of, listing, forms)
+            return await self.files.run(self._body_of, listing, forms, root_url)
         except StorageUnavailable:
             return None
 
-    def _body_of(self, listing: Listing, forms: Mapping[Uid, Form]) -> StoredBody:
+    def _body_of(self, listing: Listing, forms: Mapping[Uid, Form], root_url: str) -> StoredBody:
         [multipart] = {form.multipart for form in forms.values()}
         # Hard to foresee for whoever makes an instance, for it tells of the instance's own file.
-        boundary = self.tag(listing, multipart=multipart).strip('"')
+        boundary = self.tag(listing, multipart=multipart, root_url=root_url).strip('"')
         frame, parts = MultipartRelated(DICOM, boundary=boundary), []
         content_type, end = frame.content_type, b""
         for one in listing.instances:
@@ -110,7 +105,7 @@ class StoredBodies:
             size_bytes, head = path.stat().st_size, b""
             if multipart:
                 named = Resource(study=listing.study, series=one.series, instance=one.instance)
-                location = self.location(named)
+                location = root_url + named.path
                 head = frame.part(form.part_type, size_bytes=size_bytes, location=location)
             parts.append(StoredPart(head=head, path=str(path), size_bytes=size_bytes))
             content_type = content_type if multipart else form.part_type

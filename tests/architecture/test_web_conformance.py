@@ -16,7 +16,7 @@ from gateway.dicomweb.qido import LIMIT_DEFAULT, parse_query
 from gateway.dicomweb.store_response import FailureReason
 from gateway.errors import InvalidRequest
 from gateway.http_errors import HTTP_STATUS
-from gateway.retrieval.routes import ROOT
+from gateway.retrieval.endpoints.answering import ROOT
 from gateway.security.policy import OpenAccess
 from gateway.settings import Settings
 from tests.architecture.repository import files

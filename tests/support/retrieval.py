@@ -39,6 +39,7 @@ from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.sources.pull import MovePuller
 from gateway.retrieval.whole import StoredBodies
+from gateway.security.forwarded import Addressed, Forwarding
 from gateway.security.policy import Policy
 from gateway.serving import serve
 from gateway.storage.database import Transaction
@@ -52,6 +53,7 @@ T = TypeVar("T")
 
 PUBLIC_URL = "https://gateway.example"
 ROOT_URL = f"{PUBLIC_URL}/dicom-web"
+AT_ONE_ADDRESS = Forwarding((), base_url=PUBLIC_URL, fixed=True)
 WAITING_MAX = 2
 REWRITTEN_BYTES_MAX = 2**20
 METADATA_BYTES_MAX = 2**20
@@ -280,7 +282,6 @@ def described(
         stored,
         files,
         folder=objects.new_spool().parent.parent,
-        root_url=ROOT_URL,
         size_bytes_max=METADATA_BYTES_MAX,
     )
     return describer, stored, answers
@@ -288,7 +289,12 @@ def described(
 
 @asynccontextmanager
 async def a_bench(
-    folder: Path, policy: Policy, *, limits: CopyLimits = BY_DEFAULT, nothing_found: int = 200
+    folder: Path,
+    policy: Policy,
+    *,
+    limits: CopyLimits = BY_DEFAULT,
+    nothing_found: int = 200,
+    forwarding: Forwarding = AT_ONE_ADDRESS,
 ) -> AsyncIterator[Bench]:
     """A gateway's retrieval under this policy; by default it keeps what passes.
 
@@ -314,21 +320,17 @@ async def a_bench(
         bench.describer, stored, answers = described(stores, workers, catalogue, files)
         pullers = {PACS: MovePuller(mediator, pacs)}
         bench.fetching = fetching = Fetching(stores, catalogue, pullers, files, limits=limits)
-        app = FastAPI()
-        http_errors.install(app)
-        app.router.routes.extend(
-            build_routes(
-                policy,
-                fetching.retriever(policy, stored),
-                transcoder,
-                files,
-                renderer=Renderer(workers),
-                answers=answers,
-                patients=catalogue,
-                bodies=StoredBodies(files, objects.path, root_url=ROOT_URL),
-            )
-            + _searching(policy, stores, nothing_found)
+        routes = build_routes(
+            policy,
+            fetching.retriever(policy, stored),
+            transcoder,
+            files,
+            renderer=Renderer(workers),
+            answers=answers,
+            patients=catalogue,
+            bodies=StoredBodies(files, objects.path),
         )
+        app = _application(routes + _searching(policy, stores, nothing_found), forwarding)
         async with (
             working(fetching.keeper.run(), fetching.prefetcher.run()),
             serving(app) as url,
@@ -343,6 +345,14 @@ async def a_bench(
         files.close()
 
 
+def _application(routes: list[Route], forwarding: Forwarding) -> FastAPI:
+    app = FastAPI()
+    http_errors.install(app)
+    app.add_middleware(Addressed, forwarding=forwarding)
+    app.router.routes.extend(routes)
+    return app
+
+
 def _searching(policy: Policy, stores: Stores, nothing_found: int) -> list[Route]:
     searcher = Searcher(policy, CatalogueSearch(stores.database))
-    return build_search_routes(policy, searcher, public_url=PUBLIC_URL, nothing_found=nothing_found)
+    return build_search_routes(policy, searcher, nothing_found=nothing_found)

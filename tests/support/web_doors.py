@@ -18,6 +18,7 @@ from gateway.intake import stow_routes, webhook
 from gateway.intake.assembler import Assembler
 from gateway.intake.instances import InstanceIntake
 from gateway.intake.stow import StowDoor
+from gateway.security.forwarded import Addressed, Forwarding
 from gateway.security.gate import Gate
 from gateway.security.policy import Policy
 from gateway.serving import listen, serve, url_of
@@ -145,12 +146,10 @@ async def web_doors(folder: Path, policy: Policy) -> AsyncIterator[WebDoors]:
         app = FastAPI()
         http_errors.install(app)
         app.include_router(webhook.webhook_routes(policy, assembler.study_announced))
-        app.router.routes.extend(
-            stow_routes.stow_routes(
-                policy, door, studies=STUDIES, studies_url=f"{PUBLIC_URL}{STUDIES}"
-            )
-        )
+        app.router.routes.extend(stow_routes.stow_routes(policy, door, studies=STUDIES))
         wide = {STUDIES: stow_routes.BODY, webhook.PATH: webhook.BODY}
+        forwarding = Forwarding((), base_url=PUBLIC_URL, fixed=True)
+        app.add_middleware(Addressed, forwarding=forwarding)
         app.add_middleware(Gate, policy=policy, refusal=http_errors.answer, wide=wide)
         stop = asyncio.Event()
         with listen("127.0.0.1", 0) as listening:

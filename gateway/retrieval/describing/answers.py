@@ -9,15 +9,12 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from gzip import GzipFile
+from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfileobj
 from typing import BinaryIO, Final, cast
 
-import orjson
-
-from gateway.catalogue.descriptions import Description, ListedInstance, Listing
-from gateway.dicomweb.codings import GZIP
+from gateway.catalogue.descriptions import Description, Listing
+from gateway.dicomweb.codings import Coding, Effort, packer
 from gateway.dicomweb.conditions import tag_of
 from gateway.dicomweb.dicom_json import JsonArray
 from gateway.dicomweb.dicom_xml import XmlParts
@@ -27,12 +24,10 @@ from gateway.model.resource import Resource
 from gateway.retrieval.describing.described import DescribedStore
 from gateway.retrieval.files import FileReader, OpenFile
 from gateway.retrieval.sources.source import HeldInstance
-from indexer.contract.identifiers import Uid
 
 ANSWERS_MAX: Final = 256
 """Each keeps a file open."""
 WRITE_BYTES: Final = 2**20
-GZIP_LEVEL: Final = 6
 _FORM: Final = "1"
 """Of the answers: what is made differently is another one to who asks again."""
 _URI_BEGINS: Final = b'"BulkDataURI":"'
@@ -41,25 +36,31 @@ _URI_BEGINS: Final = b'"BulkDataURI":"'
 MetadataForm = JsonArray | XmlParts
 
 
-def metadata_form(media_type: str, boundary: str | None = None) -> MetadataForm:
-    """What writes a body of data sets of this type (see `Accepted.model_type`)."""
-    return XmlParts(boundary) if media_type == DICOM_XML else JsonArray(media_type)
-
-
 def with_addresses(metadata: bytes, root_url: str, listed: Resource) -> bytes:
     """The metadata of one instance, with each BulkDataURI below the address of the instance."""
     if _URI_BEGINS not in metadata:
         return metadata
-    path = f"/studies/{listed.study}/series/{listed.series}/instances/{listed.instance}/"
-    return metadata.replace(_URI_BEGINS, _URI_BEGINS + f"{root_url}{path}".encode("ascii"))
+    address = f"{root_url}{listed.path}/"
+    return metadata.replace(_URI_BEGINS, _URI_BEGINS + address.encode("ascii"))
 
 
-def _named(metadata: bytes) -> Resource:
-    told = orjson.loads(metadata)
-    study, series, instance = (
-        Uid(told[tag]["Value"][0]) for tag in ("0020000D", "0020000E", "00080018")
-    )
-    return Resource(study=study, series=series, instance=instance)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How metadata is to be told."""
+
+    media_type: str
+    root_url: str
+    """The address of DICOMweb as the client reaches it, below which bulk data is."""
+    coding: Coding = Coding.AS_IS
+
+    def tag(self, listing: Listing) -> str:
+        """A strong tag of the answer, which need not be made for it."""
+        told = (_FORM, self.coding, self.root_url, self.media_type)
+        return tag_of((*told, listing.study, listing.fingerprint))
+
+    def form(self, boundary: str | None = None) -> MetadataForm:
+        """What writes the body."""
+        return XmlParts(boundary) if self.media_type == DICOM_XML else JsonArray(self.media_type)
 
 
 class MetadataAnswer:
@@ -85,7 +86,6 @@ class MetadataAnswers:
 
     Args:
         folder: on whose disk the files lie.
-        root_url: base of the addresses of bulk data.
         size_bytes_max: of the answers that are kept.
     """
 
@@ -95,44 +95,29 @@ class MetadataAnswers:
         files: FileReader,
         *,
         folder: Path,
-        root_url: str,
         size_bytes_max: int,
     ) -> None:
         self._store = store
         self._files = files
         self._folder = folder
-        self._root_url = root_url
         self._size_bytes_max = size_bytes_max
         self._size_bytes = 0
         self._kept: dict[str, MetadataAnswer] = {}
         self._joining: dict[str, MetadataAnswer] = {}
 
-    def tag(self, listing: Listing, media_type: str, *, gzip: bool) -> str:
-        """A strong tag of the answer, which need not be made for it."""
-        form = _FORM + GZIP * gzip
-        told = (form, self._root_url, media_type, listing.study, listing.fingerprint)
-        return tag_of(told)
-
     @asynccontextmanager
-    async def opened(
-        self, listing: Listing, media_type: str, *, gzip: bool
-    ) -> AsyncIterator[MetadataAnswer]:
+    async def opened(self, listing: Listing, wanted: Wanted) -> AsyncIterator[MetadataAnswer]:
         """The answer on all that is listed, which is stored here; its file stays until leaving.
-
-        Args:
-            gzip: whether it is to be compressed, which is done once.
 
         Raises:
             NotAcceptable: no instance's metadata can be given.
             Unavailable: an instance cannot be described now, or the disk fails.
         """
-        name = self.tag(listing, media_type, gzip=gzip).strip('"')
+        name = wanted.tag(listing).strip('"')
         answer = self._kept.get(name) or self._joining.get(name)
         if answer is None:
             answer = self._joining[name] = MetadataAnswer()
-            answer.joined = asyncio.create_task(
-                self._join(answer, name, listing, media_type, gzip=gzip)
-            )
+            answer.joined = asyncio.create_task(self._join(answer, name, listing, wanted))
         answer.readers += 1
         try:
             # Whoever leaves does not end what others wait for.
@@ -154,7 +139,7 @@ class MetadataAnswers:
         self._size_bytes_max = 0
         self._let_go()
 
-    async def data_set(self, form: MetadataForm, held: HeldInstance) -> bytes:
+    async def data_set(self, form: MetadataForm, held: HeldInstance, *, root_url: str) -> bytes:
         """What of a body tells of an instance that came from elsewhere.
 
         Raises:
@@ -164,34 +149,21 @@ class MetadataAnswers:
         described = await self._store.describe_file(held)
         if described.failure:
             raise NotAcceptable(described.failure)
-        return await self._files.run(self._data_set, form, described)
-
-    def _data_set(
-        self, form: MetadataForm, described: Description, listed: Resource | None = None
-    ) -> bytes:
-        metadata = zlib.decompress(described.metadata)
-        resource = listed or _named(metadata)
-        return form.data_set(with_addresses(metadata, self._root_url, resource))
+        return await self._files.run(_data_set, form, described, root_url, held.resource)
 
     async def _join(
-        self,
-        answer: MetadataAnswer,
-        name: str,
-        listing: Listing,
-        media_type: str,
-        *,
-        gzip: bool,
+        self, answer: MetadataAnswer, name: str, listing: Listing, wanted: Wanted
     ) -> None:
-        form = metadata_form(media_type, boundary=name)
+        form = wanted.form(boundary=name)
         try:
             file = await self._files.run(self._new_file)
             try:
-                reason = await self._join_into(file, form, listing, answer)
+                reason = await self._join_into(file, form, listing, answer, wanted.root_url)
                 if reason and answer.left_out == len(listing.instances):
                     raise NotAcceptable(reason)
                 size_bytes = await self._files.run(_end, file, form)
-                if gzip:
-                    file, size_bytes = await self._files.run(self._compressed, file)
+                if wanted.coding is not Coding.AS_IS:
+                    file, size_bytes = await self._files.run(self._packed, file, wanted.coding)
             except BaseException:
                 file.close()
                 raise
@@ -205,7 +177,12 @@ class MetadataAnswers:
         self._let_go()
 
     async def _join_into(
-        self, file: BinaryIO, form: MetadataForm, listing: Listing, answer: MetadataAnswer
+        self,
+        file: BinaryIO,
+        form: MetadataForm,
+        listing: Listing,
+        answer: MetadataAnswer,
+        root_url: str,
     ) -> str:
         """Why some instances are left out, if any are."""
         reason = ""
@@ -213,37 +190,32 @@ class MetadataAnswers:
             failures = [one.failure for _, one in some if one.failure]
             answer.left_out += len(failures)
             reason = reason or (failures or [""])[0]
-            await self._files.run(self._write, file, form, listing, some)
+            told = [
+                (described, Resource(study=listing.study, series=one.series, instance=one.instance))
+                for one, described in some
+                if not described.failure
+            ]
+            await self._files.run(_write, file, form, told, root_url)
         return reason
 
     def _new_file(self) -> BinaryIO:
         return cast(BinaryIO, tempfile.TemporaryFile(dir=self._folder, buffering=WRITE_BYTES))
 
-    def _compressed(self, whole: BinaryIO) -> tuple[BinaryIO, int]:
+    def _packed(self, whole: BinaryIO, coding: Coding) -> tuple[BinaryIO, int]:
         """Another file in its place, and how long that is."""
+        packing = packer(coding, Effort.KEPT)
         with whole:
             whole.seek(0)
             file = self._new_file()
             try:
-                with GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
-                    copyfileobj(whole, packed, WRITE_BYTES)
+                while piece := whole.read(WRITE_BYTES):
+                    file.write(packing.add(piece))
+                file.write(packing.end())
                 file.flush()
             except BaseException:
                 file.close()
                 raise
             return file, file.tell()
-
-    def _write(
-        self,
-        file: BinaryIO,
-        form: MetadataForm,
-        listing: Listing,
-        some: list[tuple[ListedInstance, Description]],
-    ) -> None:
-        for one, described in some:
-            if not described.failure:
-                listed = Resource(study=listing.study, series=one.series, instance=one.instance)
-                file.write(self._data_set(form, described, listed))
 
     def _let_go(self) -> None:
         """Of the answers that were asked for the longest ago, until the rest fits."""
@@ -254,6 +226,21 @@ class MetadataAnswers:
             self._size_bytes -= answer.opened.size_bytes
             answer.kept = False
             answer.close_if_unused()
+
+
+def _data_set(form: MetadataForm, described: Description, root_url: str, listed: Resource) -> bytes:
+    metadata = zlib.decompress(described.metadata)
+    return form.data_set(with_addresses(metadata, root_url, listed))
+
+
+def _write(
+    file: BinaryIO,
+    form: MetadataForm,
+    told: list[tuple[Description, Resource]],
+    root_url: str,
+) -> None:
+    for described, listed in told:
+        file.write(_data_set(form, described, root_url, listed))
 
 
 def _end(file: BinaryIO, form: MetadataForm) -> int:

@@ -137,7 +137,11 @@ class DescribedStore:
         await self._ensure_agreement(resource, found.version, key)
         if found.layout is None:
             raise NotAcceptable(found.failure or _GONE)
-        held = HeldInstance(path=self._path(key), transfer_syntax=found.stored.transfer_syntax)
+        held = HeldInstance(
+            resource=resource,
+            path=self._path(key),
+            transfer_syntax=found.stored.transfer_syntax,
+        )
         return DescribedInstance(held=held, layout=found.layout, starts=found.starts, key=key)
 
     async def describe(

@@ -6,7 +6,7 @@ after that the connection is broken off, so that nobody takes a part of a study 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,13 +15,14 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.dicomweb.accept import Accepted
-from gateway.dicomweb.codings import GZIP, takes_gzip
+from gateway.dicomweb.codings import Coding, choose_coding, takes_as_is
 from gateway.dicomweb.conditions import ByteRange, Conditions
 from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
 from gateway.retrieval.files import UNREADABLE, FileReader, OpenFile
 from gateway.retrieval.forms.leaving import Leaving
+from gateway.security.forwarded import BASE_URL
 from gateway.security.policy import Policy
 from gateway.zero_copy import FILES
 from indexer.contract.errors import InvalidValue
@@ -29,14 +30,24 @@ from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
 
+ROOT: Final = "/dicom-web"
+"""The address of DICOMweb, below that of the gateway."""
+
 WARNING: Final = '299 drim-gateway "{}"'
 """A warning to the client (PS3.18 §8.3.4); the form is that of RFC 7234 §5.5."""
 
 MANIFEST_HEADER: Final = "KOS-SOPInstanceUID"
 """By which a DRIMbox that asks another names the manifest that led it there."""
 
+BY_TYPE: Final = "Accept"
+BY_CODING: Final = "Accept, Accept-Encoding"
+BY_LANGUAGE: Final = "Accept, Accept-Language"
+
 _LEVELS: Final = ("study", "series", "instance")
 
+LOCATION_LENGTH_MAX: Final = 2048
+"""Characters of a Content-Location, which a long list of frames exceeds: reverse proxies refuse an
+answer whose headers take more than a few KiB."""
 SEND_S_MAX: Final = 120.0
 """How long a client may take for one chunk, of `SENT_BYTES_MAX`, before it counts as gone."""
 SENT_BYTES_MAX: Final = 2**20
@@ -51,17 +62,30 @@ class Request:
     """What the head of a request tells."""
 
     access: AccessContext
+    root_url: str
+    """The address of DICOMweb as the client reaches it."""
+    at: str
+    """The path below it, as it is."""
     accepted: Accepted
     path: dict[str, str]
     query: QueryParams
     conditions: Conditions
-    gzip: bool
-    """Whether texts may come compressed."""
+    coding: Coding
+    """In which the body is wanted, of those that it can have."""
+    as_is: bool
+    """Whether it may come as it is."""
     language: str
     """Accept-Language, as it is."""
     head: bool
     manifest: Uid | None
     """By which another DRIMbox found what it asks for; None for the centre's own viewers."""
+
+    @property
+    def location(self) -> str:
+        """The address of what the path names, once that is known to be one; empty for one that is
+        too long for a header."""
+        location = self.root_url + self.at
+        return location if len(location) <= LOCATION_LENGTH_MAX else ""
 
     def resource(self) -> Resource:
         """What the path names.
@@ -83,19 +107,28 @@ class Request:
             raise InvalidRequest(f"the address does not name a resource: {error}") from None
 
 
-def read_request(scope: Scope, policy: Policy) -> Request:
+def read_request(
+    scope: Scope, policy: Policy, *, codings: Sequence[Coding] = (Coding.AS_IS,)
+) -> Request:
     """Who asks comes first: one who is not let in is not told what is wrong with the rest.
+
+    Args:
+        codings: those that the body can have, the default first.
 
     Raises:
         Unauthenticated: the caller does not show who it is.
         InvalidRequest: what is accepted is too long, or may not be asked for together; or the
             manifest is named by what is no UID.
+        NotAcceptable: the client takes none of the codings.
     """
     headers = Headers(scope=scope)
     access = policy.authenticate(headers.get("authorization"))
     query = QueryParams(scope["query_string"])
+    encodings = ", ".join(headers.getlist("accept-encoding"))
     return Request(
         access=access,
+        root_url=scope["state"][BASE_URL] + ROOT,
+        at=scope["path"].removeprefix(ROOT),
         accepted=Accepted.of(headers.getlist("accept"), query.getlist("accept")),
         path=scope["path_params"],
         query=query,
@@ -105,7 +138,8 @@ def read_request(scope: Scope, policy: Policy) -> Request:
             if_range=headers.get("if-range", ""),
             range=headers.get("range", ""),
         ),
-        gzip=takes_gzip(", ".join(headers.getlist("accept-encoding"))),
+        coding=choose_coding(encodings, codings),
+        as_is=takes_as_is(encodings),
         language=headers.get("accept-language", ""),
         head=scope["method"] == "HEAD",
         manifest=_manifest(headers.get(MANIFEST_HEADER)),
@@ -120,10 +154,15 @@ def _manifest(told: str | None) -> Uid | None:
 
 
 class Body:
-    """The response to one request, of which it knows whether it has begun."""
+    """The response to one request, of which it knows whether it has begun.
 
-    def __init__(self, send: Send, *, by_kernel: bool = False) -> None:
+    Args:
+        vary: headers of the request by which another body may be given (RFC 9110 §12.5.5).
+    """
+
+    def __init__(self, send: Send, *, by_kernel: bool = False, vary: str = BY_TYPE) -> None:
         self._send = send
+        self._vary = vary
         self._by_kernel = by_kernel
         self.begun = False
 
@@ -135,7 +174,7 @@ class Body:
         tag: str = "",
         location: str = "",
         part: ByteRange | None = None,
-        gzip: bool | None = None,
+        coding: Coding = Coding.AS_IS,
         status: int = HTTPStatus.OK,
         file_name: str = "",
         warnings: tuple[str, ...] = (),
@@ -147,10 +186,11 @@ class Body:
             tag: of the whole (see `tag_of`); whoever gives one also gives parts.
             location: URL of what the body is of (Content-Location, PS3.18 §8.4.2).
             part: what of the whole the body is, if not all of it.
-            gzip: whether it is compressed; None for what never is.
             file_name: as which a browser saves it, rather than show it.
         """
-        told = {"content-type": content_type, **_told_of(tag, location, gzip)}
+        told = {"content-type": content_type, **self._told_of(tag, location)}
+        if coding is not Coding.AS_IS:
+            told |= {"content-encoding": coding}
         if file_name:
             told |= {"content-disposition": f'attachment; filename="{file_name}"'}
         if part is not None:
@@ -163,10 +203,9 @@ class Body:
         self.begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def not_modified(self, tag: str, *, location: str = "", gzip: bool | None = None) -> None:
+    async def not_modified(self, tag: str, *, location: str = "") -> None:
         """Answer that the client has what there is (RFC 9110 §15.4.5)."""
-        told = _told_of(tag, location, gzip)
-        told.pop("content-encoding", None)
+        told = self._told_of(tag, location)
         headers = [(name.encode(), value.encode("ascii")) for name, value in told.items()]
         self.begun = True
         await self._send(
@@ -232,6 +271,13 @@ class Body:
                 raise StorageUnavailable(UNREADABLE) from error
             at, before = at + count, b""
 
+    def _told_of(self, tag: str, location: str) -> dict[str, str]:
+        told = {"vary": self._vary}
+        if tag:
+            # What a viewer keeps it may show again only once it has asked: rights may have changed.
+            told |= {"etag": tag, "accept-ranges": "bytes", "cache-control": "private, no-cache"}
+        return told | ({"content-location": location} if location else {})
+
     async def write_leaving(
         self, leaving: Leaving, files: FileReader, *, before: bytes = b""
     ) -> None:
@@ -260,25 +306,23 @@ def left_out(missing: int) -> tuple[str, ...]:
     return (WARNING.format(told),) if missing else ()
 
 
-def _told_of(tag: str, location: str, gzip: bool | None) -> dict[str, str]:
-    told = {"vary": "Accept" if gzip is None else "Accept, Accept-Encoding"}
-    if gzip:
-        told["content-encoding"] = GZIP
-    if tag:
-        # What a viewer keeps it may show again only once it has asked: rights may have changed.
-        told |= {"etag": tag, "accept-ranges": "bytes", "cache-control": "private, no-cache"}
-    return told | ({"content-location": location} if location else {})
-
-
 async def answer(
-    scope: Scope, receive: Receive, send: Send, work: Callable[[Body], Coroutine[Any, Any, None]]
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    work: Callable[[Body], Coroutine[Any, Any, None]],
+    *,
+    vary: str = BY_TYPE,
 ) -> None:
     """Have `work` send a body, until it has or the client is gone.
+
+    Args:
+        vary: see `Body`.
 
     Raises:
         BodyBrokenOff: it failed when the body had begun.
     """
-    body = Body(send, by_kernel=FILES in scope.get("extensions", {}))
+    body = Body(send, by_kernel=FILES in scope.get("extensions", {}), vary=vary)
     try:
         await _until_gone(receive, work(body))
     except Exception as error:

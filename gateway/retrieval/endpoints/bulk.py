@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from gateway.dicomweb.accept import Form
 from gateway.dicomweb.conditions import ByteRange, tag_of
@@ -16,28 +17,43 @@ from indexer.contract.identifiers import Uid
 from indexer.framing.multipart_writer import MultipartRelated
 
 
-def bulk_tag(instance: DescribedInstance, what: str, form: Form) -> str:
-    """A strong tag of what is given of a stored object; empty for what is not stored here."""
-    if not instance.key:
-        return ""
-    return tag_of((instance.key, what, form.part_type, str(form.multipart)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What bulk data is asked for, by its address."""
 
+    request: Request
+    what: str
+    """Names it among all that is given of the instance."""
+    each: Sequence[str]
+    """Address, below that of DICOMweb, of each item; or of all, which metadata names by one."""
 
-async def is_had(request: Request, tag: str, body: Body) -> bool:
-    """Whether the client has it, which it is told then."""
-    had = bool(tag) and request.conditions.is_had(tag)
-    if had:
-        await body.not_modified(tag)
-    return had
+    def tag(self, instance: DescribedInstance, form: Form) -> str:
+        """A strong tag of what is given of a stored object; empty for what is not stored here."""
+        if not instance.key:
+            return ""
+        at = self.request.root_url if form.multipart else ""
+        return tag_of((instance.key, self.what, form.part_type, at))
+
+    def location(self, item: int, *, of: int) -> str:
+        """The address of one of so many items."""
+        if len(self.each) not in (1, of):  # several frames of bits are one item
+            return self.request.location
+        return self.request.root_url + self.each[item % len(self.each)]
+
+    async def is_had(self, tag: str, body: Body) -> bool:
+        """Whether the client has what is asked for, which it is told then."""
+        had = bool(tag) and self.request.conditions.is_had(tag)
+        if had:
+            await body.not_modified(tag, location=self.request.location)
+        return had
 
 
 async def answer_pixels(
-    request: Request,
+    named: Named,
     reader: BulkReader,
     instance: DescribedInstance,
     body: Body,
     *,
-    what: str,
     single: bool,
     items_of: Callable[[OpenFile], Awaitable[list[Item]]],
     joined: bool = False,
@@ -46,7 +62,6 @@ async def answer_pixels(
     can hold them.
 
     Args:
-        what: names them, for their tag.
         single: whether they are one item, the only case for a body without parts.
         items_of: where they lie in the instance's file.
         joined: whether native ones are one item.
@@ -55,11 +70,11 @@ async def answer_pixels(
     lie_in = EXPLICIT_LITTLE_ENDIAN if stored in NATIVE else stored
     cannot_hold: dict[Uid, NotAcceptable] = {}
     while True:
-        form = _form(request, stored, single=single, cannot_hold=cannot_hold)
+        form = _form(named.request, stored, single=single, cannot_hold=cannot_hold)
         asked = form.transfer_syntax
         assert asked is not None
-        tag = bulk_tag(instance, what, form)
-        if await is_had(request, tag, body):
+        tag = named.tag(instance, form)
+        if await named.is_had(tag, body):
             return
         try:
             async with AsyncExitStack() as stack:
@@ -69,7 +84,7 @@ async def answer_pixels(
                     is_one = joined and asked == EXPLICIT_LITTLE_ENDIAN
                     transcoded = reader.transcoded(opened, items, asked, joined=is_one)
                     opened, items = await stack.enter_async_context(transcoded)
-                await BulkAnswer(request, reader, form, tag=tag).send(body, opened, items)
+                await BulkAnswer(named, reader, form, tag=tag).send(body, opened, items)
                 return
         except NotAcceptable as error:
             if body.begun or asked == lie_in:
@@ -90,8 +105,8 @@ def _form(
 class BulkAnswer:
     """One answer of known length."""
 
-    def __init__(self, request: Request, reader: BulkReader, form: Form, *, tag: str) -> None:
-        self._request = request
+    def __init__(self, named: Named, reader: BulkReader, form: Form, *, tag: str) -> None:
+        self._named = named
         self._reader = reader
         self._form = form
         self._tag = tag
@@ -101,9 +116,16 @@ class BulkAnswer:
         content_type, segments = self._segments(items)
         size_bytes = sum(_size(segment) for segment in segments)
         # What has no tag may be another thing when the next range of it is asked for.
-        part = self._request.conditions.part_of(size_bytes, self._tag) if self._tag else None
-        await body.begin(content_type, size_bytes=size_bytes, tag=self._tag, part=part)
-        if self._request.head:
+        request = self._named.request
+        part = request.conditions.part_of(size_bytes, self._tag) if self._tag else None
+        await body.begin(
+            content_type,
+            size_bytes=size_bytes,
+            tag=self._tag,
+            location=request.location,
+            part=part,
+        )
+        if request.head:
             await body.write(b"", more=False)
             return
         whole = ByteRange(start=0, end=size_bytes, of=size_bytes)
@@ -114,8 +136,10 @@ class BulkAnswer:
             return self._form.part_type, list(items)
         frame = MultipartRelated(self._form.kind, boundary=self._tag.strip('"') or None)
         segments: list[bytes | Item] = []
-        for item in items:
-            segments += [frame.part(self._form.part_type, size_bytes=item.size_bytes), item]
+        for number, item in enumerate(items):
+            location = self._named.location(number, of=len(items))
+            kind = self._form.part_type
+            segments += [frame.part(kind, size_bytes=item.size_bytes, location=location), item]
         return frame.content_type, [*segments, frame.end()]
 
     async def _send_segments(

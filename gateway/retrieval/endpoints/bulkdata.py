@@ -16,7 +16,7 @@ from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.describing.described import DescribedInstance
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
-from gateway.retrieval.endpoints.bulk import BulkAnswer, answer_pixels, bulk_tag, is_had
+from gateway.retrieval.endpoints.bulk import BulkAnswer, Named, answer_pixels
 from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
 
@@ -54,14 +54,18 @@ class BulkDataEndpoint:
         path = path or layout.shown_pixels().path
         if (value := layout.bulk.get(path)) is None:
             raise NotFound("the instance has no such bulk data")
+        named = Named(
+            request=request,
+            what=f"bulkdata/{path}",
+            each=[f"{instance.held.resource.path}/bulkdata/{path}"],
+        )
         pixels = layout.pixels
         if pixels is not None and pixels.path == path:
             await answer_pixels(
-                request,
+                named,
                 self._reader,
                 instance,
                 body,
-                what=f"bulkdata/{path}",
                 single=pixels.is_one_item,
                 items_of=lambda opened: self._reader.pixels(opened, instance),
                 joined=True,
@@ -69,12 +73,12 @@ class BulkDataEndpoint:
             return
         stored = instance.held.transfer_syntax if value.fragmented else EXPLICIT_LITTLE_ENDIAN
         form = bulk_form(request.accepted, stored, single=True)
-        tag = bulk_tag(instance, f"bulkdata/{path}", form)
-        if await is_had(request, tag, body):
+        tag = named.tag(instance, form)
+        if await named.is_had(tag, body):
             return
         async with self._reader.opened(instance) as opened:
             items = [await self._reader.value(opened, value)]
-            await BulkAnswer(request, self._reader, form, tag=tag).send(body, opened, items)
+            await BulkAnswer(named, self._reader, form, tag=tag).send(body, opened, items)
 
 
 def _read_path(text: str) -> str:

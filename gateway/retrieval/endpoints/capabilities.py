@@ -23,19 +23,21 @@ OPTIONS: Final = "OPTIONS"
 class CapabilitiesEndpoint:
     """Answers with what one resource, and what lies below it, can do."""
 
-    def __init__(self, policy: Policy, methods: Methods, *, root_url: str, at: str) -> None:
+    def __init__(self, policy: Policy, methods: Methods, *, at: str) -> None:
         self._policy = policy
         own = {*methods[at], OPTIONS} | ({"HEAD"} if "GET" in methods[at] else set())
         self._allowed = ", ".join(sorted(own))
-        description = describe(methods, base_url=root_url, at=at)
-        self._wadl = write_wadl(description)
-        self._json = orjson.dumps({"application": as_json(description)})
+        self._methods = methods
+        self._at = at
+        # Nearly all clients reach the gateway at one address.
+        self._written = ("", b"", b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one OPTIONS request."""
         request = read_request(scope, self._policy)
         content_type = document_type(request.accepted, (WADL, *JSON_TYPES))
-        content = self._wadl if content_type == WADL else self._json
+        wadl, json = self._documents(request.root_url)
+        content = wadl if content_type == WADL else json
         tag = tag_of((content_type, content.decode()))
         headers = {"Allow": self._allowed, "ETag": tag, "Vary": "Accept"}
         if request.conditions.is_had(tag):
@@ -43,3 +45,12 @@ class CapabilitiesEndpoint:
         else:
             response = Response(content, headers=headers | {"Content-Type": content_type})
         await response(scope, receive, send)
+
+    def _documents(self, root_url: str) -> tuple[bytes, bytes]:
+        at, wadl, json = self._written
+        if at != root_url:
+            description = describe(self._methods, base_url=root_url, at=self._at)
+            wadl = write_wadl(description)
+            json = orjson.dumps({"application": as_json(description)})
+            self._written = (root_url, wadl, json)
+        return wadl, json

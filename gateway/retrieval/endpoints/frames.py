@@ -11,7 +11,7 @@ from gateway.dicomweb.frame_list import read_frames
 from gateway.model.resource import Resource
 from gateway.retrieval.bulk import BulkReader
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
-from gateway.retrieval.endpoints.bulk import answer_pixels
+from gateway.retrieval.endpoints.bulk import Named, answer_pixels
 from gateway.retrieval.retriever import Retriever
 from gateway.security.policy import Policy
 
@@ -39,12 +39,12 @@ class FramesEndpoint:
         places = (min(numbers), max(numbers))
         async with self._retriever.described(request.access, resource, frames=places) as instance:
             instance.layout.ensure_frames(numbers)
+            each = [f"{resource.path}/frames/{number}" for number in numbers]
             await answer_pixels(
-                request,
+                Named(request=request, what=f"frames/{numbers}", each=each),
                 self._reader,
                 instance,
                 body,
-                what=f"frames/{numbers}",
                 single=len(numbers) == 1,
                 items_of=lambda opened: self._reader.frames(opened, instance, numbers),
             )

@@ -68,11 +68,11 @@ class InstancesEndpoint:
             await body.send_head(f'multipart/related; type="{DICOM}"')
             return
         async with aclosing(await self._retriever.open(request.access, resource)) as stream:
-            single = resource.instance is not None
             # All of them before the first byte: what cannot be ended must not be begun.
-            ins = None if request.manifest is None else await self._patients.ins(resource.study)
-            by_a_box = request.manifest is not None
-            wanted = _Wanted(accepted=request.accepted, single=single, ins=ins, as_stored=by_a_box)
+            wanted = _wanted(request, resource)
+            if request.manifest is not None:  # by another DRIMbox
+                ins = await self._patients.ins(resource.study)
+                wanted = replace(wanted, ins=ins, as_stored=True)
             forms = [wanted.form(syntax) for syntax in stream.foreseen]
             if forms[0].multipart:
                 await self._send_parts(stream, wanted, body)
@@ -84,18 +84,18 @@ class InstancesEndpoint:
         async with self._retriever.stored(request.access, resource) as listing:
             if listing is None:
                 return False
-            single = resource.instance is not None
-            wanted = _Wanted(accepted=request.accepted, single=single, ins=None, as_stored=False)
+            wanted = _wanted(request, resource)
             forms = {syntax: wanted.form(syntax) for syntax in listing.transfer_syntaxes}
             if any(form.transfer_syntax != syntax for syntax, form in forms.items()):
                 return False
             multipart = next(iter(forms.values())).multipart
-            tag = self._bodies.tag(listing, multipart=multipart)
-            location = self._bodies.location(resource)
+            root_url = request.root_url
+            tag = self._bodies.tag(listing, multipart=multipart, root_url=root_url)
+            location = root_url + resource.path
             if request.conditions.is_had(tag):
                 await body.not_modified(tag, location=location)
                 return True
-            whole = await self._bodies.body_of(listing, forms)
+            whole = await self._bodies.body_of(listing, forms, root_url=root_url)
             if whole is None:
                 return False
             self._retriever.count_given()
@@ -123,14 +123,16 @@ class InstancesEndpoint:
         async for held in stream:
             async with self._leaving(held, wanted) as (leaving, part_type):
                 if not body.begun:
-                    await _begin(body, frame.content_type, missing=stream.missing)
-                before = frame.part(part_type, size_bytes=leaving.size_bytes)
+                    await _begin(body, frame.content_type, wanted, missing=stream.missing)
+                location = wanted.root_url + held.resource.path
+                before = frame.part(part_type, size_bytes=leaving.size_bytes, location=location)
                 await body.write_leaving(leaving, self._files, before=before)
         await body.write(frame.end(), more=False)
 
     async def _send_alone(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         async with self._leaving(stream.first, wanted) as (leaving, content_type):
-            await body.begin(content_type, size_bytes=leaving.size_bytes)
+            location = wanted.root_url + stream.first.resource.path
+            await body.begin(content_type, size_bytes=leaving.size_bytes, location=location)
             await body.write_leaving(leaving, self._files)
         await body.write(b"", more=False)
 
@@ -172,12 +174,19 @@ class InstancesEndpoint:
 class _Wanted:
     """How instances are wanted, and by which INS they are to name the patient, if by one."""
 
+    resource: Resource
+    root_url: str
+    """The address of DICOMweb as the client reaches it."""
     accepted: Accepted
-    single: bool
-    ins: Ins | None
-    as_stored: bool
+    ins: Ins | None = None
+    as_stored: bool = False
     """Whether what is stored goes before all else that is accepted, as between DRIMboxes: to write
     a study anew costs more than the bytes that it might save."""
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one instance."""
+        return self.resource.instance is not None
 
     def form(self, stored: Uid, *, but_for: Collection[Uid] = ()) -> Form:
         """Of one that is held in this transfer syntax.
@@ -201,6 +210,10 @@ class _Wanted:
         return form
 
 
+def _wanted(request: Request, resource: Resource) -> _Wanted:
+    return _Wanted(resource=resource, root_url=request.root_url, accepted=request.accepted)
+
+
 def _reason(cannot_hold: Mapping[Uid, NotAcceptable], otherwise: NotAcceptable) -> NotAcceptable:
     """Why the form that was liked best cannot be given."""
     if not cannot_hold:
@@ -209,7 +222,8 @@ def _reason(cannot_hold: Mapping[Uid, NotAcceptable], otherwise: NotAcceptable) 
     return NotAcceptable(f"{told}; transfer-syntax=* has the instance as it is held")
 
 
-async def _begin(body: Body, content_type: str, *, missing: int) -> None:
+async def _begin(body: Body, content_type: str, wanted: _Wanted, *, missing: int) -> None:
     """Begin with what is left out, where that is known: then what is given is a part."""
     status = HTTPStatus.PARTIAL_CONTENT if missing else HTTPStatus.OK
-    await body.begin(content_type, status=status, warnings=left_out(missing))
+    location, warnings = wanted.root_url + wanted.resource.path, left_out(missing)
+    await body.begin(content_type, status=status, location=location, warnings=warnings)

@@ -50,20 +50,28 @@ class PixelDataEndpoint:
                 form = _form(request.accepted, instance)
                 if not body.begun:
                     frame = MultipartRelated(form.kind)
-                    await body.begin(frame.content_type)
+                    await body.begin(frame.content_type, location=request.location)
                 if request.head:
                     break
-                await self._send(instance, form, frame, body)
+                await self._send(request.root_url, instance, form, frame, body)
         if not body.begun:
             raise NotFound("no instance of the resource has pixel data")
         await body.write(b"" if request.head else frame.end(), more=False)
 
     async def _send(
-        self, instance: DescribedInstance, form: Form, frame: MultipartRelated, body: Body
+        self,
+        root_url: str,
+        instance: DescribedInstance,
+        form: Form,
+        frame: MultipartRelated,
+        body: Body,
     ) -> None:
+        pixels = f"{instance.held.resource.path}/bulkdata/{instance.layout.shown_pixels().path}"
         async with self._reader.opened(instance) as opened:
             for item in await self._reader.pixels(opened, instance):
-                head = frame.part(form.part_type, size_bytes=item.size_bytes)
+                head = frame.part(
+                    form.part_type, size_bytes=item.size_bytes, location=root_url + pixels
+                )
                 await send_item(body, self._reader, opened, item, before=head)
 
 

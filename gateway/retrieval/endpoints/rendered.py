@@ -25,7 +25,14 @@ from gateway.http_errors import problem
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
 from gateway.pixels.picture import PICTURES
-from gateway.retrieval.endpoints.answering import WARNING, Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import (
+    BY_LANGUAGE,
+    WARNING,
+    Body,
+    Request,
+    answer,
+    read_request,
+)
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.rendering.forms import ALL, shows_nothing
 from gateway.retrieval.rendering.order import Order, read_order
@@ -108,9 +115,13 @@ class RenderedEndpoint:
         likely = rendered_form(wish.accepted, ALL, single=wish.single)
         if request.head:
             await self._retriever.ensure_known(request.access, wish.resource)
-            await Body(send).send_head(_body_type(likely))
+            await Body(send, vary=BY_LANGUAGE).send_head(_body_type(likely))
             return
-        await answer(scope, receive, send, lambda body: self.give(request.access, wish, body))
+
+        async def give(body: Body) -> None:
+            await self.give(request.access, wish, body)
+
+        await answer(scope, receive, send, give, vary=BY_LANGUAGE)
 
     async def give(self, access: AccessContext, wish: Wish, body: Body) -> None:
         """Send what is wished for."""

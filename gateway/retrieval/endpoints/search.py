@@ -7,16 +7,15 @@ that a client of XML is always answered 204.
 
 import asyncio
 from collections.abc import Iterable
-from gzip import compress
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.catalogue.members import put, write_object
 from gateway.catalogue.search import COUNT_MAX, Match, SearchPage
 from gateway.dicomweb.attributes import SearchLevel
-from gateway.dicomweb.codings import SMALL_BYTES
+from gateway.dicomweb.codings import OF_TEXTS, SMALL_BYTES, Coding, Effort, packed
 from gateway.dicomweb.dicom_json import JsonArray
 from gateway.dicomweb.dicom_xml import XmlParts
 from gateway.dicomweb.negotiation import DICOM_XML, data_set_form
@@ -24,12 +23,15 @@ from gateway.dicomweb.qido import SearchQuery, parse_query
 from gateway.errors import AccessDenied
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
-from gateway.retrieval.endpoints.answering import WARNING, Body, Request, read_request
+from gateway.retrieval.endpoints.answering import (
+    BY_CODING,
+    WARNING,
+    Body,
+    Request,
+    read_request,
+)
 from gateway.security.policy import Policy
 from indexer.contract.identifiers import Uid
-
-GZIP_LEVEL: Final = 1
-"""Of results, which nobody asks for twice."""
 
 
 class Searched(Protocol):
@@ -82,7 +84,6 @@ class SearchEndpoint:
 
     Args:
         level: what the results are.
-        retrieve_url: the address of DICOMweb as viewers reach it, for every RetrieveURL.
         nothing_found: 200 or 204, what a search is answered that finds nothing.
     """
 
@@ -92,33 +93,35 @@ class SearchEndpoint:
         searcher: Searcher,
         *,
         level: SearchLevel,
-        retrieve_url: str,
         nothing_found: int,
     ) -> None:
         self._policy = policy
         self._searcher = searcher
         self._level = level
-        self._retrieve_url = retrieve_url
         self._nothing_found = nothing_found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
-        request = read_request(scope, self._policy)
+        request = read_request(scope, self._policy, codings=OF_TEXTS)
         asked = data_set_form(request.accepted).kind
         form = XmlParts() if asked == DICOM_XML else JsonArray(asked)
         query, within = self._query(request)
         page = await self._searcher.search(request.access, query, within=within)
         warnings = tuple(WARNING.format(text) for text in (*query.warnings, *_more(page)))
-        body = Body(send)
+        body = Body(send, vary=BY_CODING)
         is_empty = not page.matches
         if is_empty and (asked == DICOM_XML or self._nothing_found == HTTPStatus.NO_CONTENT):
             await body.begin_without_content(warnings=warnings)
             return
-        content = b"".join([*self._written(page.matches, query, form), form.end()])
-        gzip = request.gzip and len(content) > SMALL_BYTES
-        if gzip:
-            content = await asyncio.to_thread(compress, content, GZIP_LEVEL)
-        await body.begin(form.content_type, size_bytes=len(content), warnings=warnings, gzip=gzip)
+        content = b"".join([*_written(page.matches, query, form, request.root_url), form.end()])
+        coding = request.coding
+        if len(content) <= SMALL_BYTES and request.as_is:
+            coding = Coding.AS_IS
+        if coding is not Coding.AS_IS:
+            content = await asyncio.to_thread(packed, content, coding, Effort.ONCE)
+        await body.begin(
+            form.content_type, size_bytes=len(content), warnings=warnings, coding=coding
+        )
         await body.write(content, more=False)
 
     def _query(self, request: Request) -> tuple[SearchQuery, Uid | None]:
@@ -127,20 +130,13 @@ class SearchEndpoint:
         parameters = request.query.multi_items()
         return parse_query(self._level, parameters, study=study, series=series), study
 
-    def _written(
-        self, matches: Iterable[Match], query: SearchQuery, form: JsonArray | XmlParts
-    ) -> Iterable[bytes]:
-        for match in matches:
-            put(match.members, "RetrieveURL", self._url(match.resource))
-            yield form.data_set(write_object(match.members, query.tags))
 
-    def _url(self, resource: Resource) -> str:
-        url = f"{self._retrieve_url}/studies/{resource.study}"
-        if resource.series is not None:
-            url += f"/series/{resource.series}"
-        if resource.instance is not None:
-            url += f"/instances/{resource.instance}"
-        return url
+def _written(
+    matches: Iterable[Match], query: SearchQuery, form: JsonArray | XmlParts, root_url: str
+) -> Iterable[bytes]:
+    for match in matches:
+        put(match.members, "RetrieveURL", root_url + match.resource.path)
+        yield form.data_set(write_object(match.members, query.tags))
 
 
 def _more(page: SearchPage) -> tuple[str, ...]:

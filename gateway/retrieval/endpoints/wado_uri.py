@@ -16,7 +16,13 @@ from gateway.model.resource import Resource
 from gateway.pixels.geometry import SIDE_MAX, Viewport
 from gateway.pixels.presentation import PRESENTATIONS
 from gateway.pixels.voi import Window
-from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
+from gateway.retrieval.endpoints.answering import (
+    BY_LANGUAGE,
+    Body,
+    Request,
+    answer,
+    read_request,
+)
 from gateway.retrieval.endpoints.rendered import RenderedEndpoint, Wish
 from gateway.retrieval.rendering.forms import ALL
 from gateway.retrieval.rendering.order import Order, read_order
@@ -57,9 +63,15 @@ class WadoUriEndpoint:
         wish, state = _wish(wanted, request), wanted.presentation
         if request.head:
             await self._retriever.ensure_known(request.access, wish.resource)
-            await Body(send).send_head(rendered_form(wish.accepted, ALL, single=True).kind)
+            await Body(send, vary=BY_LANGUAGE).send_head(
+                rendered_form(wish.accepted, ALL, single=True).kind
+            )
             return
-        await answer(scope, receive, send, lambda body: self._show(request, wish, state, body))
+
+        async def show(body: Body) -> None:
+            await self._show(request, wish, state, body)
+
+        await answer(scope, receive, send, show, vary=BY_LANGUAGE)
 
     async def _show(self, request: Request, wish: Wish, state: Resource | None, body: Body) -> None:
         await self._retriever.ensure_known(request.access, wish.resource)

@@ -6,6 +6,7 @@ the memory feels a large instance, and a hostile one harms nobody else.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -63,7 +64,7 @@ class Transcoder:
         try:
             work = (held.path, target, scratch, str(transfer_syntax), self._size_bytes_max)
             given = await self._done(transcode, *work)
-            yield HeldInstance(path=target, transfer_syntax=Uid(given))
+            yield replace(held, path=target, transfer_syntax=Uid(given))
         finally:
             for spooled in (scratch, target):
                 await to_the_end(self._discard(spooled))

@@ -7,6 +7,7 @@ nobody can give is left out, the others are given, and the stream ends by saying
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -95,7 +96,7 @@ class PacsSource:
         for image in known:
             if image.stored is not None and image.description.instance in remaining:
                 remaining.discard(image.description.instance)
-                yield self._stored.held(image.stored)
+                yield self._stored.held(wanted.study, image.description, image.stored)
         for pull in pulls_of(wanted, known, remaining):
             async with aclosing(self._give_pulled(pull, remaining)) as instances:
                 async for held in instances:
@@ -111,7 +112,9 @@ class PacsSource:
                     if landed.instance in remaining and landed.path is not None:
                         remaining.discard(landed.instance)
                         yield HeldInstance(
-                            path=landed.path, transfer_syntax=landed.pulled.transfer_syntax
+                            resource=replace(pull.wanted, instance=landed.instance),
+                            path=landed.path,
+                            transfer_syntax=landed.pulled.transfer_syntax,
                         )
                     if not remaining & pull.needed:
                         return

@@ -14,6 +14,8 @@ from indexer.contract.identifiers import Uid
 class HeldInstance:
     """An instance at hand, until the next one is asked for or the stream is closed."""
 
+    resource: Resource
+    """Which one it is."""
     path: Path
     transfer_syntax: Uid
 

@@ -62,9 +62,13 @@ class StoredFiles:
             for one in known
         ]
 
-    def held(self, stored: StoredObject) -> HeldInstance:
+    def held(self, study: Uid, image: ImageDescription, stored: StoredObject) -> HeldInstance:
         """The instance, for a reader; the file stays when they are done with it."""
-        return HeldInstance(path=self.path(stored.key), transfer_syntax=stored.transfer_syntax)
+        return HeldInstance(
+            resource=Resource(study=study, series=image.series, instance=image.instance),
+            path=self.path(stored.key),
+            transfer_syntax=stored.transfer_syntax,
+        )
 
 
 class StoreSource:
@@ -80,17 +84,20 @@ class StoreSource:
             ImagesDisagree: what is stored does not fit the study's report.
         """
         known = await self._stored.images(resource)
-        stored = [image.stored for image in known if image.stored is not None]
+        stored = [(one.description, one.stored) for one in known if one.stored is not None]
         if len(stored) < len(known):
             return None
         await ensure_agreement(self._stored.catalogue, resource.study, known)
         return await InstanceStream.begin(
-            self._give(stored), foreseen=frozenset(one.transfer_syntax for one in stored)
+            self._give(resource.study, stored),
+            foreseen=frozenset(one.transfer_syntax for _, one in stored),
         )
 
-    async def _give(self, stored: Iterable[StoredObject]) -> AsyncGenerator[HeldInstance]:
-        for one in stored:
-            yield self._stored.held(one)
+    async def _give(
+        self, study: Uid, stored: Iterable[tuple[ImageDescription, StoredObject]]
+    ) -> AsyncGenerator[HeldInstance]:
+        for image, one in stored:
+            yield self._stored.held(study, image, one)
 
 
 async def ensure_agreement(

@@ -40,12 +40,12 @@ async def test_a_study_of_twenty_thousand_instances_and_terabytes_is_planned_in_
         file.truncate(INSTANCE_BYTES)  # takes no room on the disk
     lines = (f"{SERIES} {SERIES}.{n} {n:032x} {PLAIN}" for n in range(INSTANCES))
     listing = Listing(STUDY, Version(1, 1), "\n".join(lines))
-    bodies = StoredBodies(files, lambda _key: one, root_url="https://gateway.example/dicom-web")
+    bodies = StoredBodies(files, lambda _key: one)
     before = opened()
     tracemalloc.start()
 
     try:
-        body = await bodies.body_of(listing, FORMS)
+        body = await bodies.body_of(listing, FORMS, root_url="https://gateway.example/dicom-web")
         assert body is not None
         most_opened, given_bytes = 0, 0
         whole = ByteRange(start=0, end=body.size_bytes, of=body.size_bytes)
