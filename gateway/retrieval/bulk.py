@@ -17,7 +17,7 @@ from gateway.dicomweb.conditions import ByteRange
 from gateway.dicomweb.encapsulation import ITEM_HEAD_BYTES
 from gateway.dicomweb.layout import BulkValue, Range, item_ranges, native_range
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
-from gateway.retrieval.describing.described import DescribedInstance
+from gateway.retrieval.describing.known import DescribedInstance
 from gateway.retrieval.files import FileReader, OpenFile
 from gateway.retrieval.forms.recompress import FramePlace
 from gateway.retrieval.forms.transcode import Transcoder

@@ -1,7 +1,7 @@
 """Reads instances' files a chunk at a time, and never has the loop wait for the disk.
 
-What the kernel holds in memory is read at once: a hop to a thread and back costs more than the
-read. What it does not hold is read by a thread.
+What the kernel holds in memory is opened and read at once: a hop to a thread and back costs more.
+What it does not hold is left to a thread.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import StorageUnavailable
+from gateway.retrieval.known_files import open_known
 
 R = TypeVar("R")
 
@@ -50,12 +51,12 @@ class FileReader:
         Raises:
             StorageUnavailable: the file is gone, or the disk fails.
         """
-        opening = self._submit(_open_all, [str(path)])
-        try:
-            [opened] = await self._settled(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_late)
-            raise
+        name = str(path)
+        number = open_known(name)
+        if number is None:
+            opened = await self._open(name)
+        else:
+            opened = _opened(FileIO(name, opener=lambda *_: number))
         with opened.file:
             yield opened
 
@@ -112,6 +113,15 @@ class FileReader:
         """Wait for reads that have begun."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
+    async def _open(self, name: str) -> OpenFile:
+        opening = self._submit(_open_all, [name])
+        try:
+            [opened] = await self._settled(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
+        return opened
+
     async def _settled(self, opening: asyncio.Future[R]) -> R:
         """What was opened, but not to the end of the wait if that is cancelled."""
         try:
@@ -123,15 +133,14 @@ class FileReader:
         return asyncio.get_running_loop().run_in_executor(self._threads, act, *args)
 
 
-def _open(path: Path | str) -> OpenFile:
-    file = FileIO(path)
+def _opened(file: FileIO) -> OpenFile:
     return OpenFile(os.fstat(file.fileno()).st_size, file)
 
 
 def _open_all(paths: list[str]) -> list[OpenFile]:
     opened: list[OpenFile] = []
     try:
-        opened += map(_open, paths)
+        opened += (_opened(FileIO(path)) for path in paths)
     except OSError:
         for one in opened:
             one.file.close()

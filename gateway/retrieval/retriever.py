@@ -9,7 +9,8 @@ from gateway.model.access import AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.at_hand import StudiesAtHand
-from gateway.retrieval.describing.described import DescribedInstance, FrameNumbers, StoredInstances
+from gateway.retrieval.describing.described import StoredInstances
+from gateway.retrieval.describing.known import DescribedInstance, FrameNumbers
 from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.sources.source import InstanceStream, Source
 from gateway.retrieval.sources.store import KnownImages

@@ -64,6 +64,11 @@ class Readable(Protocol):
 class Database(Readable, Protocol):
     """Durable rows. Rows come back as mappings from column name to value."""
 
+    @property
+    def generation(self) -> int | None:
+        """A number that grows with every write, before its caller hears of it: what was read
+        after it was looked at holds while it stays. None where others may write unseen."""
+
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return once it is durable; roll back if it raises.
 

@@ -86,6 +86,8 @@ class GroupWriter:
         self._group_max = group_max
         self._queue: asyncio.Queue[_Submitted | None] = asyncio.Queue(queue_max)
         self._finished = False
+        self.groups = 0
+        """That were committed, or not, before any of their callers heard of it."""
         self._task = asyncio.create_task(self._run(), name="group-writer")
 
     async def write(self, work: Work[T]) -> T:
@@ -115,7 +117,10 @@ class GroupWriter:
         group: list[_Submitted] = []
         try:
             while group := await self._next_group():
-                await self._connection.drive(self._commit(group))
+                try:
+                    await self._connection.drive(self._commit(group))
+                finally:
+                    self.groups += 1
                 for submitted in group:
                     submitted.settle()
         finally:  # the loop is being torn down: whoever still waits must not wait for ever

@@ -100,6 +100,11 @@ class PostgresqlDatabase:
         """See `Database.dialect`."""
         return Dialect.POSTGRESQL
 
+    @property
+    def generation(self) -> int | None:
+        """See `Database.generation`: who writes once our connection is lost is not seen."""
+        return None
+
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`. This engine runs each work once."""
         return await self._writer.write(work)

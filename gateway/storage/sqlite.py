@@ -75,6 +75,11 @@ class SqliteDatabase:
         """See `Database.dialect`."""
         return Dialect.SQLITE
 
+    @property
+    def generation(self) -> int | None:
+        """See `Database.generation`: the folder's lock keeps other writers out."""
+        return self._writer.groups
+
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`. This engine runs each work once."""
         return await self._writer.write(work)

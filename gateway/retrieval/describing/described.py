@@ -3,7 +3,6 @@ that a PACS sends are when they come.
 """
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,6 +18,12 @@ from gateway.dicomweb.layout import START_BYTES, Layout
 from gateway.errors import NotAcceptable, StorageUnavailable
 from gateway.model.resource import Resource
 from gateway.retrieval.describing.describer import Describer
+from gateway.retrieval.describing.known import (
+    DescribedInstance,
+    FrameNumbers,
+    KnownInstances,
+    together,
+)
 from gateway.retrieval.sources.source import HeldInstance
 from gateway.retrieval.sources.store import ReportedImages, ensure_agreement
 from gateway.storage.database import Database
@@ -31,21 +36,6 @@ STUDIES_MAX: Final = 1024
 AGREED_MAX: Final = 4096
 """Objects and resources of one study of which it is."""
 _GONE: Final = "the instance was replaced or withdrawn meanwhile"
-
-FrameNumbers = tuple[int, int]
-"""The first and the last of those whose places are wanted, from 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedInstance:
-    """An instance at hand."""
-
-    held: HeldInstance
-    layout: Layout
-    starts: bytes
-    """Of the frames that were asked for; see `item_ranges`."""
-    key: str = ""
-    """Of its object; empty where it is not stored here."""
 
 
 class StoredInstances(Protocol):
@@ -83,6 +73,7 @@ class DescribedStore:
         self._catalogue = catalogue
         self._path = path
         self._agreed: dict[Uid, tuple[Version, set[str]]] = {}
+        self._known = KnownInstances()
 
     async def listing(self, resource: Resource) -> Listing | None:
         """What of the resource may be shown; None if nothing is known of it.
@@ -125,6 +116,19 @@ class DescribedStore:
             NotAcceptable: its file cannot be read.
             Unavailable: it is not described yet and cannot be now.
         """
+        generation = self._database.generation
+        known = self._known.find(resource, frames, generation=generation)
+        if known is None:
+            read = together(frames)
+            instance = await self._find(resource, read)
+            if instance is None:
+                return None
+            self._known.keep(resource, instance, read, generation=generation)
+            known = instance.cut(frames, of=read)
+        return known
+
+    async def _find(self, resource: Resource, frames: FrameNumbers) -> DescribedInstance | None:
+        """See `instance`, of which this is the way by the database."""
         found = await self._instance(resource, frames)
         if found is None:
             return None

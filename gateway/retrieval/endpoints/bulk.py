@@ -10,7 +10,7 @@ from gateway.dicomweb.negotiation import bulk_form
 from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, NATIVE, given_as
 from gateway.retrieval.bulk import BulkReader, Item, part_of
-from gateway.retrieval.describing.described import DescribedInstance
+from gateway.retrieval.describing.known import DescribedInstance
 from gateway.retrieval.endpoints.answering import Body, Request
 from gateway.retrieval.files import OpenFile
 from indexer.contract.identifiers import Uid

@@ -13,7 +13,7 @@ from gateway.errors import NotFound
 from gateway.model.resource import Resource
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN
 from gateway.retrieval.bulk import BulkReader
-from gateway.retrieval.describing.described import DescribedInstance
+from gateway.retrieval.describing.known import DescribedInstance
 from gateway.retrieval.endpoints.answering import Body, Request, answer, read_request
 from gateway.retrieval.endpoints.bulk import send_item
 from gateway.retrieval.retriever import Retriever

@@ -37,6 +37,7 @@ class GatedDatabase:
     writes: int = 0
     fault: Exception | None = None
     dialect: Dialect = Dialect.SQLITE
+    generation: int | None = None
 
     async def write(self, work: Work[T]) -> T:
         await self.gate.wait()

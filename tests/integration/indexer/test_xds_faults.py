@@ -32,6 +32,7 @@ class BrokenDatabase:
 
     fault: Exception
     dialect: Dialect = Dialect.SQLITE
+    generation: int | None = None
 
     async def write(self, work: Work[T]) -> T:
         raise self.fault

@@ -156,6 +156,22 @@ async def test_a_work_that_waits_for_something_else_is_ended(
     assert 1 not in kept
 
 
+async def test_a_write_begins_a_generation_and_a_read_does_not(database: Database) -> None:
+    before = database.generation
+    await database.read(lambda tx: tx.fetch(SELECT))
+    after_reading = database.generation
+    await database.write(a_note(1))
+    after_writing = database.generation
+    with pytest.raises(WorkFailed):
+        await database.write(a_note_that_fails(2))
+
+    if database.dialect is Dialect.POSTGRESQL:  # another gateway may take over, unseen
+        assert before is after_writing is None
+    else:
+        assert before == after_reading
+        assert len({before, after_writing, database.generation}) == 3
+
+
 async def test_a_long_work_is_a_work(database: Database) -> None:
     await database.write(LongWork(a_note(1)))
 

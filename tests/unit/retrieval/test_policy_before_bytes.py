@@ -12,7 +12,7 @@ from gateway.model.access import ANYONE, AccessContext
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
 from gateway.retrieval.at_hand import StudiesAtHand
-from gateway.retrieval.describing.described import DescribedInstance, FrameNumbers
+from gateway.retrieval.describing.known import DescribedInstance, FrameNumbers
 from gateway.retrieval.endpoints.search import Searcher
 from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.retriever import Retriever

@@ -11,6 +11,7 @@ import pytest
 from gateway.dicomweb.conditions import ByteRange
 from gateway.errors import StorageUnavailable
 from gateway.retrieval.files import CHUNK_BYTES, FileReader
+from gateway.retrieval.known_files import open_known
 
 CONTENT = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"end"
 
@@ -56,6 +57,24 @@ async def test_a_file_that_is_not_in_memory_is_read_by_a_thread(
         raise OSError(kernel_says, "not at once")
 
     monkeypatch.setattr(os, "preadv", refuse)
+
+    assert await read(files, path) == CONTENT
+
+
+async def test_a_file_whose_name_is_in_memory_is_opened_by_no_thread(
+    files: FileReader, path: Path
+) -> None:
+    if open_known(str(path)) is None:
+        pytest.skip("this kernel does not tell what it holds in memory")
+    files.close()  # no thread is there any more
+
+    assert await read(files, path) == CONTENT
+
+
+async def test_a_file_whose_name_is_not_in_memory_is_opened_by_a_thread(
+    files: FileReader, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.retrieval.files.open_known", lambda _path: None)
 
     assert await read(files, path) == CONTENT
 
