@@ -17,6 +17,7 @@ from pydicom.valuerep import VR
 from pynetdicom import dsutils
 
 from gateway.dimse.pdus import ProtocolError
+from gateway.dimse.spool import SpoolFile
 from gateway.dimse.statuses import AbortReason
 from gateway.errors import InvalidRequest
 from indexer.contract.errors import InvalidValue
@@ -98,8 +99,8 @@ class Peer:
 class StoreRequest:
     """A C-STORE request (PS3.7 §9.1.1) whose data set has arrived whole.
 
-    `spooled` is a Part 10 file (PS3.10 §7.1). It is the handler's to move away while it runs;
-    what lies there once it has answered is removed.
+    `spooled` is a Part 10 file (PS3.10 §7.1), once `file` is written to its end. It is the
+    handler's to move away while it runs; what lies there once it has answered is removed.
     """
 
     peer: Peer
@@ -107,13 +108,21 @@ class StoreRequest:
     sop_instance: Uid
     transfer_syntax: Uid
     spooled: Path
-    digest_sha256: str
-    """Of the data set as sent, without preamble and group 0002; lower-case hex."""
-    size_bytes: int
-    """Of the data set as sent; it is the last so many bytes of the file."""
+    file: SpoolFile
     originator_ae: str | None = None
     """AE title that asked for the C-MOVE which made this instance come (PS3.7 §9.1.1.1)."""
     originator_message_id: int | None = None
+
+    @property
+    def digest_sha256(self) -> str:
+        """Of the data set as sent, without preamble and group 0002, once the file is whole;
+        lower-case hex."""
+        return self.file.digest_sha256
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the data set as sent; it is the last so many bytes of the file."""
+        return self.file.size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

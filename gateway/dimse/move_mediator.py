@@ -143,6 +143,9 @@ class MoveMediator:
         None: it belongs to no move and is intake's. An instance that says it was moved for us
         while no such move is in flight was asked for and is no longer wanted: it is refused. So is
         one of a move that is over, from a PACS that gives its own title with the move's number.
+
+        Raises:
+            NoRoom: the disk does not take it.
         """
         is_ours = request.originator_ae == self._ae_title
         if request.originator_message_id is not None:
@@ -155,6 +158,7 @@ class MoveMediator:
         if move is not None:
             # Not durable here, for the consumer may leave before it takes it. Nothing is lost by
             # that: the PACS was asked for a copy and keeps its own.
+            await request.file.finish()
             return await move.arrivals.take(request)
         return StoreStatus.OUT_OF_RESOURCES if is_ours else None
 
@@ -239,7 +243,7 @@ class MoveMediator:
         title = request.peer.calling_ae
         if move.pacs_ae != title or request.originator_ae not in (None, "", title):
             return None
-        found = await asyncio.to_thread(_find_study_and_series, request)
+        found = await _find_study_and_series(request)
         covered = found is not None and move.covers(*found, request.sop_instance)
         return move if covered else None
 
@@ -248,7 +252,7 @@ class MoveMediator:
         moves = [m for m in self._moves.values() if m.pacs_ae == request.peer.calling_ae]
         if not moves:
             return None
-        found = await asyncio.to_thread(_find_study_and_series, request)
+        found = await _find_study_and_series(request)
         if found is None:
             return None
         for move in moves:
@@ -270,7 +274,12 @@ class MoveMediator:
         return None
 
 
-def _find_study_and_series(request: StoreRequest) -> tuple[Uid, Uid] | None:
+async def _find_study_and_series(request: StoreRequest) -> tuple[Uid, Uid] | None:
+    await request.file.finish()
+    return await asyncio.to_thread(_read_study_and_series, request)
+
+
+def _read_study_and_series(request: StoreRequest) -> tuple[Uid, Uid] | None:
     if request.transfer_syntax == str(DeflatedExplicitVRLittleEndian):  # a bomb may be in it
         return None
     with request.spooled.open("rb") as file:

@@ -34,8 +34,8 @@ from gateway.dimse.negotiation import (
     VERIFICATION,
     Context,
 )
-from gateway.dimse.receiving import NO_ROOM, Spooling, receive_data_set, spooled
-from gateway.dimse.spool import MemorySink
+from gateway.dimse.receiving import Spooling, receive_data_set, spooled
+from gateway.dimse.spool import NO_ROOM, MemorySink
 from gateway.dimse.statuses import Refused, Status, StoreStatus
 from gateway.dimse.upper_layer import UpperLayer
 from gateway.errors import GatewayError, InvalidRequest, Unavailable
@@ -70,7 +70,8 @@ OPERATIONS: Mapping[int, frozenset[str]] = {
 class Handlers:
     """What to do with what arrives: each returns a status of the standard, or what is to be told.
 
-    They must not return before the news is durable. `Refused`, `InvalidRequest` and `Unavailable`
+    They must not return before the news is durable; what `store` is given is to be written to its
+    end first (`SpoolFile.finish`, or `end`). `Refused`, `InvalidRequest` and `Unavailable`
     are answered with their status and their message as Error Comment; any other exception is
     logged and answered as a failure.
     """

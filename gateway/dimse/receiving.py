@@ -6,7 +6,6 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from gateway.dimse.commands import Element, Peer, StoreRequest
 from gateway.dimse.limits import DimseLimits
@@ -14,8 +13,6 @@ from gateway.dimse.messages import Message, data_set, drain
 from gateway.dimse.spool import NoRoom, Sink, SpoolFile, file_header
 from gateway.dimse.upper_layer import UpperLayer
 from indexer.contract.identifiers import Uid
-
-NO_ROOM: Final = "the data set is too long, or there is no room for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,8 @@ async def spooled(
 ) -> AsyncIterator[StoreRequest | None]:
     """The instance of a C-STORE request, read whole; None, once it is read, if there is no room.
 
-    What lies at its path in the end is removed.
+    Its last bytes are in memory until its file is finished. What lies at its path in the end is
+    removed.
     """
     command, context = message.command, message.context
     instance = Uid(command.text(Element.AFFECTED_SOP_INSTANCE) or "")
@@ -55,8 +53,7 @@ async def spooled(
             sop_instance=instance,
             transfer_syntax=Uid(context.transfer_syntax),
             spooled=file.path,
-            digest_sha256=file.digest_sha256,
-            size_bytes=file.size_bytes,
+            file=file,
             originator_ae=command.text(Element.ORIGINATOR_AE),
             originator_message_id=command.number(Element.ORIGINATOR_MESSAGE_ID),
         )
@@ -73,7 +70,6 @@ async def receive_data_set(
         try:
             async for data in pieces:
                 await sink.write(data)
-            await sink.finish()
         except NoRoom:
             await drain(pieces, limits)
             return False

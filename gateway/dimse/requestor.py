@@ -45,6 +45,7 @@ from gateway.dimse.scu import (
     PacsTimeouts,
     QueryLevel,
 )
+from gateway.dimse.spool import NoRoom
 from gateway.dimse.statuses import AbortReason, StoreStatus
 from gateway.dimse.turns import Lane, PacsTurns
 from gateway.errors import (
@@ -213,7 +214,7 @@ class PacsRequestor:
         sender = Peer(calling_ae=self.called_ae, called_ae=self._calling_ae, address=self._to.host)
         layer = association.layer
         async with spooled(layer, message, sender, spooling, association.limits) as request:
-            status = StoreStatus.OUT_OF_RESOURCES if request is None else await take(request)
+            status = await _taken(request, take)
         await layer.send_command(encode_answer(command, status), context_id=message.context_id)
 
     def _asking(
@@ -306,6 +307,17 @@ async def _pass_over(association: Association, message: Message) -> None:
         pieces = data_set(association.layer, message.context_id)
         async with asyncio.timeout(association.limits.message_s):
             await drain(pieces, association.limits)
+
+
+async def _taken(request: StoreRequest | None, take: Take) -> int:
+    """The status to answer."""
+    if request is None:
+        return StoreStatus.OUT_OF_RESOURCES
+    try:
+        await request.file.finish()
+    except NoRoom:
+        return StoreStatus.OUT_OF_RESOURCES
+    return await take(request)
 
 
 def _outcome(answer: Message, service: str, *, hint: str = "") -> MoveOutcome:

@@ -1,19 +1,22 @@
 """Writes an arriving data set to disk as the Part 10 file that it will be (PS3.10 §7.1).
 
 Bytes are gathered in memory and handed to a thread a mebibyte at a time, so that a slow disk holds
-back its own peer, which is not read meanwhile, and nobody else.
+back its own peer, which is not read meanwhile, and nobody else. The last of them are written by
+whoever goes on with the file on a thread of its own: a hop to one costs more than writing them.
 """
 
 import asyncio
 import hashlib
 import logging
 import os
+from collections import deque
 from concurrent.futures import Executor
 from pathlib import Path
 from struct import Struct
 from threading import Lock
-from typing import Protocol
+from typing import Final, Protocol
 
+from gateway.errors import Unavailable
 from gateway.model.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 log = logging.getLogger(__name__)
@@ -42,8 +45,14 @@ def file_header(*, sop_class: str, sop_instance: str, transfer_syntax: str) -> b
     return _PREAMBLE + _SHORT.pack(2, 0, b"UL", 4) + len(meta).to_bytes(4, "little") + meta
 
 
-class NoRoom(Exception):
+NO_ROOM: Final = "the data set is too long, or there is no room for it"
+
+
+class NoRoom(Unavailable):
     """The data set is longer than may be taken, or the disk refused it."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_ROOM)
 
 
 class Sink(Protocol):
@@ -54,13 +63,6 @@ class Sink(Protocol):
 
         Raises:
             NoRoom: it cannot take them, nor any that follow.
-        """
-
-    async def finish(self) -> None:
-        """Nothing follows.
-
-        Raises:
-            NoRoom: it could not take what it was given.
         """
 
 
@@ -82,9 +84,6 @@ class MemorySink:
             raise NoRoom
         self._data += data
 
-    async def finish(self) -> None:
-        """Nothing follows (see `Sink`)."""
-
 
 class SpoolFile:
     """One data set on its way to disk. One task writes it; it may be discarded at any moment.
@@ -100,7 +99,7 @@ class SpoolFile:
         self._hash = hashlib.sha256()
         self._header = memoryview(header)
         """Before the data set, until it is written."""
-        self._pending: list[memoryview] = []
+        self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         # A thread may still be writing when the task that waits for it is cancelled.
         self._lock = Lock()
@@ -109,7 +108,7 @@ class SpoolFile:
 
     @property
     def digest_sha256(self) -> str:
-        """SHA-256 of the data set in lower-case hex, once it is finished."""
+        """SHA-256 of the data set in lower-case hex, once it is written to its end."""
         return self._hash.hexdigest()
 
     async def write(self, data: memoryview) -> None:
@@ -123,8 +122,22 @@ class SpoolFile:
             await self._flush()
 
     async def finish(self) -> None:
-        """Write what is left (see `Sink`)."""
-        await self._flush()
+        """Write what is left, if anything is: the file is whole.
+
+        Raises:
+            NoRoom: the disk refused it.
+        """
+        if self._pending or not self._is_made:
+            await self._flush()
+
+    def end(self) -> str:
+        """The same, on the thread of the caller; the digest.
+
+        Raises:
+            OSError: the disk refused it.
+        """
+        self._write_out()
+        return self.digest_sha256
 
     def discard(self) -> None:
         """Remove the file if it is still there; nothing is written any more."""
@@ -133,26 +146,31 @@ class SpoolFile:
             if self._is_made:  # never a file of somebody else's
                 self.path.unlink(missing_ok=True)
 
-    async def _flush(self) -> None:
-        data, self._pending, self._pending_bytes = self._pending, [], 0
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._executor, self._append, data)
-        except OSError as error:
-            log.warning("spool_failed", extra={"errno": error.errno})
-            raise NoRoom from error
-
-    def _append(self, pieces: list[memoryview]) -> None:
+    def _write_out(self) -> None:
         with self._lock:
-            if self._is_discarded:
+            pieces = [self._pending.popleft() for _ in range(len(self._pending))]
+            if self._is_discarded or not (pieces or self._header):
                 return
             # Opened for each mebibyte, not held: nothing is left open whatever ends the message.
-            with self.path.open("ab" if self._is_made else "xb", buffering=0) as file:
+            new = 0 if self._is_made else os.O_CREAT | os.O_EXCL
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | new, 0o666)
+            try:
                 self._is_made = True
-                _write_all(file.fileno(), [self._header, *pieces])
+                _write_all(descriptor, [self._header, *pieces])
+            finally:
+                os.close(descriptor)
             self._header = memoryview(b"")
             for piece in pieces:
                 self._hash.update(piece)
+
+    async def _flush(self) -> None:
+        self._pending_bytes = 0
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._executor, self._write_out)
+        except OSError as error:
+            log.warning("spool_failed", extra={"errno": error.errno})
+            raise NoRoom from error
 
 
 def _write_all(descriptor: int, pieces: list[memoryview]) -> None:

@@ -142,8 +142,7 @@ class UpperLayer:
                     raise ProtocolError(AbortReason.INVALID_PARAMETER)
                 return fragment, context
             if not self._connection.holds(HEADER.size):
-                async with asyncio.timeout(self._limits.idle_s):
-                    await self._wait()
+                await self._wait(self._limits.idle_s)
             kind, payload = await self._read_pdu()
             match kind:
                 case PduKind.DATA:
@@ -160,8 +159,7 @@ class UpperLayer:
     async def is_silent(self, seconds: float) -> bool:
         """Whether the peer sends nothing in that time; what it sends is not lost."""
         try:
-            async with asyncio.timeout(seconds):
-                await self._wait()
+            await self._wait(seconds)
         except TimeoutError:
             return True
         return False
@@ -208,25 +206,22 @@ class UpperLayer:
             self._connection.abort()
 
     async def _read_pdu(self) -> tuple[PduKind, memoryview]:
+        within_s = min(self._limits.pdu_s, self._limits.idle_s)
         try:
-            header = await self._read(HEADER.size)
+            header = await self._connection.read(HEADER.size, within_s=within_s)
             kind, length = split_header(header, bytes_max=self._limits.pdu_bytes_max)
-            return kind, await self._read(length)
+            return kind, await self._connection.read(length, within_s=within_s)
         except TimeoutError:  # an OSError too
             raise
         except OSError as error:
             raise AssociationEnded from error
 
-    async def _read(self, count: int) -> memoryview:
-        if self._connection.holds(count):  # a timeout would cost more than what it guards
-            return await self._connection.read(count)
-        async with asyncio.timeout(min(self._limits.pdu_s, self._limits.idle_s)):
-            return await self._connection.read(count)
-
-    async def _wait(self) -> None:
+    async def _wait(self, within_s: float) -> None:
         """Wait until the peer says something."""
         try:
-            await self._connection.wait()
+            await self._connection.wait(within_s=within_s)
+        except TimeoutError:  # an OSError too
+            raise
         except OSError as error:
             raise AssociationEnded from error
 
@@ -244,5 +239,4 @@ class UpperLayer:
         # Closing while something of the peer's is unread would reset the connection, and our last
         # word with it.
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.artim_s):
-                await self._connection.skip()
+            await self._connection.skip(within_s=self._limits.artim_s)

@@ -61,7 +61,7 @@ class DimseDoor:
                 sop_class=request.sop_class,
                 instance=request.sop_instance,
                 transfer_syntax=request.transfer_syntax,
-                digest_sha256=request.digest_sha256,
+                end=request.file.end,
                 size_bytes=request.size_bytes,
             )
         )

@@ -6,6 +6,7 @@ instance that comes again changes nothing.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,9 @@ class SpooledInstance:
     sop_class: Uid
     instance: Uid
     transfer_syntax: Uid
-    digest_sha256: str
-    """Of the data set as sent, without preamble and group 0002; lower-case hex."""
+    end: Callable[[], str]
+    """Writes on a thread what is not written yet, or raises an OSError; SHA-256 of the data set as
+    sent, without preamble and group 0002, in lower-case hex."""
     size_bytes: int
     """Of the data set as sent; it is the last so many bytes of the file."""
     study: Uid | None = None
@@ -70,12 +72,13 @@ class InstanceIntake:
             StorageUnavailable: it could not be made durable; the sender must keep its copy.
         """
 
-        def look(path: Path) -> tuple[Header, bool]:
+        def look(path: Path) -> tuple[tuple[Header, str], bool]:
+            digest = arrived.end()
             header = read_header(path)
             _check(header, arrived)
-            return header, not is_rejection(header)
+            return (header, digest), not is_rejection(header)
 
-        header, key = await self._objects.look_and_keep(arrived.path, look)
+        (header, digest), key = await self._objects.look_and_keep(arrived.path, look)
         rejected: tuple[InstancesRejected, ...] = ()
         if key is None:  # a rejection note is read before it is kept: it may have to be refused
             async with self._one_note:
@@ -91,7 +94,7 @@ class InstanceIntake:
             key=key,
             transfer_syntax=arrived.transfer_syntax,
             size_bytes=arrived.size_bytes,
-            sha256=arrived.digest_sha256,
+            sha256=digest,
         )
         await self._assembler.instance_stored(
             InstanceStored(study=header.study, image=header.image, stored=stored)

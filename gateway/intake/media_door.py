@@ -162,6 +162,6 @@ def _write(spooled: Path, meta: FileMeta, data_set: Iterable[bytes]) -> SpooledI
         sop_class=meta.sop_class,
         instance=meta.instance,
         transfer_syntax=meta.transfer_syntax,
-        digest_sha256=digest.hexdigest(),
+        end=digest.hexdigest,
         size_bytes=size_bytes,
     )

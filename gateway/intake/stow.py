@@ -231,7 +231,6 @@ class _Arrival:
         if self._file is None or self._meta is None:
             raise InvalidRequest("the part is no DICOM file: it ends within its head")
         try:
-            await self._file.finish()
             header = await self._take_as_named(self._file, self._meta)
         except NoRoom:
             raise self._no_room(self._file) from None
@@ -257,7 +256,6 @@ class _Arrival:
             chunk = await loop.run_in_executor(self._threads, _read_from_end, file.path, at)
             await copy.write(memoryview(chunk))
             at += len(chunk)
-        await copy.finish()
         return await self._intake.take(self._spooled(copy, renamed))
 
     def _spooled(self, file: SpoolFile, meta: FileMeta) -> SpooledInstance:
@@ -266,7 +264,7 @@ class _Arrival:
             sop_class=meta.sop_class,
             instance=meta.instance,
             transfer_syntax=meta.transfer_syntax,
-            digest_sha256=file.digest_sha256,
+            end=file.end,
             size_bytes=file.size_bytes,
             study=self._study,
         )

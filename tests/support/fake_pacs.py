@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from shutil import copyfile
 from typing import TypeVar
 
 from pydicom import dcmread
@@ -12,6 +12,7 @@ from gateway.catalogue.header import read_header
 from gateway.dimse.commands import Peer, StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import Find, MoveOutcome
+from gateway.dimse.spool import SpoolFile
 from gateway.dimse.turns import Lane
 from gateway.errors import InvalidRequest, PacsUnavailable
 from gateway.model.resource import Resource
@@ -92,7 +93,10 @@ class FakePacs:
 
     async def _store(self, path: Path, originator_ae: str, message_id: int) -> None:
         spooled = self._stores.objects.new_spool()
-        copyfile(path, spooled)
+        with ThreadPoolExecutor(1) as writer:
+            file = SpoolFile(spooled, b"", writer, bytes_max=2**30)
+            await file.write(memoryview(path.read_bytes()))
+            await file.finish()
         self.spooled_max = max(self.spooled_max, len(list(spooled.parent.iterdir())))
         meta = dcmread(path, stop_before_pixels=True).file_meta
         request = StoreRequest(
@@ -101,8 +105,7 @@ class FakePacs:
             sop_instance=Uid(meta.MediaStorageSOPInstanceUID),
             transfer_syntax=Uid(meta.TransferSyntaxUID),
             spooled=spooled,
-            digest_sha256="",
-            size_bytes=path.stat().st_size,
+            file=file,
             originator_ae=originator_ae,
             originator_message_id=message_id,
         )

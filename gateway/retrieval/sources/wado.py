@@ -11,9 +11,9 @@ from gateway.dicomweb.client import DICOM, Retrieved, WadoClient
 from gateway.dicomweb.part10 import FileHead, FileMeta
 from gateway.dimse.arrivals import Arrivals
 from gateway.dimse.commands import Peer, StoreRequest
-from gateway.dimse.receiving import NO_ROOM, Spooling
+from gateway.dimse.receiving import Spooling
 from gateway.dimse.scu import SUCCESS, MoveOutcome
-from gateway.dimse.spool import NoRoom, SpoolFile, file_header
+from gateway.dimse.spool import NO_ROOM, NoRoom, SpoolFile, file_header
 from gateway.dimse.turns import Lane, PacsTurns
 from gateway.errors import (
     GatewayError,
@@ -160,8 +160,7 @@ class _Part:
             sop_instance=self._meta.instance,
             transfer_syntax=self._meta.transfer_syntax,
             spooled=self._file.path,
-            digest_sha256=self._file.digest_sha256,
-            size_bytes=self._file.size_bytes,
+            file=self._file,
         )
 
     def discard(self) -> None:

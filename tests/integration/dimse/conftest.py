@@ -30,6 +30,7 @@ class Receiver:
     servers: list[DimseServer] = field(default_factory=list)
 
     async def store(self, request: StoreRequest) -> int:
+        await request.file.finish()
         self.stored.append(request)
         self.files.append(request.spooled.read_bytes())
         return 0

@@ -292,6 +292,7 @@ async def test_a_handler_keeps_a_file_by_moving_it(receiver: Receiver, tmp_path:
     kept = tmp_path / "kept"
 
     async def keep(request: StoreRequest) -> int:
+        await request.file.finish()
         request.spooled.rename(kept)
         return 0
 

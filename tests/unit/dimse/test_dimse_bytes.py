@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from socket import socketpair
@@ -229,6 +230,25 @@ def test_a_spooled_file_holds_what_was_written(tmp_path_factory, parts: list[byt
     assert file.size_bytes == sum(map(len, parts))
     file.discard()
     assert not path.exists()
+
+
+@given(st.lists(st.binary(max_size=50), max_size=600))
+def test_who_goes_on_with_a_file_ends_it_and_learns_its_digest(
+    tmp_path_factory, parts: list[bytes]
+) -> None:
+    path: Path = tmp_path_factory.mktemp("spool") / "file"
+
+    async def spool(executor: ThreadPoolExecutor) -> str:
+        file = SpoolFile(path, b"header", executor, bytes_max=100_000)
+        for part in parts:
+            await file.write(memoryview(part))
+        return file.end()
+
+    with ThreadPoolExecutor(1) as executor:
+        digest = asyncio.run(spool(executor))
+
+    assert path.read_bytes() == b"header" + b"".join(parts)
+    assert digest == sha256(b"".join(parts)).hexdigest()
 
 
 async def test_a_disk_that_refuses_is_no_room(tmp_path: Path) -> None:
