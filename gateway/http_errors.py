@@ -103,14 +103,22 @@ def answer(error: Exception) -> Response:
     return problem(status, str(error), headers=headers)
 
 
+def answer_to(error: Exception) -> Response | None:
+    """What a caller is told of any error; None of a bug, of which it is told nothing here."""
+    if isinstance(error, HTTPException):
+        phrase = HTTPStatus(error.status_code).phrase
+        return problem(error.status_code, phrase, headers=dict(error.headers or {}))
+    return answer(error) if any(kind in HTTP_STATUS for kind in type(error).__mro__) else None
+
+
 async def _known(_request: Request, error: Exception) -> Response:
     return answer(error)
 
 
 async def _of_the_framework(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    return problem(error.status_code, HTTPStatus(error.status_code).phrase, headers=headers)
+    told = answer_to(error)
+    assert told is not None
+    return told
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -22,6 +22,7 @@ from gateway.security.forwarded import Addressed, Forwarding
 from gateway.security.gate import Gate
 from gateway.security.origins import Origins
 from gateway.security.policy import Policy
+from gateway.shortcut import Shortcut
 from gateway.storage.database import Database
 from gateway.telemetry import Metrics, NamedRoute, RequestLog
 
@@ -64,6 +65,7 @@ def build_web(
         NamedRoute("/metrics", _exposition(metrics, database, standings, outbox))
     )
     wide = {STUDIES: stow_routes.BODY, webhook.PATH: webhook.BODY}
+    app.add_middleware(Shortcut, routes=dicomweb)
     app.add_middleware(Gate, policy=policy, refusal=http_errors.answer, wide=wide)
     if origins:
         app.add_middleware(Origins, origins=origins, roots=(ROOT, WADO_URI))

@@ -42,6 +42,7 @@ from gateway.retrieval.whole import StoredBodies
 from gateway.security.forwarded import Addressed, Forwarding
 from gateway.security.policy import Policy
 from gateway.serving import serve
+from gateway.shortcut import Shortcut
 from gateway.storage.database import Transaction
 from indexer.contract.identifiers import Uid
 from tests.support.fake_pacs import PACS, FakePacs
@@ -348,6 +349,7 @@ async def a_bench(
 def _application(routes: list[Route], forwarding: Forwarding) -> FastAPI:
     app = FastAPI()
     http_errors.install(app)
+    app.add_middleware(Shortcut, routes=routes)
     app.add_middleware(Addressed, forwarding=forwarding)
     app.router.routes.extend(routes)
     return app
