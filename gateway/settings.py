@@ -34,6 +34,8 @@ from gateway.security.tls import client_context, server_context
 from indexer.contract.identifiers import INS_NIA, INS_NIR, Oid, Uid
 
 PREFIX: Final = "GATEWAY_"
+MIB: Final = 2**20
+"""The bytes of the unit of many settings."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e]+$")]

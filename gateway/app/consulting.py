@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from gateway.app.fetching import Fetching
-from gateway.app.parts import MIB, Parts
+from gateway.app.parts import Parts
 from gateway.catalogue.search import CatalogueSearch
 from gateway.retrieval.describing.answers import MetadataAnswers
 from gateway.retrieval.endpoints.search import Searcher
@@ -11,6 +11,7 @@ from gateway.retrieval.forms.transcode import Transcoder
 from gateway.retrieval.rendering.renderer import Renderer
 from gateway.retrieval.routes import build_routes, build_search_routes
 from gateway.retrieval.whole import StoredBodies
+from gateway.settings import MIB
 
 
 def dicomweb_routes(parts: Parts, fetching: Fetching) -> list[Route]:

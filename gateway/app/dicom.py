@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import random
 from typing import Final
 
-from gateway.app.parts import MIB, Parts, listener_of
+from gateway.app.parts import Parts, listener_of
 from gateway.dimse.acceptor import DimseServer
 from gateway.dimse.commands import Peer
 from gateway.dimse.limits import DimseLimits
@@ -18,7 +18,7 @@ from gateway.intake.procedure_steps import ProcedureSteps
 from gateway.lifecycle import workers
 from gateway.publication.backoff import retry_delay_s
 from gateway.publication.worker import DueWorker
-from gateway.settings import DicomPeer
+from gateway.settings import MIB, DicomPeer
 
 GRACE_S: Final = 5.0
 """How long messages under way have to end when the gateway stops."""

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.routing import Route
 
-from gateway.app.parts import MIB, Parts
+from gateway.app.parts import Parts
 from gateway.hl7.mllp import MllpLimits, MllpServer
 from gateway.intake.assembler import Assembler
 from gateway.intake.hl7_door import Hl7Door
@@ -13,6 +13,7 @@ from gateway.intake.instances import InstanceIntake
 from gateway.intake.stow import StowDoor
 from gateway.intake.stow_routes import stow_routes
 from gateway.retrieval.routes import STUDIES
+from gateway.settings import MIB
 
 
 async def listen_mllp(parts: Parts, assembler: Assembler) -> tuple[int, int | None]:

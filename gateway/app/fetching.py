@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.app.parts import MIB, Parts
+from gateway.app.parts import Parts
 from gateway.app.publishing import publication_policy
-from gateway.app.pulling import pullers
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.descriptions import Descriptions
 from gateway.lifecycle import workers
@@ -22,6 +21,7 @@ from gateway.retrieval.sources.keeper import Keeper
 from gateway.retrieval.sources.pacs import PacsSource
 from gateway.retrieval.sources.prefetch import Prefetcher
 from gateway.retrieval.sources.store import StoredFiles, StoreSource
+from gateway.settings import MIB
 from gateway.telemetry import Metrics
 
 
@@ -77,7 +77,11 @@ async def open_fetching(
         metrics=counted,
         on_kept=describer.wake,
     )
-    flights = Flights(ground, catalogue, pullers(parts, catalogue))
+    pullers = {
+        one.ae_title: parts.sending.puller(one, parts.requestors[one.ae_title], catalogue)
+        for one in parts.settings.pacs
+    }
+    flights = Flights(ground, catalogue, pullers)
     parts.stack.push_async_callback(flights.close)
     stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
     prefetcher = _prefetcher(parts, stored, flights, catalogue, metrics=counted)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
 
-from gateway.app.parts import MIB, Parts, milliseconds, open_parts
+from gateway.app.parts import Parts, milliseconds, open_parts
 from gateway.app.program import choose_policy
 from gateway.clock import system_clock
 from gateway.errors import InvalidRequest, NotFound, StorageUnavailable
@@ -24,7 +24,7 @@ from gateway.media.xdm import is_metadata, is_part, read_pointers
 from gateway.publication.export import PointerExport, Wanted, Written
 from gateway.publication.latest import LatestPointers
 from gateway.publication.takeover import PointerTakeover
-from gateway.settings import Settings
+from gateway.settings import MIB, Settings
 from indexer.client.xdm import read_metadata, write_metadata
 from indexer.contract.document import Organisation
 

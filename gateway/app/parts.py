@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from gateway.app.index import build_index
-from gateway.catalogue.classes import ClassLearner
+from gateway.app.pulling import PacsSending
+from gateway.catalogue.classes import ClassLearner, KnownClasses
 from gateway.catalogue.pacs import Pacs, PacsDirectory
 from gateway.catalogue.pairing import SQLITE_FILE, Pairing
 from gateway.catalogue.searched import make_searchable
@@ -27,7 +28,7 @@ from gateway.manifest.centre import Centre
 from gateway.processes.pool import WorkerPool
 from gateway.publication.outbox import Outbox
 from gateway.security.policy import Policy
-from gateway.settings import DicomPeer, Settings
+from gateway.settings import MIB, DicomPeer, Settings
 from gateway.storage.database import Database
 from gateway.storage.engines import open_at
 from gateway.storage.lock import FolderLock
@@ -36,7 +37,6 @@ from gateway.storage.objects import ObjectStore
 from indexer.contract.identifiers import Uid
 from indexer.contract.index import Index
 
-MIB: Final = 2**20
 WORKERS_BY_DEFAULT_MAX: Final = 8
 WORKS_WAITING_MAX: Final = 256
 """Works that wait for a worker process; one more is refused."""
@@ -58,6 +58,7 @@ class Parts:
     requestors: Mapping[str, PacsRequestor]
     directory: PacsDirectory
     mediator: MoveMediator
+    sending: PacsSending
     index: Index
     workers: WorkerPool
 
@@ -80,7 +81,12 @@ async def open_parts(
     stack.callback(objects.close)
     requestors = open_requestors(stack, settings)
     mediator = MoveMediator(ae_title=settings.ae_title)
+    sending = PacsSending(stack, settings, objects, mediator)
     studies = Studies(database.dialect)
+
+    async def known_classes(study: Uid) -> dict[str, str]:
+        return await database.read(lambda tx: studies.classes(tx, study))
+
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Parts(
         stack=stack,
@@ -93,8 +99,9 @@ async def open_parts(
         standings=Standings(database.dialect),
         outbox=Outbox(database.dialect),
         requestors=requestors,
-        directory=_pacs_directory(settings, requestors, _learner(database, studies, mediator)),
+        directory=_pacs_directory(settings, requestors, sending, known_classes),
         mediator=mediator,
+        sending=sending,
         index=build_index(settings, session),
         workers=open_workers(stack, settings),
     )
@@ -137,21 +144,17 @@ def listener_of(settings: Settings, peer: DicomPeer) -> Listener:
     return Listener(host=peer.host, port=peer.port, tls=tls_towards(settings, peer))
 
 
-def _learner(database: Database, studies: Studies, mediator: MoveMediator) -> ClassLearner:
-    async def known(study: Uid) -> dict[str, str]:
-        return await database.read(lambda tx: studies.classes(tx, study))
-
-    return ClassLearner(mediator, known)
-
-
 def _pacs_directory(
-    settings: Settings, requestors: Mapping[str, PacsRequestor], learner: ClassLearner
+    settings: Settings,
+    requestors: Mapping[str, PacsRequestor],
+    sending: PacsSending,
+    known_classes: KnownClasses,
 ) -> PacsDirectory:
     return PacsDirectory(
         [
             Pacs(
                 requestor=requestors[one.ae_title],
-                learner=learner,
+                learner=ClassLearner(sending.sender(one, requestors[one.ae_title]), known_classes),
                 patient_id_issuer=one.patient_id_issuer,
                 accession_issuer=one.accession_issuer,
             )

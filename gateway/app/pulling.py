@@ -1,49 +1,69 @@
 """Puts together who has each PACS send what it holds."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import Final
 
 import aiohttp
 
-from gateway.app.parts import MIB, Parts
+from gateway.catalogue.classes import Sender
 from gateway.dicomweb.client import WadoClient
+from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.receiving import Spooling
-from gateway.retrieval.sources.get import GetPuller
+from gateway.dimse.requestor import PacsRequestor
+from gateway.retrieval.sources.get import ClassSeeker, GetPuller
 from gateway.retrieval.sources.pull import MovePuller, Puller
 from gateway.retrieval.sources.store import KnownImages
 from gateway.retrieval.sources.wado import WadoPuller
-from gateway.settings import PacsSettings, RetrieveBy, Settings
+from gateway.settings import MIB, PacsSettings, RetrieveBy, Settings
+from gateway.storage.objects import ObjectStore
 
 WRITERS: Final = 4
 """Threads that write what is got; what is moved is written by those of the listener."""
 
 
-def pullers(parts: Parts, catalogue: KnownImages) -> dict[str, Puller]:
-    """Who has each PACS send, by its AE title, as its setting `retrieve` says."""
-    settings = parts.settings
-    writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="got")
-    parts.stack.callback(writers.shutdown, cancel_futures=True)
-    spooling = Spooling(parts.objects.new_spool, writers)
+class PacsSending:
+    """Has each PACS send as its setting `retrieve` says."""
 
-    def puller(pacs: PacsSettings) -> Puller:
-        requestor = parts.requestors[pacs.ae_title]
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        settings: Settings,
+        objects: ObjectStore,
+        mediator: MoveMediator,
+    ) -> None:
+        self._stack = stack
+        self._settings = settings
+        self._mediator = mediator
+        writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="got")
+        stack.callback(writers.shutdown, cancel_futures=True)
+        self._spooling = Spooling(objects.new_spool, writers)
+
+    def puller(
+        self, pacs: PacsSettings, requestor: PacsRequestor, catalogue: KnownImages
+    ) -> Puller:
+        """Who has it send what the catalogue knows of."""
+        if pacs.retrieve is RetrieveBy.GET:
+            return GetPuller(requestor, catalogue, self._spooling)
+        return self.sender(pacs, requestor)
+
+    def sender(self, pacs: PacsSettings, requestor: PacsRequestor) -> Sender:
+        """Who has it send instances of which not even the classes are known."""
         match pacs.retrieve:
             case RetrieveBy.MOVE:
-                return MovePuller(parts.mediator, requestor)
+                return MovePuller(self._mediator, requestor)
             case RetrieveBy.GET:
-                return GetPuller(requestor, catalogue, spooling)
+                return ClassSeeker(requestor, self._spooling)
             case RetrieveBy.WADO:
-                session = session_towards(settings, pacs)
-                parts.stack.push_async_callback(session.close)
+                session = session_towards(self._settings, pacs)
+                self._stack.push_async_callback(session.close)
                 return WadoPuller(
                     WadoClient(session, pacs.wado_url),
                     pacs_ae=pacs.ae_title,
                     turns=requestor.turns,
-                    spooling=spooling,
-                    bytes_max=settings.instance_mib_max * MIB,
+                    spooling=self._spooling,
+                    bytes_max=self._settings.instance_mib_max * MIB,
                 )
-
-    return {one.ae_title: puller(one) for one in settings.pacs}
 
 
 def session_towards(settings: Settings, pacs: PacsSettings) -> aiohttp.ClientSession:

@@ -46,7 +46,7 @@ class Pacs:
                 or of more than is taken.
         """
         listed = await self.requestor.converse(lambda find: list_instances(find, study))
-        told = await self.learner.complete(self.requestor, study, listed)
+        told = await self.learner.complete(study, listed)
         images: dict[Uid, ImageDescription] = {}
         for one in told:
             image = self._description(one)

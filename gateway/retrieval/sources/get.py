@@ -6,21 +6,21 @@ knows of the resource. Where they need more contexts than one has, it is asked f
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
 from gateway.dimse.arrivals import Arrivals
 from gateway.dimse.commands import StoreRequest
+from gateway.dimse.negotiation import STORAGE
 from gateway.dimse.receiving import Spooling
 from gateway.dimse.requestor import PacsRequestor, fits_one_get
 from gateway.dimse.scu import SUCCESS, MoveOutcome
 from gateway.dimse.turns import Lane
-from gateway.errors import PacsUnavailable
+from gateway.errors import PacsRefused, PacsUnavailable
 from gateway.model.image import KnownImage
 from gateway.model.resource import Resource
-from gateway.retrieval.sources.pull import Arrival
 from gateway.retrieval.sources.store import KnownImages
 from indexer.contract.identifiers import Uid
 
@@ -44,43 +44,129 @@ class GetPuller:
         self._spooling = spooling
 
     @asynccontextmanager
-    async def open(self, wanted: Resource, *, lane: Lane) -> AsyncIterator[AsyncIterator[Arrival]]:
+    async def open(
+        self, wanted: Resource, *, lane: Lane
+    ) -> AsyncIterator[AsyncIterator[StoreRequest]]:
         """Have it send (see `Puller.open`)."""
         known = await self._catalogue.images(wanted)
-        arrivals = Arrivals(waiting_max=WAITING_MAX)
-        asking = asyncio.create_task(self._ask(wanted, known, lane, arrivals))
-        try:
+
+        async def ask(arrivals: Arrivals) -> MoveOutcome:
+            return await self._ask(wanted, known, lane, arrivals)
+
+        async with _asking(ask) as arrivals:
             yield arrivals
-        finally:
-            arrivals.close()
-            asking.cancel()
-            await asyncio.wait({asking})
 
     async def _ask(
         self, wanted: Resource, known: Sequence[KnownImage], lane: Lane, arrivals: Arrivals
-    ) -> None:
+    ) -> MoveOutcome:
         came: set[Uid] = set()
 
         async def take(request: StoreRequest) -> int:
             came.add(request.sop_instance)
             return await arrivals.take(request)
 
-        outcomes: list[MoveOutcome] = []
-        try:
-            for part, classes in _parts(wanted, known):
-                outcome = await self._pacs.get(
-                    part, storage=classes, spooling=self._spooling, take=take, lane=lane
+        outcomes = [
+            await self._pacs.get(
+                part, storage=classes, spooling=self._spooling, take=take, lane=lane
+            )
+            for part, classes in _parts(wanted, known)
+        ]
+        # What it could not send is then nothing that is known, as of a class never told of.
+        is_whole = _held(known, self._pacs.called_ae) <= came
+        return _together([] if is_whole else outcomes)
+
+
+class ClassSeeker:
+    """Pulls from one PACS what nobody knows the classes of (see `Puller`).
+
+    An association has contexts for a few classes of images, in all the transfer syntaxes that
+    there are. So it asks for some classes after others, the usual ones first, until its reader has
+    enough: each instance comes once.
+
+    Args:
+        spooling: where what comes is written.
+    """
+
+    def __init__(self, pacs: PacsRequestor, spooling: Spooling) -> None:
+        self._pacs = pacs
+        self._spooling = spooling
+
+    @asynccontextmanager
+    async def open(
+        self, wanted: Resource, *, lane: Lane
+    ) -> AsyncIterator[AsyncIterator[StoreRequest]]:
+        """Have it send (see `Puller.open`)."""
+
+        async def ask(arrivals: Arrivals) -> MoveOutcome:
+            return await self._ask(wanted, lane, arrivals)
+
+        async with _asking(ask) as arrivals:
+            yield arrivals
+
+    async def _ask(self, wanted: Resource, lane: Lane, arrivals: Arrivals) -> MoveOutcome:
+        refusal: PacsRefused | None = None
+        is_heard = False
+        for classes in CLASSES_TOGETHER:
+            try:
+                await self._pacs.get(
+                    wanted,
+                    storage=classes,
+                    spooling=self._spooling,
+                    take=arrivals.take,
+                    lane=lane,
                 )
-                outcomes.append(outcome)
-        except PacsUnavailable as error:
-            arrivals.finish(error)
-        except Exception:  # a bug of ours must not leave the reader waiting
-            log.exception("pull_failed")
-            arrivals.finish(PacsUnavailable("the pull failed"))
-        else:
-            # What it could not send is then nothing that is known, as of a class never told of.
-            is_whole = _held(known, self._pacs.called_ae) <= came
-            arrivals.finish(_together([] if is_whole else outcomes))
+                is_heard = True
+            except PacsRefused as error:  # maybe for it has none of these
+                refusal = error
+        if refusal is not None and not is_heard:
+            raise refusal
+        # What never came, whoever asked misses.
+        return _together([])
+
+
+@asynccontextmanager
+async def _asking(ask: Callable[[Arrivals], Awaitable[MoveOutcome]]) -> AsyncIterator[Arrivals]:
+    """What arrives while the PACS is asked, which ends on leaving."""
+    arrivals = Arrivals(waiting_max=WAITING_MAX)
+    asking = asyncio.create_task(_finished(ask, arrivals))
+    try:
+        yield arrivals
+    finally:
+        arrivals.close()
+        asking.cancel()
+        await asyncio.wait({asking})
+
+
+async def _finished(ask: Callable[[Arrivals], Awaitable[MoveOutcome]], arrivals: Arrivals) -> None:
+    outcome: MoveOutcome | PacsUnavailable
+    try:
+        outcome = await ask(arrivals)
+    except PacsUnavailable as error:
+        outcome = error
+    except Exception:  # a bug of ours must not leave the reader waiting
+        log.exception("pull_failed")
+        outcome = PacsUnavailable("the pull failed")
+    arrivals.finish(outcome)
+
+
+def _together_by_contexts(classes: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """As many at once as one association has contexts for."""
+    some: tuple[str, ...] = ()
+    for one in classes:
+        if not fits_one_get((*some, one)):
+            yield some
+            some = ()
+        some = (*some, one)
+    yield some
+
+
+_USUAL: Final = tuple(
+    f"1.2.840.10008.5.1.4.1.1.{suffix}"
+    for suffix in "2 4 1 1.1 7 6.1 3.1 128 1.2 12.1 2.1 4.1 20 13.1.3 88.59 88.22 104.1".split()
+)
+CLASSES_TOGETHER: Final = tuple(
+    _together_by_contexts((*_USUAL, *sorted(STORAGE.difference(_USUAL))))
+)
 
 
 def _parts(

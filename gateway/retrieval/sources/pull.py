@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
+from gateway.dimse.commands import StoreRequest
 from gateway.dimse.move_mediator import MoveMediator
 from gateway.dimse.scu import DimseRequestor
 from gateway.dimse.turns import Lane
@@ -63,6 +64,6 @@ class MovePuller:
 
     def open(
         self, wanted: Resource, *, lane: Lane
-    ) -> AbstractAsyncContextManager[AsyncIterator[Arrival]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[StoreRequest]]:
         """Have it send (see `Puller.open`)."""
         return self._mediator.move(self._pacs, wanted, lane=lane)

@@ -24,7 +24,6 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.model.resource import Resource
-from gateway.retrieval.sources.pull import Arrival
 from indexer.contract.identifiers import Uid
 from indexer.framing.multipart import PartBegins, PartEnds
 
@@ -62,7 +61,9 @@ class WadoPuller:
         self._bytes_max = bytes_max
 
     @asynccontextmanager
-    async def open(self, wanted: Resource, *, lane: Lane) -> AsyncIterator[AsyncIterator[Arrival]]:
+    async def open(
+        self, wanted: Resource, *, lane: Lane
+    ) -> AsyncIterator[AsyncIterator[StoreRequest]]:
         """Have it send (see `Puller.open`)."""
         arrivals = Arrivals(waiting_max=WAITING_MAX)
         asking = asyncio.create_task(self._ask(wanted, lane, arrivals))

@@ -14,6 +14,7 @@ from gateway.dimse.requestor import PacsRequestor
 from gateway.dimse.turns import WAIT_S_MAX, PacsThreads
 from gateway.model.image import ImageDescription
 from gateway.model.notification import PacsAnswered
+from gateway.retrieval.sources.pull import MovePuller
 from indexer.contract.identifiers import Uid
 from tests.integration.dimse import pacs as peers
 from tests.support import studies as known
@@ -97,7 +98,7 @@ def a_centre(
 ) -> Iterator[Centre]:
     """PACS by the names of PACS1, PACS2 and so on."""
     clock = HeldClock()
-    learner = ClassLearner(MoveMediator(ae_title="DRIMBOX"), knows_nothing)
+    mediator = MoveMediator(ae_title="DRIMBOX")
     running: list[peers.Pacs] = []
     directory: list[Pacs] = []
     with (
@@ -111,6 +112,7 @@ def a_centre(
                 calling_ae="DRIMBOX",
                 turns=threads.turns(associations_max=ASSOCIATIONS_MAX),
             )
+            learner = ClassLearner(MovePuller(mediator, requestor), knows_nothing)
             directory.append(Pacs(requestor=requestor, learner=learner))
         yield Centre(running, PacsDirectory(directory, clock=clock), clock)
 
