@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from ssl import SSLContext
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -62,6 +63,14 @@ def _without_prefix(text: object) -> object:
     return text.lower().removeprefix("c-") if isinstance(text, str) else text
 
 
+def _is_absolute(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
 class DicomPeer(BaseModel):
     """Whom the gateway calls. As an item of `GATEWAY_COMMITMENT_PEERS`: who is told the result of
     a storage commitment."""
@@ -96,8 +105,7 @@ class PacsSettings(DicomPeer):
 
     @model_validator(mode="after")
     def _known_wado(self) -> Self:
-        scheme, _, rest = self.wado_url.partition("://")
-        if self.wado_url and (scheme not in {"http", "https"} or not rest):
+        if self.wado_url and not _is_absolute(self.wado_url):
             raise ValueError("wado_url: not an absolute http or https address")
         if self.retrieve is RetrieveBy.WADO and not self.wado_url:
             raise ValueError("wado_url: to pull by WADO-RS, name the root of its services")
@@ -250,8 +258,7 @@ class Settings(ProgramSettings):
     @field_validator("index_url", "public_url")
     @classmethod
     def _absolute_address(cls, url: str) -> str:
-        scheme, _, rest = url.partition("://")
-        if url and (scheme not in {"http", "https"} or not rest):
+        if url and not _is_absolute(url):
             raise ValueError("not an absolute http or https address")
         return url
 

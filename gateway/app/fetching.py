@@ -77,11 +77,7 @@ async def open_fetching(
         metrics=counted,
         on_kept=describer.wake,
     )
-    pullers = {
-        one.ae_title: parts.sending.puller(one, parts.requestors[one.ae_title], catalogue)
-        for one in parts.settings.pacs
-    }
-    flights = Flights(ground, catalogue, pullers)
+    flights = Flights(ground, catalogue, parts.sending.pullers(parts.requestors, catalogue))
     parts.stack.push_async_callback(flights.close)
     stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
     prefetcher = _prefetcher(parts, stored, flights, catalogue, metrics=counted)

@@ -23,6 +23,7 @@ from gateway.retrieval.sources.wado import try_wado
 from gateway.settings import DicomPeer, PacsSettings, RetrieveBy, Settings
 from gateway.storage.postgresql_connection import look_at
 
+_MEND_TLS_WEB: Final = "check its certificate against GATEWAY_TLS_CA, or the system's authorities"
 _MEND_TLS: Final = "check that it listens for TLS, and the certificates of both sides"
 
 
@@ -78,11 +79,16 @@ async def _wado(settings: Settings, one: PacsSettings) -> Finding:
     what = f"PACS {one.ae_title}, WADO-RS"
     async with session_towards(settings, one) as session:
         try:
-            await try_wado(WadoClient(session, one.wado_url))
+            is_found = await try_wado(WadoClient(session, one.wado_url))
         except GatewayError as error:
             mend = "check wado_url and wado_authorization in GATEWAY_PACS, and that the PACS runs"
+            mend += f"; {_MEND_TLS_WEB}" if one.wado_url.startswith("https") else ""
             return _fail(what, f"it {error}", mend)
-    return Finding(what=what)
+    if is_found:
+        return Finding(what=what)
+    told = "it has no study, and no search (QIDO-RS) at /studies below wado_url either"
+    mend = "check that wado_url is the root of its services, such as https://pacs/dicom-web"
+    return Finding(what=what, state=State.WARN, told=told, mend=mend)
 
 
 def _services(name: str, abilities: PacsAbilities, our_title: str) -> list[Finding]:

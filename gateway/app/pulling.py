@@ -1,5 +1,6 @@
 """Puts together who has each PACS send what it holds."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Final
@@ -39,13 +40,17 @@ class PacsSending:
         stack.callback(writers.shutdown, cancel_futures=True)
         self._spooling = Spooling(objects.new_spool, writers)
 
-    def puller(
-        self, pacs: PacsSettings, requestor: PacsRequestor, catalogue: KnownImages
-    ) -> Puller:
-        """Who has it send what the catalogue knows of."""
-        if pacs.retrieve is RetrieveBy.GET:
-            return GetPuller(requestor, catalogue, self._spooling)
-        return self.sender(pacs, requestor)
+    def pullers(
+        self, requestors: Mapping[str, PacsRequestor], catalogue: KnownImages
+    ) -> dict[str, Puller]:
+        """Who has each PACS send what the catalogue knows of, by its AE title."""
+
+        def puller(pacs: PacsSettings, requestor: PacsRequestor) -> Puller:
+            if pacs.retrieve is RetrieveBy.GET:
+                return GetPuller(requestor, catalogue, self._spooling)
+            return self.sender(pacs, requestor)
+
+        return {one.ae_title: puller(one, requestors[one.ae_title]) for one in self._settings.pacs}
 
     def sender(self, pacs: PacsSettings, requestor: PacsRequestor) -> Sender:
         """Who has it send instances of which not even the classes are known."""

@@ -14,10 +14,12 @@ import aiohttp
 from gateway.errors import AccessDenied, NotAcceptable, NotFound, Unavailable
 from gateway.model.resource import Resource
 from indexer.contract.errors import InvalidValue
+from indexer.contract.identifiers import Uid
 from indexer.framing.multipart import ContentType, Event, MultipartReader, PartBegins, PartEnds
 
 DICOM: Final = "application/dicom"
 _AS_STORED: Final = f'multipart/related; type="{DICOM}"; transfer-syntax=*'
+_JSON: Final = "application/dicom+json"
 _NONE_OF_IT: Final = frozenset((204, 404, 410))  # No Content, Not Found, Gone
 _MULTIPART: Final = "multipart/related"
 HEAD_BYTES_MAX: Final = 64 * 1024
@@ -52,10 +54,28 @@ class WadoClient:
             Unavailable: it cannot be reached, fails, breaks off or is silent; by the iteration,
                 too, after what came before.
         """
+        async with self._asked(_path(resource), _AS_STORED) as answer:
+            _ensure_given(answer)
+            yield Retrieved(answer)
+
+    async def answers_searches(self, study: Uid) -> bool:
+        """Whether the root has a Search service (PS3.18 §10.6), by its answer to a search for this
+        study. What is no such root has none of its studies either, as it seems.
+
+        Raises:
+            Unavailable: as `retrieve`.
+        """
+        async with self._asked(f"/studies?StudyInstanceUID={study}&limit=1", _JSON) as answer:
+            told = ContentType.parse(answer.headers.get("Content-Type", ""))
+            is_json = answer.status == HTTPStatus.OK and told.kind == _JSON
+            return is_json or answer.status == HTTPStatus.NO_CONTENT
+
+    @asynccontextmanager
+    async def _asked(self, path: str, accept: str) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with self._session.get(
-                f"{self._root}{_path(resource)}",
-                headers={"Accept": _AS_STORED, "Accept-Encoding": "identity"},
+                f"{self._root}{path}",
+                headers={"Accept": accept, "Accept-Encoding": "identity"},
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=CONNECT_S_MAX, sock_read=SILENT_S_MAX
@@ -63,8 +83,9 @@ class WadoClient:
                 max_line_size=HEAD_BYTES_MAX,
                 max_field_size=HEAD_BYTES_MAX,
             ) as answer:
-                _ensure_given(answer)
-                yield Retrieved(answer)
+                yield answer
+        except aiohttp.ClientSSLError:
+            raise Unavailable("does not come to terms by TLS") from None
         except aiohttp.ClientConnectorError:
             raise Unavailable("cannot be reached") from None
         except TimeoutError:

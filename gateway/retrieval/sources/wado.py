@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import uuid4
 
@@ -180,18 +180,20 @@ class _Part:
         )
 
 
-async def try_wado(client: WadoClient) -> None:
+async def try_wado(client: WadoClient) -> bool:
     """Find out whether a PACS would give instances, by asking for a study that is nobody's.
+
+    Returns:
+        whether the address is that of its services: it may be another's, which has no study.
 
     Raises:
         GatewayError: it would not; the message says why, after its name.
     """
-    nobodys = Resource(study=Uid(f"2.25.{uuid4().int}"))
-    try:
-        async with client.retrieve(nobodys):
-            return
-    except NotFound:
-        return
+    nobodys = Uid(f"2.25.{uuid4().int}")
+    with suppress(NotFound):
+        async with client.retrieve(Resource(study=nobodys)):
+            pass
+    return await client.answers_searches(nobodys)
 
 
 def _outcome(count: int) -> MoveOutcome:

@@ -338,3 +338,33 @@ async def test_whether_a_pacs_would_give_is_found_by_a_study_that_is_nobodys(
             assert not is_well
         else:
             assert is_well
+
+
+JSON = "application/dicom+json"
+
+
+@pytest.mark.parametrize(
+    "path, status, kind, is_root",
+    [
+        ("/dicom-web/studies", 200, JSON, True),
+        ("/dicom-web/studies", 200, f"{JSON}; charset=utf-8", True),
+        ("/dicom-web/studies", 204, "", True),
+        ("/dicom-web/studies", 200, "application/json", False),
+        ("/dicom-web/studies", 200, "text/html", False),
+        ("/dicom-web/studies", 404, JSON, False),
+        ("/elsewhere/studies", 200, JSON, False),
+    ],
+)
+async def test_an_address_without_a_search_may_be_another_services(
+    path: str, status: int, kind: str, is_root: bool
+) -> None:
+    """Whatever has no studies answers as a PACS does that has not this one."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != path:
+            return web.Response(status=404)
+        assert request.query["limit"] == "1"
+        return web.Response(status=status, headers={"Content-Type": kind} if kind else {})
+
+    async with serving(answer) as url, aiohttp.ClientSession() as session:
+        assert await try_wado(WadoClient(session, url)) is is_root
