@@ -76,7 +76,7 @@ class Forwarding:
     """
 
     def __init__(self, proxies: Collection[Network], *, base_url: str, fixed: bool) -> None:
-        self._proxies = tuple(proxies)
+        self.proxies = tuple(proxies)
         self._base_url = base_url
         self._fixed = fixed
 
@@ -104,7 +104,7 @@ class Forwarding:
         return Told(client=by_standard.client, base_url=urls.pop() if len(urls) == 1 else "")
 
     def _trust(self, address: Address) -> bool:
-        return any(address in network for network in self._proxies)
+        return any(address in network for network in self.proxies)
 
     def _standard(self, peer: Address, headers: Headers) -> Told | None:
         text = ", ".join(headers.getlist(STANDARD))
@@ -154,12 +154,13 @@ class Addressed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        client = scope.get("client")
-        told = None if client is None else self._forwarding.read(client[0], Headers(scope=scope))
+        client, told = scope.get("client"), None
+        if client is not None and self._forwarding.proxies:
+            told = self._forwarding.read(client[0], Headers(scope=scope))
         if told is not None:
-            client = None if told.client is None else (str(told.client), 0)
-        state = {**scope.get("state", {}), BASE_URL: self._forwarding.base_url(told)}
-        await self._app({**scope, "client": client, "state": state}, receive, send)
+            scope["client"] = None if told.client is None else (str(told.client), 0)
+        scope.setdefault("state", {})[BASE_URL] = self._forwarding.base_url(told)
+        await self._app(scope, receive, send)
 
 
 def read_forwarded(text: str) -> list[Hop] | None:
