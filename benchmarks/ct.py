@@ -27,12 +27,19 @@ class StudyFiles:
     files: tuple[Path, ...]
 
 
-def save_ct(folder: Path, *, number: int = 0, instances: int = 200) -> StudyFiles:
-    """Write a study; the same number always gives the same, and each its own patient."""
+def save_ct(folder: Path, *, number: int = 0, instances: int = 200, frames: int = 1) -> StudyFiles:
+    """Write a study; the same number always gives the same, and each its own patient.
+
+    Args:
+        frames: of each instance, 0.5 MiB each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     examination = make_examination(7, number, "CT")
     files = []
     for at, ds in enumerate(build_ct(number, instances)):
+        if frames > 1:
+            ds.NumberOfFrames = frames
+            ds.PixelData *= frames
         path = folder / f"{at:05}.dcm"
         ds.save_as(path, enforce_file_format=True)
         files.append(path)

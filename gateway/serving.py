@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.zero_copy import Turns, sending_files
+from gateway.zero_copy import SendingThreads, sending_files
 
 CONNECTIONS_MAX = 512
 BACKLOG_MAX = 512
@@ -49,9 +49,9 @@ class _Protocol(HttpToolsProtocol):
     line of anyone, or after their answer, for ever, and the application could not refuse it. Beside
     these, files are handed to the kernel."""
 
-    def __init__(self, *args: Any, turns: Turns, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, threads: SendingThreads, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._turns = turns
+        self._threads = threads
 
     _head_bytes = 0
     _is_in_body = False
@@ -80,7 +80,7 @@ class _Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.transport.get_extra_info("sslcontext") is None:  # else the kernel has no key
-            app = sending_files(app, cycle, self._turns)
+            app = sending_files(app, cycle, self._threads)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -166,9 +166,10 @@ def stop_on_signals() -> asyncio.Event:
 
 async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) -> None:
     """Answer requests until `stop` is set, then finish those under way."""
+    threads = SendingThreads()
     config = uvicorn.Config(
         app,
-        http=partial(_Protocol, turns=Turns()),  # type: ignore[arg-type]
+        http=partial(_Protocol, threads=threads),  # type: ignore[arg-type]
         lifespan="off",
         ws="none",
         log_config=None,
@@ -181,7 +182,8 @@ async def serve(app: ASGIApp, listening: socket.socket, *, stop: asyncio.Event) 
         timeout_graceful_shutdown=STOP_S_MAX,
     )
     server = _Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[listening]), name="http")
-        await stop.wait()
-        server.should_exit = True
+    with closing(threads):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve(sockets=[listening]), name="http")
+            await stop.wait()
+            server.should_exit = True

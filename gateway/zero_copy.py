@@ -1,92 +1,93 @@
 """Has the kernel send files as parts of HTTP bodies (sendfile(2)): their bytes pass no Python.
 
 `serving` offers it to the application as an ASGI extension of this name, on connections that the
-kernel can write to: those without TLS. A message of the same name then stands for one of
-`http.response.body` whose bytes are `before`, and `count` bytes of the open file `file` from
-`offset` on; more of the body always follows.
+kernel can write to: those without TLS. A message of the same name stands for a part of a body, of
+which more always follows: `pieces` of files, one after the other, `size_bytes` in all. `took` is
+told, on the loop, how many bytes more the client's socket has taken.
 
-What the kernel holds in memory is sent on the loop, one piece a turn of it, whoever's it is, so
-that a hundred large bodies keep a small answer waiting for hardly longer than one. What the disk
-must be asked for is sent by a thread. Nothing is buffered here: a client that takes nothing costs
-its socket's buffer.
+Threads send them: they open the files, and go on until the socket takes no more or another body has
+its turn, while the loop is free for others. They step back behind all else that wants a processor:
+of a body nobody sees some milliseconds, of a small answer everybody does. What the kernel does not
+hold in memory is left to other threads, which wait for the disk. What is one piece of an open file,
+not long, and in memory is sent on the loop: that takes less than the hop to a thread. A message
+that is `by_thread` never is. Nothing is buffered here, and no thread waits for a client: one that
+takes nothing costs its socket's buffer.
 """
 
 import asyncio
 import errno
 import os
 import socket
-import time
-from collections import deque
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-R = TypeVar("R")
-
 FILES: Final = "drim.response.file"
-PIECE_BYTES: Final = 2**20
-"""Sent at once, while the loop stands still: a tenth of a millisecond."""
-TURN_S: Final = 0.0005
+THREADS: Final = 2
+"""That send what is in memory. More would only take turns at the interpreter."""
+DISK_THREADS: Final = 4
+"""That wait for the disk."""
+STEPS_BACK: Final = 10
+"""Of niceness (sched(7)), behind the loop and all other threads and processes of the program."""
+AT_ONCE_BYTES: Final = 2**20
+"""Sent while the loop stands still: a tenth of a millisecond."""
+TURN_BYTES: Final = 2**22
+"""Sent by a thread before it turns to another body: some milliseconds."""
 _PROBE_BYTES: Final = 2**18
 """From one byte that is looked for in memory to the next; files are read in larger pieces."""
 _UNKNOWN: Final = (errno.EAGAIN, errno.EOPNOTSUPP)  # not in memory, or not to be told
 
 
-class Turns:
-    """Lets one sender of a loop send at a time, the one that has waited longest first.
+class Piece(NamedTuple):
+    """Bytes, and after them some of a file."""
 
-    Args:
-        clock: seconds, from any start.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._called = False
-        self._ends_at = 0.0
-
-    async def next(self) -> None:
-        """Return when it is the caller's turn, which lasts until it awaits something else. Where
-        nobody else waits it goes on, until the loop has stood still for `TURN_S`."""
-        if not self._waiting and self._clock() < self._ends_at:
-            return
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-        self._waiting.append(turn)
-        self._call(loop)
-        await turn
-
-    def _call(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._called and self._waiting:
-            self._called = True
-            loop.call_soon(self._begin, loop)
-
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._called = False
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # else it was cancelled
-                turn.set_result(None)
-                self._ends_at = self._clock() + TURN_S
-                break
-        self._call(loop)
+    before: bytes
+    file: int | str
+    """An open one, or the path of one that is opened for this piece."""
+    offset: int
+    size_bytes: int
 
 
-def sending_files(app: ASGIApp, cycle: RequestResponseCycle, turns: Turns) -> ASGIApp:
+class SendingThreads:
+    """Threads that send for all requests. Whoever makes them closes them."""
+
+    def __init__(self) -> None:
+        self.from_memory: Executor = _executor(THREADS, "sending")
+        self.from_disk: Executor = _executor(DISK_THREADS, "sending-disk")
+
+    def close(self) -> None:
+        """Wait for the turns that have begun."""
+        self.from_memory.shutdown()
+        self.from_disk.shutdown()
+
+
+def _executor(threads: int, name: str) -> Executor:
+    return ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_step_back)
+
+
+def _step_back() -> None:
+    """Linux counts niceness for each thread."""
+    thread = threading.get_native_id()
+    niceness = os.getpriority(os.PRIO_PROCESS, thread) + STEPS_BACK
+    os.setpriority(os.PRIO_PROCESS, thread, niceness)
+
+
+def sending_files(app: ASGIApp, cycle: RequestResponseCycle, threads: SendingThreads) -> ASGIApp:
     """The application, with the extension offered for one request.
 
     Args:
         cycle: of that request.
-        turns: of all requests of the loop.
+        threads: of all requests.
     """
 
     async def offered(scope: Scope, receive: Receive, send: Send) -> None:
-        sender = _Sender(cycle, turns)
+        sender = _Sender(cycle, threads)
         scope.setdefault("extensions", {})[FILES] = {}
         try:
             await app(scope, receive, sender.send)
@@ -102,9 +103,9 @@ def sending_files(app: ASGIApp, cycle: RequestResponseCycle, turns: Turns) -> AS
 class _Sender:
     """Sends the messages of one response."""
 
-    def __init__(self, cycle: RequestResponseCycle, turns: Turns) -> None:
+    def __init__(self, cycle: RequestResponseCycle, threads: SendingThreads) -> None:
         self._cycle = cycle
-        self._turns = turns
+        self._threads = threads
         self._head: Message | None = None
         """Held back until it is known what follows it."""
         self._owed = b""
@@ -116,7 +117,7 @@ class _Sender:
         if message["type"] == "http.response.start":
             self._head = message
         elif message["type"] == FILES:
-            await self._send_file(message)
+            await self._send_files(message)
         else:
             await self.pass_head()
             if self._owed and not self._cycle.disconnected:
@@ -137,7 +138,7 @@ class _Sender:
             head, self._head = self._head, None
             await self._cycle.send(cast(ASGISendEvent, head))
 
-    async def _send_file(self, message: Message) -> None:
+    async def _send_files(self, message: Message) -> None:
         cycle = self._cycle
         if self._socket is None:
             # From now on the transport passes everything to the kernel at once, so that nothing of
@@ -152,47 +153,42 @@ class _Sender:
             # Another number of it: the loop watches the transport's own for the transport alone.
             theirs = cycle.transport.get_extra_info("socket")
             self._socket = socket.socket(fileno=os.dup(theirs.fileno()))
+        sending = _Sending(self._socket, self._frame(message["size_bytes"]), message["pieces"])
         try:
-            await self._write(self._framed(message["before"], message["count"]))
-            await self._write_file(message["file"], message["offset"], message["count"])
+            at_once = not message["by_thread"] and sending.is_at_hand()
+            await self._send_all(sending, message["took"], at_once=at_once)
         except ConnectionError:
             cycle.transport.abort()
+        finally:
+            sending.close()
 
-    def _framed(self, before: bytes, count: int) -> bytes:
-        size_bytes = len(before) + count
+    def _frame(self, size_bytes: int) -> bytes:
+        """What goes in front of so many bytes of the body."""
         if not self._cycle.chunked_encoding:
             if size_bytes > self._cycle.expected_content_length:
                 raise RuntimeError("a body is longer than its Content-Length")
             self._cycle.expected_content_length -= size_bytes
-            return before
-        framed = b"%b%x\r\n%b" % (self._owed, size_bytes, before)
+            return b""
+        frame = b"%b%x\r\n" % (self._owed, size_bytes)
         self._owed = b"\r\n"
-        return framed
+        return frame
 
-    async def _write(self, data: bytes) -> None:
-        assert self._socket is not None
-        while data:
-            try:
-                data = data[self._socket.send(data, socket.MSG_MORE) :]
-            except BlockingIOError:
+    async def _send_all(
+        self, sending: "_Sending", took: Callable[[int], None], *, at_once: bool
+    ) -> None:
+        while not sending.ended:
+            sent_before = sending.sent_bytes
+            if at_once:
+                sending.go_on()
+            elif sending.waits_for_disk:
+                await _to_the_end(self._threads.from_disk, sending.go_on)
+            else:
+                await _to_the_end(self._threads.from_memory, sending.go_on_from_memory)
+            at_once = False
+            if sending.sent_bytes > sent_before:
+                took(sending.sent_bytes - sent_before)
+            if sending.refused:
                 await self._until_writable()
-
-    async def _write_file(self, file: int, offset: int, count: int) -> None:
-        assert self._socket is not None
-        end = offset + count
-        while offset < end:
-            await self._turns.next()
-            piece_bytes = min(PIECE_BYTES, end - offset)
-            send = partial(os.sendfile, self._socket.fileno(), file, offset, piece_bytes)
-            try:
-                at_once = _is_in_memory(file, offset, piece_bytes)
-                sent = send() if at_once else await _to_the_end(send)
-            except BlockingIOError:
-                await self._until_writable()
-                continue
-            if not sent:
-                raise OSError(errno.EIO, "the file is shorter than it was")
-            offset += sent
 
     async def _until_writable(self) -> None:
         assert self._socket is not None
@@ -203,6 +199,101 @@ class _Sender:
             await writable
         finally:
             loop.remove_writer(self._socket.fileno())
+
+
+class _Sending:
+    """What of one message is not sent yet. It is used by one thread at a time.
+
+    Args:
+        frame: goes before all pieces.
+    """
+
+    def __init__(self, to: socket.socket, frame: bytes, pieces: Iterator[Piece]) -> None:
+        self._socket = to
+        self._pieces = pieces
+        self._before = frame
+        self._file = -1
+        self._offset = self._count = 0
+        self._opened: int | None = None
+        """A file that was opened here."""
+        self.ended = False
+        self.refused = False
+        """Whether the socket takes no more now."""
+        self.waits_for_disk = False
+        """Whether the next bytes are not in memory."""
+        self.sent_bytes = 0
+
+    def is_at_hand(self) -> bool:
+        """Whether the first piece can be sent at once."""
+        self._begin_next()
+        return self._count <= AT_ONCE_BYTES and (
+            not self._count or _is_in_memory(self._file, self._offset, self._count)
+        )
+
+    def go_on_from_memory(self) -> None:
+        """As `go_on`, but only until the disk must be asked."""
+        self._go_on(may_wait=False)
+
+    def go_on(self) -> None:
+        """Send until the end, until it is another's turn, or until the socket takes no more.
+
+        Raises:
+            ConnectionError: there is no client any more.
+            OSError: a file cannot be read, or is shorter than it was.
+        """
+        self._go_on(may_wait=True)
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
+
+    def _go_on(self, *, may_wait: bool) -> None:
+        turn_ends_at = self.sent_bytes + TURN_BYTES
+        self.refused = self.waits_for_disk = False
+        try:
+            while self.sent_bytes < turn_ends_at:
+                if self._before:
+                    self._send_before()
+                elif self._count:
+                    count = min(self._count, turn_ends_at - self.sent_bytes)
+                    if not may_wait and not _is_in_memory(self._file, self._offset, count):
+                        self.waits_for_disk = True
+                        return
+                    self._send_file(count)
+                elif not self._begin_next():
+                    self.ended = True
+                    return
+        except BlockingIOError:
+            self.refused = True
+
+    def _begin_next(self) -> bool:
+        self.close()
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        if isinstance(piece.file, str):
+            self._file = self._opened = os.open(piece.file, os.O_RDONLY | os.O_CLOEXEC)
+        else:
+            self._file = piece.file
+        self._before += piece.before
+        self._offset, self._count = piece.offset, piece.size_bytes
+        return True
+
+    def _send_before(self) -> None:
+        # It waits for what comes next, to leave with it.
+        sent = self._socket.send(self._before, socket.MSG_MORE if self._count else 0)
+        self._before = self._before[sent:]
+        self.sent_bytes += sent
+
+    def _send_file(self, count: int) -> None:
+        sent = os.sendfile(self._socket.fileno(), self._file, self._offset, count)
+        if not sent:
+            raise OSError(errno.EIO, "the file is shorter than it was")
+        self._offset += sent
+        self._count -= sent
+        self.sent_bytes += sent
 
 
 def _set(future: "asyncio.Future[None]") -> None:
@@ -224,15 +315,18 @@ def _is_in_memory(file: int, offset: int, count: int) -> bool:
     return True
 
 
-async def _to_the_end(act: Callable[[], R]) -> R:
+async def _to_the_end(threads: Executor, act: Callable[[], None]) -> None:
     """Run it on a thread, and wait for that even when cancelled: it has numbers of open files,
     which are given to others once they are closed."""
-    running = asyncio.get_running_loop().run_in_executor(None, act)
+    submitted = threads.submit(act)
+    running = asyncio.wrap_future(submitted)
     try:
-        return await asyncio.shield(running)
+        await asyncio.shield(running)
     except asyncio.CancelledError:
+        submitted.cancel()  # unless it has begun
         while not running.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({running})
-        running.exception()  # looked at, for there is nobody left to tell
+        if not running.cancelled():
+            running.exception()  # looked at, for there is nobody left to tell
         raise

@@ -4,7 +4,7 @@ A description belongs to an object, which never changes: another data set under 
 another object. So it is made once, and gone with its object.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, cast
@@ -22,6 +22,8 @@ ALL_FRAMES: Final = 100_000_000
 """The last of any object: no file tells more apart, and no database finds a place beyond."""
 
 _FILTER: Final = "/* filter */"
+_LINES_CHARACTERS: Final = 2**15
+"""Taken apart at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,32 +71,42 @@ class ListedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The instances of a resource that may be shown now, sorted by series and instance."""
+    """The instances of a resource that may be shown now, sorted by series and instance.
+
+    There may be tens of thousands: of each nothing is made before it is asked for.
+    """
 
     study: Uid
     version: Version
     text: str
+    fingerprint: str
+    """The same for the same objects in the same places, and for no others."""
+    entire: bool
+    """Whether the bytes of all of them are stored here."""
+    transfer_syntaxes: frozenset[Uid]
+    """Of all of them that are stored here."""
 
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same objects in the same places, and for no others."""
-        return blake2b(self.text.encode(), digest_size=16).hexdigest()
-
-    @property
-    def entire(self) -> bool:
-        """Whether the bytes of all of them are stored here."""
-        return not self.text.endswith(" ") and " \n" not in self.text
-
-    @property
-    def transfer_syntaxes(self) -> frozenset[Uid]:
-        """Of all of them that are stored here."""
-        return frozenset(map(Uid, {line.split(" ")[3] for line in self.text.split("\n")} - {""}))
+    @classmethod
+    def of(cls, study: Uid, version: Version, text: str) -> "Listing":
+        """The listing of lines as `lines` has them."""
+        return cls(
+            study=study,
+            version=version,
+            text=text,
+            fingerprint=blake2b(text.encode(), digest_size=16).hexdigest(),
+            entire=not text.endswith(" ") and " \n" not in text,
+            transfer_syntaxes=frozenset(map(Uid, {one[3] for one in _lines(text)} - {""})),
+        )
 
     @property
     def instances(self) -> list[ListedInstance]:
         """Each of them."""
-        told = (line.split(" ") for line in self.text.split("\n"))
-        return [ListedInstance(Uid(one[0]), Uid(one[1]), one[2], one[3]) for one in told]
+        return [ListedInstance(Uid(one[0]), Uid(one[1]), one[2], one[3]) for one in self.lines()]
+
+    def lines(self) -> Iterator[list[str]]:
+        """Of each of them: series, instance, and of its object the key, the transfer syntax and the
+        size in bytes, which are empty where its bytes are not stored here."""
+        return _lines(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +140,7 @@ class Descriptions:
             return None
         [row] = rows
         version = Version(cast(int, row["news"]), cast(int, row["answers"]))
-        return Listing(resource.study, version, cast(str, row["listed"]))
+        return Listing.of(resource.study, version, cast(str, row["listed"]))
 
     async def instance(
         self, tx: Transaction, resource: Resource, *, frames: tuple[int, int]
@@ -199,6 +211,16 @@ class Descriptions:
         told = orjson.dumps(listed).decode()
         await tx.fetch(self._sql["keep"], described=told, records=bytes(records))
         await tx.fetch(self._sql["mark_described"], described=told)
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at + _LINES_CHARACTERS)
+        end = len(text) if end < 0 else end
+        for line in text[at:end].split("\n"):
+            yield line.split(" ")
+        at = end + 1
 
 
 def _undescribed(row: Row) -> Undescribed:

@@ -4,16 +4,18 @@
 -- One text, for twenty thousand rows would cost more than all else that a request does.
 SELECT news, answers,
        (SELECT group_concat(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
-                            || ' ' || coalesce(transfer_syntax, ''), char(10))
-        FROM (SELECT series_uid, instance_uid, object_key, transfer_syntax FROM shown_instances
-              WHERE study_uid = :study AND /* filter */
+                            || ' ' || coalesce(transfer_syntax, '')
+                            || ' ' || coalesce(size_bytes, ''), char(10))
+        FROM (SELECT series_uid, instance_uid, object_key, transfer_syntax, size_bytes
+              FROM shown_instances WHERE study_uid = :study AND /* filter */
               ORDER BY series_uid, instance_uid) AS shown) AS listed
 FROM studies WHERE study_uid = :study;
 
 -- query: listed [postgresql]
 SELECT news, answers,
        (SELECT string_agg(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
-                          || ' ' || coalesce(transfer_syntax, ''), chr(10)
+                          || ' ' || coalesce(transfer_syntax, '')
+                          || ' ' || coalesce(CAST(size_bytes AS TEXT), ''), chr(10)
                           ORDER BY series_uid, instance_uid)
         FROM shown_instances
         WHERE study_uid = :study AND /* filter */) AS listed

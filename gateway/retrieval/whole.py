@@ -4,9 +4,9 @@ So they have a length, a tag, the same boundary each time and parts by Range, an
 send them. What has to be written anew, or comes from elsewhere, goes the way of `InstanceStream`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,52 +16,103 @@ from gateway.dicomweb.conditions import ByteRange, tag_of
 from gateway.dicomweb.negotiation import DICOM
 from gateway.errors import StorageUnavailable
 from gateway.model.resource import Resource
-from gateway.retrieval.files import FileReader, OpenFile
+from gateway.retrieval.files import FileReader
+from gateway.zero_copy import Piece
 from indexer.contract.identifiers import Uid
 from indexer.framing.multipart_writer import MultipartRelated
 
 _LAYOUT: Final = "1"
 """Of such bodies: what is framed differently is another one to who asks again."""
+LOOKED_FOR: Final = 16
+"""Files that are looked for before a body begins: the first byte of a large study does not wait for
+all of its files. One that is missing later breaks the body off (see `StoredBodies.doubt`)."""
+DOUBTED_MAX: Final = 1024
+"""Studies of which that is remembered."""
+_LINE_END: Final = 2  # bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPart:
-    """A file, and the lines that go before it."""
+class _Alone:
+    """Frames a body that is one file."""
 
-    head: bytes
-    path: str
-    size_bytes: int
+    starts_at = 0
+    end = b""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+
+    def head(self, *_: str) -> bytes:
+        """Nothing goes before it."""
+        return b""
+
+    def head_bytes(self, *_: str) -> int:
+        """How long that is."""
+        return 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Frames a body of parts.
+
+    Args:
+        study_url: address of the study.
+        part_types: of its parts, by their transfer syntax.
+    """
+
+    starts_at = -_LINE_END
+    """Each part begins with the end of a line; that of the first lies before the body."""
+
+    def __init__(self, study_url: str, part_types: Mapping[str, str], *, boundary: str) -> None:
+        self._frame = MultipartRelated(DICOM, boundary=boundary)
+        self._series_url = f"{study_url}/series/"
+        self._part_types = part_types
+        self._frame.part(DICOM, size_bytes=0)
+        self._fixed_bytes = {one: len(self.head("", "", one, "0")) - 1 for one in part_types}
+        self.content_type = self._frame.content_type
+        self.end = self._frame.end()
+
+    def head(self, series: str, instance: str, syntax: str, size: str) -> bytes:
+        """What goes before a part."""
+        location = f"{self._series_url}{series}/instances/{instance}"
+        return self._frame.part(self._part_types[syntax], size_bytes=int(size), location=location)
+
+    def head_bytes(self, series: str, instance: str, syntax: str, size: str) -> int:
+        """How long that is; asked of every part before the first is made."""
+        return self._fixed_bytes[syntax] + len(series) + len(instance) + len(size)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBody:
-    """A body, of which nothing is read yet."""
+    """A body, of which nothing is read yet; what is sent of it is made as it is sent."""
 
-    content_type: str
-    parts: list[StoredPart]
-    end: bytes
+    listing: Listing
+    size_bytes: int
+    _frame: _Alone | _Parts
+    _path: Callable[[str], Path]
 
     @property
-    def size_bytes(self) -> int:
-        """How long it is."""
-        return sum(len(one.head) + one.size_bytes for one in self.parts) + len(self.end)
+    def content_type(self) -> str:
+        """Of the whole."""
+        return self._frame.content_type
 
-    def within(self, wanted: ByteRange) -> Iterator[tuple[bytes, StoredPart | None, ByteRange]]:
-        """What of it lies in a range: bytes, and after them a range of the part's file, which may
-        be empty. The last has no part."""
-        at = 0
-        for part in self.parts:
-            end = at + len(part.head) + part.size_bytes
-            if end > wanted.start and at < wanted.end:
-                head_end = at + len(part.head)
-                start, stop = max(wanted.start, at), min(wanted.end, end)
-                before = part.head[start - at : max(0, stop - at)]
-                from_file = max(start, head_end) - head_end
-                until = max(stop, head_end) - head_end
-                yield before, part, ByteRange(start=from_file, end=until, of=part.size_bytes)
-            at = end
-        last = self.end[max(0, wanted.start - at) : max(0, wanted.end - at)]
-        yield last, None, ByteRange(start=0, end=0, of=0)
+    def pieces(self, wanted: ByteRange) -> Iterator[Piece]:
+        """What of its files lies in a range, and of the lines that go before them."""
+        frame, file_ends_at = self._frame, self._frame.starts_at
+        for series, instance, key, syntax, size in self.listing.lines():
+            at = file_ends_at
+            file_at = at + frame.head_bytes(series, instance, syntax, size)
+            file_ends_at = file_at + int(size)
+            if at >= wanted.end:
+                return
+            if file_ends_at > wanted.start:
+                head = frame.head(series, instance, syntax, size)
+                before = head[max(wanted.start - at, 0) : wanted.end - at]
+                offset = max(wanted.start - file_at, 0)
+                count = max(min(wanted.end, file_ends_at) - file_at - offset, 0)
+                yield Piece(before, str(self._path(key)), offset, count)
+
+    def last(self, wanted: ByteRange) -> bytes:
+        """What of the lines after its files lies in a range."""
+        at = self.size_bytes - len(self._frame.end)
+        return self._frame.end[max(wanted.start - at, 0) : max(wanted.end - at, 0)]
 
 
 class StoredBodies:
@@ -72,8 +123,9 @@ class StoredBodies:
     """
 
     def __init__(self, files: FileReader, path: Callable[[str], Path]) -> None:
-        self.files = files
+        self._files = files
         self._path = path
+        self._doubted: dict[Uid, None] = {}
 
     def tag(self, listing: Listing, *, multipart: bool, root_url: str) -> str:
         """A strong tag of the body, which need not be made for it."""
@@ -83,45 +135,48 @@ class StoredBodies:
     async def body_of(
         self, listing: Listing, forms: Mapping[Uid, Form], *, root_url: str
     ) -> StoredBody | None:
-        """The body of all that is listed; None where a file is not there any more.
+        """The body of all that is listed; None where a file is seen not to be there any more.
 
         Args:
             forms: how instances are given, by their transfer syntax.
             root_url: address of DICOMweb as the client reaches it.
         """
+        looked_for = None if listing.study in self._doubted else LOOKED_FOR
+        frame = self._frame(listing, forms, root_url)
         try:
-            return await self.files.run(self._body_of, listing, forms, root_url)
+            body = await self._files.run(self._body_of, listing, frame, looked_for)
         except StorageUnavailable:
             return None
+        self._doubted.pop(listing.study, None)
+        return body
 
-    def _body_of(self, listing: Listing, forms: Mapping[Uid, Form], root_url: str) -> StoredBody:
+    def doubt(self, study: Uid) -> None:
+        """A body of the study was broken off: before the next one begins, all its files are looked
+        for, so that another source can be asked for what is lost."""
+        self._doubted[study] = None
+        while len(self._doubted) > DOUBTED_MAX:
+            del self._doubted[next(iter(self._doubted))]
+
+    def _body_of(
+        self, listing: Listing, frame: "_Alone | _Parts", looked_for: int | None
+    ) -> StoredBody:
+        for _, _, key, _, size in islice(listing.lines(), looked_for):
+            if self._path(key).stat().st_size < int(size):
+                raise OSError("a file is shorter than it was")
+        size_bytes = frame.starts_at + len(frame.end)
+        for series, instance, _, syntax, size in listing.lines():
+            size_bytes += frame.head_bytes(series, instance, syntax, size) + int(size)
+        return StoredBody(listing, size_bytes, frame, self._path)
+
+    def _frame(
+        self, listing: Listing, forms: Mapping[Uid, Form], root_url: str
+    ) -> "_Alone | _Parts":
+        part_types = {str(syntax): form.part_type for syntax, form in forms.items()}
         [multipart] = {form.multipart for form in forms.values()}
+        if not multipart:
+            [content_type] = part_types.values()
+            return _Alone(content_type)
         # Hard to foresee for whoever makes an instance, for it tells of the instance's own file.
-        boundary = self.tag(listing, multipart=multipart, root_url=root_url).strip('"')
-        frame, parts = MultipartRelated(DICOM, boundary=boundary), []
-        content_type, end = frame.content_type, b""
-        for one in listing.instances:
-            path, form = self._path(one.key), forms[Uid(one.transfer_syntax)]
-            size_bytes, head = path.stat().st_size, b""
-            if multipart:
-                named = Resource(study=listing.study, series=one.series, instance=one.instance)
-                location = root_url + named.path
-                head = frame.part(form.part_type, size_bytes=size_bytes, location=location)
-            parts.append(StoredPart(head=head, path=str(path), size_bytes=size_bytes))
-            content_type = content_type if multipart else form.part_type
-        if multipart:
-            end = frame.end()
-        return StoredBody(content_type=content_type, parts=parts, end=end)
-
-    async def opened(
-        self, body: StoredBody, wanted: ByteRange
-    ) -> AsyncGenerator[tuple[bytes, OpenFile | None, ByteRange]]:
-        """What of the body lies in a range, each file open until the next is asked for.
-
-        Raises:
-            StorageUnavailable: a file is not there any more.
-        """
-        paths = (part.path for _, part, _ in body.within(wanted) if part is not None)
-        async with aclosing(self.files.each(paths)) as opened:
-            for before, part, of_file in body.within(wanted):
-                yield before, None if part is None else await anext(opened), of_file
+        boundary = self.tag(listing, multipart=True, root_url=root_url).strip('"')
+        study_url = root_url + Resource(study=listing.study).path
+        return _Parts(study_url, part_types, boundary=boundary)

@@ -6,9 +6,11 @@ after that the connection is broken off, so that nobody takes a part of a study 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import tee
 from typing import Any, Final
 
 from starlette.datastructures import Headers, QueryParams
@@ -24,7 +26,7 @@ from gateway.retrieval.files import UNREADABLE, FileReader, OpenFile
 from gateway.retrieval.forms.leaving import Leaving
 from gateway.security.forwarded import BASE_URL
 from gateway.security.policy import Policy
-from gateway.zero_copy import FILES
+from gateway.zero_copy import FILES, Piece
 from indexer.contract.errors import InvalidValue
 from indexer.contract.identifiers import Uid
 
@@ -259,17 +261,53 @@ class Body:
                 await self.write(chunk)
             return
         at, end = (0, opened.size_bytes) if part is None else (part.start, part.end)
-        message: Message = {"type": FILES, "file": opened.file.fileno()}
-        while at < end or before:
-            count = min(SENT_BYTES_MAX, end - at)
-            try:
-                async with asyncio.timeout(SEND_S_MAX):
-                    await self._send({**message, "before": before, "offset": at, "count": count})
-            except TimeoutError:
-                raise  # which is an OSError, too
-            except OSError as error:
-                raise StorageUnavailable(UNREADABLE) from error
-            at, before = at + count, b""
+        piece = Piece(before, opened.file.fileno(), at, end - at)
+        await self._hand_over([piece], len(before) + piece.size_bytes, by_thread=False)
+
+    async def write_pieces(
+        self, pieces: Iterator[Piece], size_bytes: int, files: FileReader
+    ) -> None:
+        """Send pieces of files that nobody has opened yet, by the kernel where the server offers
+        that.
+
+        Args:
+            size_bytes: of all of them.
+
+        Raises:
+            TimeoutError: the client takes nothing.
+            StorageUnavailable: a file is gone, or cannot be read.
+        """
+        if self._by_kernel:
+            await self._hand_over(pieces, size_bytes, by_thread=True)
+            return
+        pieces, ahead = tee(pieces)
+        async with aclosing(files.each(str(one.file) for one in ahead)) as opened:
+            async for one in opened:
+                piece = next(pieces)
+                end = piece.offset + piece.size_bytes
+                part = ByteRange(start=piece.offset, end=end, of=one.size_bytes)
+                await self.write_file(one, files, part, before=piece.before)
+
+    async def _hand_over(
+        self, pieces: Iterable[Piece], size_bytes: int, *, by_thread: bool
+    ) -> None:
+        loop, left_bytes = asyncio.get_running_loop(), SENT_BYTES_MAX
+
+        def took(size_bytes: int) -> None:
+            nonlocal left_bytes
+            left_bytes -= size_bytes
+            if left_bytes <= 0:
+                left_bytes = SENT_BYTES_MAX
+                patience.reschedule(loop.time() + SEND_S_MAX)
+
+        message: Message = {"type": FILES, "pieces": iter(pieces), "size_bytes": size_bytes}
+        try:
+            async with asyncio.timeout(SEND_S_MAX) as patience:
+                await self._send({**message, "by_thread": by_thread, "took": took})
+        except TimeoutError:
+            raise  # which is an OSError, too
+        except OSError as error:
+            raise StorageUnavailable(UNREADABLE) from error
 
     def _told_of(self, tag: str, location: str) -> dict[str, str]:
         told = {"vary": self._vary}

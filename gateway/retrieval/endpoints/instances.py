@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.conditions import ByteRange
 from gateway.dicomweb.negotiation import DICOM, instance_form
-from gateway.errors import NotAcceptable
+from gateway.errors import NotAcceptable, StorageUnavailable
 from gateway.model.resource import Resource
 from gateway.pixels.syntaxes import (
     DEFLATED_LITTLE_ENDIAN,
@@ -104,19 +104,23 @@ class InstancesEndpoint:
             await body.begin(
                 whole.content_type, size_bytes=size_bytes, tag=tag, location=location, part=part
             )
+            last = b""
             if not request.head:
                 part = part or ByteRange(start=0, end=size_bytes, of=size_bytes)
-                await self._send_whole(whole, part, body)
-            await body.write(b"", more=False)
+                last = await self._send_files(whole, part, body)
+            await body.write(last, more=False)
             return True
 
-    async def _send_whole(self, whole: StoredBody, wanted: ByteRange, body: Body) -> None:
-        async with aclosing(self._bodies.opened(whole, wanted)) as pieces:
-            async for before, opened, of_file in pieces:
-                if opened is not None:
-                    await body.write_file(opened, self._files, of_file, before=before)
-                elif before:
-                    await body.write(before)
+    async def _send_files(self, whole: StoredBody, wanted: ByteRange, body: Body) -> bytes:
+        """Send what of a range is files; gives what goes after them."""
+        last = whole.last(wanted)
+        size_bytes = wanted.size_bytes - len(last)
+        try:
+            await body.write_pieces(whole.pieces(wanted), size_bytes, self._files)
+        except StorageUnavailable:
+            self._bodies.doubt(whole.listing.study)
+            raise
+        return last
 
     async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)

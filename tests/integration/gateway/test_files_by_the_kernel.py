@@ -4,7 +4,8 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from http.client import HTTPResponse
 from pathlib import Path
@@ -12,16 +13,18 @@ from typing import Any, BinaryIO, NoReturn
 
 import pytest
 import uvloop
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.serving import listen, serve
-from gateway.zero_copy import FILES, PIECE_BYTES, TURN_S, Turns
+from gateway.zero_copy import AT_ONCE_BYTES, FILES, TURN_BYTES, Piece
 
-CONTENT = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"end"
+CONTENT = bytes(range(256)) * (TURN_BYTES // 256) + b"end"
 WHOLE = b"before" + CONTENT + b"between" + CONTENT[5:1005] + b"after"
+"""What `giving` answers with: more than a thread sends in a turn, and what is sent at once."""
 REQUEST = b"%b / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
+Took = Callable[[int], None]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -43,6 +46,12 @@ def file(tmp_path: Path) -> AsyncIterator[BinaryIO]:  # type: ignore[misc]
         yield opened
 
 
+def handed_over(*pieces: Piece, by_thread: bool = False, took: Took = lambda _: None) -> Message:
+    size_bytes = sum(len(one.before) + one.size_bytes for one in pieces)
+    told = {"pieces": iter(pieces), "size_bytes": size_bytes, "by_thread": by_thread, "took": took}
+    return {"type": FILES, **told}
+
+
 def giving(file: BinaryIO, *, size_bytes: int | None = len(WHOLE)) -> ASGIApp:
     """Answers with all of the file, and a part of it once more."""
 
@@ -50,10 +59,9 @@ def giving(file: BinaryIO, *, size_bytes: int | None = len(WHOLE)) -> ASGIApp:
         assert FILES in scope["extensions"]
         length = [] if size_bytes is None else [(b"content-length", b"%d" % size_bytes)]
         await send({"type": "http.response.start", "status": 200, "headers": length})
-        piece = {"type": FILES, "file": file.fileno()}
-        await send({**piece, "before": b"before", "offset": 0, "count": len(CONTENT)})
+        await send(handed_over(Piece(b"before", file.fileno(), 0, len(CONTENT))))
         await send({"type": "http.response.body", "body": b"between", "more_body": True})
-        await send({**piece, "before": b"", "offset": 5, "count": 1000})
+        await send(handed_over(Piece(b"", file.fileno(), 5, 1000)))
         await send({"type": "http.response.body", "body": b"after"})
 
     return app
@@ -135,10 +143,9 @@ def test_a_client_that_leaves_ends_its_answer(run: Run, file: BinaryIO) -> None:
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        piece = {"type": FILES, "file": file.fileno(), "before": b"", "offset": 0}
         watching = asyncio.create_task(_gone(receive))
         while not watching.done():
-            await send({**piece, "count": len(CONTENT)})
+            await send(handed_over(Piece(b"", file.name, 0, len(CONTENT)), by_thread=True))
             await asyncio.sleep(0)
         ended.set()
 
@@ -173,50 +180,79 @@ def test_a_body_does_not_outgrow_its_length(run: Run, file: BinaryIO) -> None:
     run(test())
 
 
-async def test_one_sends_in_each_turn_of_the_loop_the_longest_waiting_first() -> None:
-    turns, sent = Turns(), list[str]()
+def test_files_that_are_named_are_opened_in_turn_and_closed(run: Run, tmp_path: Path) -> None:
+    contents = [bytes([number]) * 1000 for number in range(50)]
+    whole = b"".join(b"part" + one[number:] for number, one in enumerate(contents))
+    taken: list[int] = []
 
-    async def send(name: str) -> None:
-        for _ in range(3):
-            await turns.next()
-            sent.append(name)
+    def pieces() -> Iterator[Piece]:
+        for number, content in enumerate(contents):
+            file = tmp_path / str(number)
+            file.write_bytes(content)
+            yield Piece(b"part", str(file), number, 1000 - number)
 
-    senders = [asyncio.create_task(send(name)) for name in "abc"]
-    counts = []
-    while not all(one.done() for one in senders):
-        before = len(sent)
-        await asyncio.sleep(0)
-        counts.append(len(sent) - before)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        head = [(b"content-length", b"%d" % len(whole))]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send(handed_over(*pieces(), by_thread=True, took=taken.append))
+        await send({"type": "http.response.body"})
 
-    assert sent == list("abcabcabc")
-    assert max(counts) == 1
+    async def test() -> None:
+        async with served(app) as port:
+            assert await asyncio.to_thread(bodies, port, b"GET", b"GET") == [whole, whole]
+        assert not open_in(tmp_path)
+        assert sum(taken) == 2 * len(whole)
 
-
-async def test_a_lone_sender_goes_on_until_the_loop_has_stood_still_long_enough() -> None:
-    now = 0.0
-    turns = Turns(lambda: now)
-    other = asyncio.Event()
-    await turns.next()
-    asyncio.get_running_loop().call_soon(other.set)
-
-    now += 0.9 * TURN_S
-    await turns.next()
-    went_on = not other.is_set()
-    now += 0.9 * TURN_S
-    await turns.next()
-
-    assert went_on
-    assert other.is_set()
+    run(test())
 
 
-async def test_a_sender_that_gave_up_takes_no_turn() -> None:
-    turns = Turns(lambda: 0.0)
-    given_up = asyncio.create_task(turns.next())
-    await asyncio.sleep(0)
-    given_up.cancel()
+def test_a_file_that_is_gone_breaks_the_body_off(run: Run, tmp_path: Path) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send(handed_over(Piece(b"x", str(tmp_path / "none"), 0, 10), by_thread=True))
+        await send({"type": "http.response.body"})
 
-    async with asyncio.timeout(5):
-        await turns.next()
+    async def test() -> None:
+        async with served(app) as port:
+            with pytest.raises(Exception, match=r"IncompleteRead"):
+                await asyncio.to_thread(bodies, port, b"GET")
+
+    run(test())
+
+
+def test_who_waits_for_a_large_body_keeps_nobody_else_waiting(
+    run: Run, file: BinaryIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    sendfile = os.sendfile
+
+    def slow(to: int, source: int, offset: int, count: int) -> int:
+        if count > AT_ONCE_BYTES:
+            assert answered.wait(30)
+        return sendfile(to, source, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", slow)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body"})
+        else:
+            await giving(file)(scope, receive, send)
+
+    async def test() -> None:
+        async with served(app) as port:
+            large = asyncio.create_task(asyncio.to_thread(bodies, port, b"GET"))
+            await asyncio.to_thread(bodies, port, b"POST")
+            answered.set()
+            assert await large == [WHOLE]
+
+    run(test())
+
+
+def open_in(folder: Path) -> list[Path]:
+    opened = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return [one for one in opened if one.is_relative_to(folder)]
 
 
 def sockets() -> int:

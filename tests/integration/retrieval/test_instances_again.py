@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
+from gateway.retrieval.whole import LOOKED_FOR
 from tests.support.retrieval import PUBLIC_URL, Bench, a_slice, instances_of
 from tests.support.studies import SERIES, STUDY
 
@@ -179,3 +180,24 @@ async def test_a_file_that_is_gone_is_no_tagged_body(bench: Bench) -> None:
     refused, _ = await fetched(bench)
 
     assert refused.status in (404, 503)
+
+
+async def test_a_file_that_is_missing_late_breaks_one_body_off_and_not_the_next(
+    bench: Bench,
+) -> None:
+    """The first of them are looked for before a body begins; after that, all of them are."""
+    slices = [a_slice(number) for number in range(1, LOOKED_FOR + 3)]
+    await bench.hold_in_pacs(*slices)
+    for one in slices:
+        await bench.push(one)
+    images = (await bench.stores.snapshot()).images
+    last = max(images, key=lambda one: one.description.instance)
+    assert last.stored is not None
+    bench.stores.objects.path(last.stored.key).unlink()
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await fetched(bench)
+    again = await bench.fetched()
+
+    assert {ds.SOPInstanceUID for ds in again} == {one.SOPInstanceUID for one in slices}
+    assert bench.pacs.sent > 0
