@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from benchmarks.peers import Server
+from benchmarks.processes import STEP_S
 from tests.support.peers import peer
 from tests.support.program import HOST
 
@@ -28,7 +29,7 @@ class Fetched:
     first_byte_s: Sequence[float]
     """From the start of each request to the first byte of its answer."""
     cpu_seconds: float
-    """Of the server, meanwhile."""
+    """Of the server, meanwhile: a step of what counts it at least, so that it can be divided by."""
 
     @property
     def mib_per_s(self) -> float:
@@ -60,7 +61,7 @@ def fetch(
     ]
     told = [one.communicate(timeout=_WITHIN_S) for one in running]
     seconds = time.perf_counter() - began
-    cpu = server.cpu_seconds() - cpu_before
+    cpu = max(server.cpu_seconds() - cpu_before, STEP_S)
     for one, (_, error) in zip(running, told, strict=True):
         assert one.returncode == 0, f"{server.name} answered otherwise: {error[-300:]}"
     lines = [line.split() for out, _ in told for line in out.splitlines()]

@@ -15,10 +15,14 @@ from typer.testing import CliRunner
 from benchmarks import driver, search
 from benchmarks.__main__ import app
 from benchmarks.exams import Exams
+from benchmarks.fetching import fetch
 from benchmarks.filling import fill, patients_of
 from benchmarks.lines import LinesOfExams, rows_in, rows_of
+from benchmarks.peers import Server
+from benchmarks.processes import STEP_S
 from benchmarks.stores import Engine, Store, stores
 from tests.support.peers import peer
+from tests.support.programs import an_nginx
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,18 @@ def test_searching_is_measured_as_the_index_grows(tmp_path: Path, engine: str) -
     assert [one["entries"] for one in sizes] == [5, 20]
     assert all(one["p99_ms"]["median"] > 0 for one in sizes)
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_too_little_to_be_counted_has_a_cost(tmp_path: Path) -> None:
+    class Idle(Server):
+        def cpu_seconds(self) -> float:
+            return 7.0
+
+    with an_nginx(tmp_path) as nginx:
+        idle = Idle(name="idle", port=nginx.http, pid=nginx.program.pid)
+        came = fetch(idle, ["/ready"], accept="*/*")
+
+    assert came.cpu_seconds == STEP_S
 
 
 def test_rendering_is_measured_beside_orthanc(tmp_path: Path) -> None:
