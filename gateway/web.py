@@ -52,6 +52,7 @@ def build_web(
         version=version("drim-gateway"),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to an address of whatever Host the request names
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     http_errors.install(app)

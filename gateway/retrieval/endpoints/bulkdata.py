@@ -39,7 +39,8 @@ class BulkDataEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
-        resource, path = request.resource(), _read_path(request.path.get("value", PIXELS))
+        named = request.path.get("value")
+        resource, path = request.resource(), PIXELS if named is None else _read_path(named)
         await answer(scope, receive, send, lambda body: self._answer(request, resource, path, body))
 
     async def _answer(self, request: Request, resource: Resource, path: str, body: Body) -> None:
@@ -82,6 +83,6 @@ class BulkDataEndpoint:
 
 
 def _read_path(text: str) -> str:
-    if text != PIXELS and (len(text) > PATH_LENGTH_MAX or not _PATH.fullmatch(text)):
+    if len(text) > PATH_LENGTH_MAX or not _PATH.fullmatch(text):
         raise InvalidRequest("bulk data is named by tags of 8 hexadecimal digits and item numbers")
     return text.upper()

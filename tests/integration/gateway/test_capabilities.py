@@ -142,3 +142,15 @@ async def test_it_is_not_told_in_another_form(root: str) -> None:
     response, _ = await options(root, "text/html")
 
     assert response.status == 406
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/studies/", "/studies/1.2/metadata/", "/studies/1.2/series/1.3/instances/1.4/bulkdata"],
+)
+async def test_what_is_not_described_leads_nowhere(root: str, path: str) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(root + path, allow_redirects=False) as response,
+    ):
+        assert response.status == 404

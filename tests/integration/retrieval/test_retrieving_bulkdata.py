@@ -122,7 +122,7 @@ async def test_what_does_not_stand_apart_is_no_bulk_data(bench: Bench, value: st
 
 
 @pytest.mark.parametrize(
-    "value", ["x", "7FE0001", "7FE00010/", "7FE00010/0/7FE00010", "7FE00010" * 200]
+    "value", ["", "x", "7FE0001", "7FE00010/", "7FE00010/0/7FE00010", "7FE00010" * 200]
 )
 async def test_what_names_no_value_is_a_bad_request(bench: Bench, value: str) -> None:
     await bench.push(a_slice_with_a_table())
