@@ -230,6 +230,7 @@ def _count(controls: dict[str, str], name: str, default: int) -> int:
     text = controls.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(OFFSET_MAX)):
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(OFFSET_MAX))
+    if not digits or int(text) > OFFSET_MAX:
         raise InvalidRequest(f"{name} is not a number from 0 to {OFFSET_MAX}")
     return int(text)

@@ -19,6 +19,7 @@ from gateway.dicomweb.qido import (
     FIELDS_MAX,
     LIMIT_DEFAULT,
     LIMIT_MAX,
+    OFFSET_MAX,
     PARAMETERS_MAX,
     SearchQuery,
     parse_query,
@@ -117,6 +118,8 @@ def test_several_values_and_none_are_asked_for_where_the_client_says_so() -> Non
     [
         [("limit", "-1")],
         [("limit", "1.0")],
+        [("limit", str(OFFSET_MAX + 1))],
+        [("offset", str(OFFSET_MAX + 1))],
         [("limit", "")],
         [("limit", "1"), ("limit", "1")],
         [("offset", "9" * 11)],
