@@ -182,7 +182,12 @@ def export(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", help="Only manifests made from this day on.", formats=["%Y-%m-%d"]),
+        typer.Option(
+            "--since",
+            help="Only manifests made from this day on.",
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+        ),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
