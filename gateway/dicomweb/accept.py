@@ -8,7 +8,8 @@ request without an Accept header, it is served as if it took anything.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from functools import lru_cache
+from typing import Final
 
 from gateway.errors import InvalidRequest, NotAcceptable
 from indexer.contract.identifiers import Uid
@@ -18,6 +19,8 @@ ACCEPT_LENGTH_MAX: Final = 8192
 """Characters of an Accept header or `accept` parameter."""
 RANGES_MAX: Final = 64
 """Media ranges that are looked at in one."""
+ACCEPTED_KEPT: Final = 256
+"""Of what was told last: a viewer says the same in each of its requests."""
 
 MULTIPART: Final = "multipart/related"
 OCTETS: Final = "application/octet-stream"
@@ -157,7 +160,7 @@ class Accepted:
 
     header: str | None
     parameter: str | None = None
-    _ranges: tuple[Sequence[MediaRange], ...] = field(init=False)
+    _ranges: tuple[Sequence[MediaRange], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # In a query an unescaped plus reads as a blank, and no media type holds a blank.
@@ -169,15 +172,15 @@ class Accepted:
             _ensure_unmixed(ranges)
         object.__setattr__(self, "_ranges", (by_name, by_header))
 
-    @classmethod
-    def of(cls, headers: Sequence[str], parameters: Sequence[str]) -> Self:
+    @staticmethod
+    def of(headers: Sequence[str], parameters: Sequence[str]) -> "Accepted":
         """What is told by all Accept headers and `accept` parameters of a request: each that comes
         again goes on where the one before ended (RFC 9110 §5.2).
 
         Raises:
             InvalidRequest: as of one.
         """
-        return cls(*(", ".join(told) if told else None for told in (headers, parameters)))
+        return _accepted(*(", ".join(told) if told else None for told in (headers, parameters)))
 
     def choose(self, offers: Sequence[Offer], *, refusal: str) -> Form:
         """The form that the client prefers; of those that it likes equally, the first.
@@ -195,6 +198,9 @@ class Accepted:
             if (form := _preferred(ranges, offers)) is not None:
                 return form
         raise NotAcceptable(refusal)
+
+
+_accepted = lru_cache(ACCEPTED_KEPT)(Accepted)
 
 
 def _preferred(ranges: Sequence[MediaRange], offers: Iterable[Offer]) -> Form | None:

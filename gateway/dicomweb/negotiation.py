@@ -4,6 +4,7 @@ Of each, the first is what a client gets that takes anything. `accept` chooses a
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from gateway.dicomweb.accept import AS_STORED, OCTETS, Accepted, Form, Offer
@@ -17,6 +18,9 @@ ZIP: Final = "application/zip"
 """Of instances, as an extension to who names it."""
 JSON_TYPES: Final = ("application/dicom+json", "application/json")
 XML_TYPES: Final = (DICOM_XML, "application/xml", "text/xml")
+
+FORMS_KEPT: Final = 256
+"""Of what was chosen last: a viewer asks for one frame as for the next."""
 
 _ROOT: Final = "1.2.840.10008.1.2"
 _OLD_NAMES: Final = {"image/dicom-rle": "image/x-dicom-rle", "image/jls": "image/x-jls"}
@@ -157,7 +161,8 @@ def document_type(accepted: Accepted, kinds: Sequence[str]) -> str:
     return accepted.choose(offers, refusal=f"this is given as {' or '.join(kinds)}").kind
 
 
-def rendered_form(accepted: Accepted, kinds: Sequence[str], *, single: bool) -> Form:
+@lru_cache(FORMS_KEPT)
+def rendered_form(accepted: Accepted, kinds: tuple[str, ...], *, single: bool) -> Form:
     """How something is given as what people look at (PS3.18 §8.7.4).
 
     Args:

@@ -35,6 +35,8 @@ CANCELLED_S_MAX: Final = 1.0
 """What a work that nobody waits for any more gets before its worker is killed: most are done by
 then, and a new worker costs more."""
 RETRY_AFTER_S: Final = 2.0
+_TOGETHER_BYTES: Final = 2**17
+"""Of an answer, that are taken by one call."""
 
 _INHERITED: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
 # One thread a worker: there are as many workers as cores, and each thread of OpenBLAS maps memory.
@@ -191,7 +193,8 @@ class _Worker:
         worker = cls(process, ours)
         try:
             async with asyncio.timeout(START_S_MAX):
-                await worker._receive(len(READY))
+                if await asyncio.get_running_loop().sock_recv(ours, len(READY)) != READY:
+                    raise EOFError
         except BaseException as error:
             cause = await worker.end()
             if isinstance(error, asyncio.CancelledError):
@@ -204,7 +207,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    async def answer(self, task: bytes) -> bytearray:
+    async def answer(self, task: bytes) -> bytes | bytearray:
         """What it answers to a task.
 
         Raises:
@@ -212,10 +215,16 @@ class _Worker:
         """
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(self._channel, LENGTH.pack(len(task)) + task)
-        (size_bytes,) = LENGTH.unpack(await self._receive(LENGTH.size))
+        # Most answers come whole with their length.
+        came = await loop.sock_recv(self._channel, _TOGETHER_BYTES)
+        if not came:
+            raise EOFError
+        if len(came) < LENGTH.size:
+            came = bytes(await self._receive(LENGTH.size, came))
+        (size_bytes,) = LENGTH.unpack_from(came)
         if size_bytes > RESULT_BYTES_MAX:
             raise EOFError
-        return await self._receive(size_bytes)
+        return await self._receive(size_bytes, came[LENGTH.size :])
 
     async def end(self) -> str:
         """Kill the process and wait until it is gone; says how it had ended, if it had."""
@@ -227,10 +236,19 @@ class _Worker:
             return "memory"
         return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
-    async def _receive(self, size_bytes: int) -> bytearray:
+    async def _receive(self, size_bytes: int, begun: bytes) -> bytes | bytearray:
+        """That many bytes, of which the first are there already.
+
+        Raises:
+            OSError, EOFError: as `answer`.
+        """
+        if len(begun) > size_bytes:  # more than it said
+            raise EOFError
+        if len(begun) == size_bytes:
+            return begun
+        received = bytearray(begun) + bytes(size_bytes - len(begun))
         loop = asyncio.get_running_loop()
-        received = bytearray(size_bytes)
-        rest = memoryview(received)
+        rest = memoryview(received)[len(begun) :]
         while rest:
             count = await loop.sock_recv_into(self._channel, rest)
             if not count:
@@ -246,7 +264,7 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError("an answer holds more than plain values")
 
 
-def _read_answer(answer: bytearray) -> tuple[str, Any]:
+def _read_answer(answer: bytes | bytearray) -> tuple[str, Any]:
     kind, told = _Plain(BytesIO(answer)).load()
     return kind, told
 

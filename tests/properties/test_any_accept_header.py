@@ -33,7 +33,7 @@ def test_any_accept_header_is_met_or_refused(header, parameter, stored, single) 
     for choose in (
         lambda: instance_form(accepted, stored, single=single),
         lambda: bulk_form(accepted, stored, single=single),
-        lambda: rendered_form(accepted, ["image/jpeg", "image/png"], single=single),
+        lambda: rendered_form(accepted, ("image/jpeg", "image/png"), single=single),
         lambda: data_set_form(accepted),
     ):
         try:

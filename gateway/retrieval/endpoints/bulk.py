@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 
-from gateway.dicomweb.accept import Form
+from gateway.dicomweb.accept import Accepted, Form
 from gateway.dicomweb.conditions import ByteRange, tag_of
-from gateway.dicomweb.negotiation import bulk_form
+from gateway.dicomweb.negotiation import FORMS_KEPT, bulk_form
 from gateway.errors import NotAcceptable
 from gateway.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, NATIVE, given_as
 from gateway.retrieval.bulk import BulkReader, Item, part_of
@@ -95,11 +96,16 @@ async def answer_pixels(
 def _form(
     request: Request, stored: Uid, *, single: bool, cannot_hold: Mapping[Uid, NotAcceptable]
 ) -> Form:
-    targets = [syntax for syntax in given_as(stored) if syntax not in cannot_hold]
+    targets = tuple(syntax for syntax in given_as(stored) if syntax not in cannot_hold)
     try:
-        return bulk_form(request.accepted, stored, single=single, targets=lambda _stored: targets)
+        return _liked(request.accepted, stored, single, targets)
     except NotAcceptable as error:
         raise next(iter(cannot_hold.values()), error) from error
+
+
+@lru_cache(FORMS_KEPT)
+def _liked(accepted: Accepted, stored: Uid, single: bool, targets: tuple[Uid, ...]) -> Form:
+    return bulk_form(accepted, stored, single=single, targets=lambda _stored: targets)
 
 
 class BulkAnswer:

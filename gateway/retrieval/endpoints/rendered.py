@@ -255,7 +255,9 @@ class RenderedEndpoint:
 def _read_wish(request: Request) -> Wish:
     resource = request.resource()
     frames = read_frames(request.path["frames"]) if "frames" in request.path else ()
-    order, unknown = read_order(request.query.multi_items(), accept_language=request.language)
+    order, unknown = read_order(
+        tuple(request.query.multi_items()), accept_language=request.language
+    )
     return Wish(
         resource=resource,
         frames=frames,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from gateway.errors import InvalidRequest
@@ -19,6 +20,8 @@ THUMBNAIL: Final = Viewport(width=192, height=192)
 PATIENT, TECHNIQUE = "patient", "technique"
 KEYWORDS_MAX: Final = 16
 """Of an annotation parameter."""
+ORDERS_KEPT: Final = 64
+"""Of those that came last: a viewer wants the slices of a series alike."""
 
 _Annotation = tuple[frozenset[str], tuple[str, ...]]
 _FUNCTIONS: Final = {
@@ -49,8 +52,9 @@ class Order:
     """One picture, whatever moves."""
 
 
+@lru_cache(ORDERS_KEPT)
 def read_order(
-    parameters: Iterable[tuple[str, str]], *, accept_language: str = ""
+    parameters: tuple[tuple[str, str], ...], *, accept_language: str = ""
 ) -> tuple[Order, tuple[str, ...]]:
     """The order, and what to warn of: annotations that nobody knows here (PS3.18 §8.3.5.1.1).
 

@@ -17,10 +17,10 @@ from gateway.pixels.geometry import NothingShown, fit
 from gateway.pixels.grayscale import Shades
 from gateway.pixels.icc import Profile, with_profile
 from gateway.pixels.picture import CARRY_ICC, GIF, PICTURES, encode, encode_animation
-from gateway.pixels.presentation import PRESENTATIONS, Frame, present, references_of
+from gateway.pixels.presentation import Frame, present, references_of
 from gateway.retrieval.rendering.captions import patient_lines, technique_lines
 from gateway.retrieval.rendering.documents import find_document, find_video, give_text
-from gateway.retrieval.rendering.forms import PDF, TEXTS, VIDEOS, media_types
+from gateway.retrieval.rendering.forms import PDF, TEXTS, VIDEOS
 from gateway.retrieval.rendering.order import PATIENT, TECHNIQUE, Order
 from gateway.retrieval.rendering.stored_instance import StoredInstance, open_stored
 
@@ -139,9 +139,9 @@ def _render(
     path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None
 ) -> Answer:
     instance = open_stored(path)
-    form = rendered_form(accepted, media_types(instance.header, instance.syntax), single=single)
+    form = rendered_form(accepted, instance.media_types, single=single)
     content, ranges, frames = b"", [], 1
-    if text(instance.header, "SOPClassUID") in PRESENTATIONS:
+    if instance.is_presentation:
         return _refer(instance, order, form)
     if form.kind in PICTURES:
         content = _give_picture(instance, order, form, frame)

@@ -19,11 +19,12 @@ from gateway.dicomweb.encapsulation import (
 )
 from gateway.errors import NotAcceptable, NotFound
 from gateway.pixels.appearance import Appearance, appearance_of
-from gateway.pixels.attributes import whole
+from gateway.pixels.attributes import text, whole
 from gateway.pixels.decode import decode_frame, decoded_description
 from gateway.pixels.description import PixelDescription, describe_pixels
 from gateway.pixels.grayscale import Stored
 from gateway.pixels.palette import rgb_of_ybr
+from gateway.pixels.presentation import PRESENTATIONS
 from gateway.pixels.samples import bits_stored
 from gateway.pixels.syntaxes import (
     DEFLATED_LITTLE_ENDIAN,
@@ -31,6 +32,7 @@ from gateway.pixels.syntaxes import (
     IMPLICIT_LITTLE_ENDIAN,
     NATIVE,
 )
+from gateway.retrieval.rendering.forms import media_types
 from indexer.contract.identifiers import Uid
 
 VALUE_BYTES_MAX: Final = 2**20
@@ -64,6 +66,20 @@ class StoredInstance:
         if self.syntax == DEFLATED_LITTLE_ENDIAN:  # which hides what kind of pixels there are
             return describe_pixels(dcmread(self.path))
         return describe_pixels(self.header)
+
+    @cached_property
+    def media_types(self) -> tuple[str, ...]:
+        """What it can be given in, the default first.
+
+        Raises:
+            NotAcceptable: nothing of it can be rendered.
+        """
+        return media_types(self.header, self.syntax)
+
+    @cached_property
+    def is_presentation(self) -> bool:
+        """Whether it says how others are shown, and has no picture of its own."""
+        return text(self.header, "SOPClassUID") in PRESENTATIONS
 
     @property
     def representative(self) -> int:

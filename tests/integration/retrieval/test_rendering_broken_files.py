@@ -35,7 +35,7 @@ async def renderer() -> AsyncIterator[Renderer]:
 
 
 async def rendered(renderer: Renderer, path: Path) -> Rendering | GatewayError:
-    order, _ = read_order([("viewport", "64,64"), ("annotation", "patient,technique")])
+    order, _ = read_order((("viewport", "64,64"), ("annotation", "patient,technique")))
     try:
         return await renderer.render(path, order, Accepted("*/*"), single=True)
     except GatewayError as error:

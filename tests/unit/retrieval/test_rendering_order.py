@@ -14,7 +14,7 @@ from gateway.retrieval.rendering.order import Order, read_order, read_thumbnail_
 
 
 def order(**given: str) -> Order:
-    read, _ = read_order(given.items())
+    read, _ = read_order(tuple(given.items()))
     return read
 
 
@@ -84,7 +84,7 @@ def test_another_quality_is_refused(value: str) -> None:
 
 
 def test_annotations_are_known_or_warned_of() -> None:
-    read, warnings = read_order([("annotation", "technique,patient,scale,ruler")])
+    read, warnings = read_order((("annotation", "technique,patient,scale,ruler"),))
 
     assert read.annotation == {"patient", "technique"}
     assert warnings == ("The following annotation values are not supported: scale, ruler",)
@@ -109,19 +109,29 @@ def test_another_profile_is_refused(value: str) -> None:
 
 def test_a_parameter_that_is_given_twice_is_refused() -> None:
     with pytest.raises(InvalidRequest):
-        read_order([("quality", "50"), ("quality", "60")])
+        read_order(
+            (
+                ("quality", "50"),
+                ("quality", "60"),
+            )
+        )
 
 
 def test_a_parameter_that_is_not_of_this_service_is_passed_over() -> None:
-    assert read_order([("token", "x"), ("token", "y")]) == (Order(), ())
+    assert read_order(
+        (
+            ("token", "x"),
+            ("token", "y"),
+        )
+    ) == (Order(), ())
 
 
 NAMES = st.sampled_from(["annotation", "quality", "viewport", "window", "iccprofile", "charset"])
 VALUES = st.text(st.sampled_from('0123456789,.-+eE linearpatient\x00é"'), max_size=40) | st.text()
 
 
-@given(st.lists(st.tuples(NAMES, VALUES)))
-def test_any_parameters_are_read_or_refused(parameters: list[tuple[str, str]]) -> None:
+@given(st.lists(st.tuples(NAMES, VALUES)).map(tuple))
+def test_any_parameters_are_read_or_refused(parameters: tuple[tuple[str, str], ...]) -> None:
     for read in (read_order, read_thumbnail_order):
         with suppress(InvalidRequest):
             read(parameters)
