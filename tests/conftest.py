@@ -4,6 +4,7 @@ test's own, and a summary that names what did not run."""
 import asyncio
 import logging
 import os
+import signal
 import socketserver
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from tests.support.postgresql import PostgresqlServer, a_postgresql_server
 # The same examples on every machine and in every run; two slow cores are no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_configure() -> None:
+    """A run that is told to end ends its servers and removes their folders, as by Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
