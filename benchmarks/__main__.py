@@ -40,7 +40,15 @@ from tests.support import confined
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-Into = Annotated[Path, typer.Option("--into", help="Folder for JSON and PNG.", metavar="FOLDER")]
+Into = Annotated[
+    Path,
+    typer.Option(
+        "--into",
+        help="Folder for JSON and PNG.",
+        metavar="FOLDER",
+        show_default="benchmarks/results",
+    ),
+]
 Engines = Annotated[
     list[Engine] | None, typer.Option("--engine", help="May be given again; without it, both.")
 ]

@@ -12,6 +12,7 @@ app = typer.Typer(
     help="The world around a gateway: imaging centres, viewers, and a demo of it all.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # which would keep the line ends of the docstrings
 )
 
 

@@ -27,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # which would keep the line ends of the docstrings
 )
 app.add_typer(journal, name="journal")
 app.command("import")(import_archives)

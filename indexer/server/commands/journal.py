@@ -28,7 +28,9 @@ from indexer.server.settings import IndexSettings, load_settings
 PROGRESS_LINES = 100_000
 """How many lines are followed from one word of it to the next."""
 
-journal = typer.Typer(no_args_is_help=True, help="Verify and seal the journal of records.")
+journal = typer.Typer(
+    no_args_is_help=True, help="Verify and seal the journal of records.", rich_markup_mode=None
+)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of settings.", metavar="FILE")
