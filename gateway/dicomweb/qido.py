@@ -13,6 +13,7 @@ from gateway.dicomweb.attributes import (
     tag_of,
     tags_of,
 )
+from gateway.dicomweb.charsets import ensure_utf_8
 from gateway.dicomweb.matching import Condition, Exactly, Manner, Range, ensure_forward, read_value
 from gateway.errors import InvalidRequest
 from indexer.contract.identifiers import Uid
@@ -25,7 +26,8 @@ PARAMETERS_MAX: Final = 100
 FIELDS_MAX: Final = 1000
 """Attributes that `includefield` names, in all."""
 
-_CONTROLS: Final = frozenset({"accept", "charset"})
+_CHARSET: Final = "charset"
+_CONTROLS: Final = frozenset({"accept", _CHARSET})
 _MANNERS: Final = {
     "fuzzymatching": "fuzzy",
     "emptyvaluematching": "empty",
@@ -158,6 +160,8 @@ class _SortedOut:
             if attribute.path in self.asked:
                 raise InvalidRequest(f"{attribute.path} is given twice")
             self.asked[attribute.path] = (attribute, value)
+        elif name == _CHARSET:
+            ensure_utf_8(value)
         elif name not in _CONTROLS:
             self.warnings[_UNKNOWN] = None
 

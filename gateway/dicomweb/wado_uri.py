@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from gateway.dicomweb.accept import MediaRange, parse_accept
+from gateway.dicomweb.charsets import ensure_utf_8
 from gateway.dicomweb.negotiation import DICOM
 from gateway.errors import InvalidRequest, NotAcceptable
 from gateway.model.resource import Resource
@@ -35,7 +36,6 @@ _OF_BOTH: Final = (
     "contentType", "charset", "anonymize", "annotation", "imageAnnotation", "imageQuality",
 )  # fmt: skip
 _KNOWN: Final = frozenset((*_MANDATORY, *_OF_INSTANCES, *_OF_PICTURES, *_OF_BOTH))
-_UTF_8: Final = frozenset({"utf-8", "iso_ir 192"})
 
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DECIMAL: Final = re.compile(
@@ -167,8 +167,7 @@ def _picture(given: dict[str, str], resource: Resource, kinds: tuple[str, ...]) 
     if "imageAnnotation" in given:  # its name in Table 9.5.1-1
         _refuse(given, ("annotation",), "one who gives imageAnnotation, too")
         given["annotation"] = given["imageAnnotation"]
-    if "charset" in given and not _utf_8(given["charset"]):
-        raise InvalidRequest("charset: texts are given in UTF-8")
+    _read(given, "charset", ensure_utf_8)
     presentation = _presentation(given, resource.study)
     if presentation is not None:
         ruled_out = ("frameNumber", "windowCenter", "windowWidth")
@@ -187,11 +186,6 @@ def _picture(given: dict[str, str], resource: Resource, kinds: tuple[str, ...]) 
         unknown_annotations=unknown,
         presentation=presentation,
     )
-
-
-def _utf_8(charsets: str) -> bool:
-    names = [one.partition(";")[0].strip().lower() for one in charsets.split(",")]
-    return any(name in _UTF_8 for name in names)
 
 
 def _presentation(given: Mapping[str, str], study: Uid) -> Resource | None:

@@ -52,7 +52,7 @@ _OF: Final = {
         title="Retrieve pixel data (PS3.18 §10.4.1.1.6)", gives=_BULK, query=("accept",)
     ),
     "metadata": Transaction(
-        title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept",)
+        title="Retrieve metadata (PS3.18 §10.4.1.1.2)", gives=_MODELS, query=("accept", "charset")
     ),
 }
 """By the word of the address that says what is retrieved."""

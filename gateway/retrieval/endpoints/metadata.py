@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope, Send
 
 from gateway.catalogue.descriptions import Listing
+from gateway.dicomweb.charsets import ensure_utf_8
 from gateway.dicomweb.codings import OF_TEXTS, Coding, Effort, packer
 from gateway.dicomweb.negotiation import data_set_form
 from gateway.model.resource import Resource
@@ -42,6 +43,8 @@ class MetadataEndpoint:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy, codings=OF_TEXTS)
         resource = request.resource()
+        for charsets in request.query.getlist("charset"):
+            ensure_utf_8(charsets)
         wanted = Wanted(
             media_type=data_set_form(request.accepted).kind,
             root_url=request.root_url,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
 
+from gateway.dicomweb.charsets import ensure_utf_8
 from gateway.errors import InvalidRequest
 from gateway.pixels.geometry import SIDE_MAX, Portion, Viewport
 from gateway.pixels.icc import Profile
@@ -62,6 +63,7 @@ def read_order(
         InvalidRequest: a parameter is not as its rule says, or is given twice.
     """
     given = _once(parameters)
+    _read(given, "charset", ensure_utf_8, None)
     no_annotation: _Annotation = (frozenset(), ())
     annotation, warnings = _read(given, "annotation", _annotation, no_annotation)
     order = Order(

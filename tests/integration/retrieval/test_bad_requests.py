@@ -1,10 +1,17 @@
 """Whatever stands in an address or a header, it is answered by 4xx or passed over, never by 5xx."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
+from ipaddress import ip_network
 from itertools import product
+from pathlib import Path
 
-from tests.support.retrieval import Bench, a_slice
+import pytest
+
+from gateway.security.forwarded import Forwarding
+from gateway.security.policy import OpenAccess
+from tests.support.retrieval import PUBLIC_URL, Bench, a_bench, a_slice
 from tests.support.studies import SERIES, STUDY
 
 Headers = tuple[tuple[str, str], ...]
@@ -33,7 +40,7 @@ ODD_QUERIES = (
     "accept=" + "a/b," * 1000, "%", "%FF=%FE", "=", "&&&", "a" * 5000,
     "accept=application/dicom%20json",
     "limit=-1", "limit=1&limit=2", "offset=9" + "9" * 40, "viewport=,,", "window=a,b,c",
-    "quality=0",
+    "quality=0", "charset=", "charset=utf-8&charset=x", "charset=%FF" + "," * 3000,
 )  # fmt: skip
 ODD_HEADERS = (
     ("Accept", ""), ("Accept", "*/*;q=0"), ("Accept", '"'), ("Accept", "a/b;q=9"),
@@ -43,6 +50,10 @@ ODD_HEADERS = (
     ("Range", "bytes=5-1"), ("Range", "bytes=0-0,1-1"), ("Range", "bytes=-"), ("Range", "x=1-2"),
     ("Range", "bytes=" + "9" * 4000 + "-"), ("If-None-Match", '"' * 999), ("If-Match", "x" * 9000),
     ("If-Range", "\xff"), ("Accept-Encoding", "gzip;q=x,*;q=2"), ("Accept-Encoding", "," * 5000),
+    ("Accept-Encoding", "identity;q=0"), ("Accept-Encoding", "*;q=0, \xff"),
+    ("Accept-Charset", "\xff;q=0"), ("Accept-Charset", "x," * 9000),
+    ("Forwarded", 'for="'), ("Forwarded", "\xff=\xff;" * 900), ("X-Forwarded-For", "\xff"),
+    ("X-Forwarded-Host", "\xff/"), ("X-Forwarded-Proto", "'"), ("X-Forwarded-Prefix", "/.."),
     ("Accept-Language", "\xff" * 200), ("KOS-SOPInstanceUID", "'; DROP"), ("Authorization", "\xff"),
 )  # fmt: skip
 
@@ -62,7 +73,16 @@ async def status_of(bench: Bench, target: str, headers: Headers) -> int:
         writer.close()
 
 
-async def test_nothing_that_is_asked_makes_the_gateway_fail(bench: Bench) -> None:
+@pytest.fixture
+async def believing(tmp_path: Path) -> AsyncIterator[Bench]:
+    """It believes what proxies tell, whoever they are."""
+    forwarding = Forwarding([ip_network("127.0.0.0/8")], base_url=PUBLIC_URL, fixed=False)
+    async with a_bench(tmp_path, OpenAccess(), forwarding=forwarding) as bench:
+        yield bench
+
+
+async def test_nothing_that_is_asked_makes_the_gateway_fail(believing: Bench) -> None:
+    bench = believing
     await bench.push(a_slice(1))
     accept = ("Accept", "*/*")
     asked: list[tuple[str, Headers]] = [(path, (accept,)) for path in ODD_PATHS]
