@@ -92,8 +92,10 @@ def instance_form(
     )
 
 
-def wants_zip(accepted: Accepted, *, single: bool) -> bool:
-    """Whether instances are asked for as an archive rather than in a form of the standard.
+def instances_as(accepted: Accepted, *, single: bool) -> str:
+    """As what instances are asked for: as such (application/dicom), as their bulk data in parts
+    (Table 10.4.4-1), or, beyond the standard, as an archive. One who takes nothing of these asked
+    for them as such.
 
     Args:
         single: whether the resource is one instance.
@@ -104,11 +106,16 @@ def wants_zip(accepted: Accepted, *, single: bool) -> bool:
             for one in ((True, False) if single else (True,))
         ),
         Offer(form=Form(kind=ZIP), only_by_name=True),
+        *(
+            Offer(form=Form(kind=kind, multipart=True), only_by_name=True)
+            for kind in (OCTETS, *_BULK_TYPES)
+        ),
     ]
     try:
-        return accepted.choose(offers, refusal="").kind == ZIP
+        kind = accepted.choose(offers, refusal="").kind
     except NotAcceptable:
-        return False
+        return DICOM
+    return kind if kind in (DICOM, ZIP) else OCTETS
 
 
 def bulk_form(

@@ -112,7 +112,16 @@ class BulkReader:
         value = instance.layout.bulk[pixels.path]
         if pixels.native or pixels.video:
             return [await self.value(opened, value)]
-        return await self.frames(opened, instance, range(1, pixels.claimed + 1))
+        return await self.every_frame(opened, instance)
+
+    async def every_frame(self, opened: OpenFile, instance: DescribedInstance) -> list[Item]:
+        """All pixels, as `frames`.
+
+        Raises:
+            NotFound, StorageUnavailable: as `pixels`.
+        """
+        frames = range(1, instance.layout.shown_pixels().claimed + 1)
+        return await self.frames(opened, instance, frames)
 
     @asynccontextmanager
     async def transcoded(

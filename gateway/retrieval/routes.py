@@ -14,7 +14,7 @@ from gateway.retrieval.endpoints.capabilities import OPTIONS, CapabilitiesEndpoi
 from gateway.retrieval.endpoints.frames import FramesEndpoint
 from gateway.retrieval.endpoints.instances import InstancesEndpoint
 from gateway.retrieval.endpoints.metadata import MetadataEndpoint
-from gateway.retrieval.endpoints.pixeldata import PixelDataEndpoint
+from gateway.retrieval.endpoints.pixeldata import ManyBulkEndpoint, of_everything, of_pixels
 from gateway.retrieval.endpoints.rendered import RenderedEndpoint
 from gateway.retrieval.endpoints.search import SearchEndpoint, Searcher
 from gateway.retrieval.endpoints.thumbnail import ThumbnailEndpoint
@@ -65,8 +65,10 @@ def build_routes(
         policy, retriever, transcoder, files, patients=patients, bodies=bodies
     )
     metadata = MetadataEndpoint(policy, retriever, answers, files)
+    reader = BulkReader(transcoder, files)
+    bulk = ManyBulkEndpoint(policy, retriever, reader, paths=of_everything)
     zipped = ZipEndpoint(
-        policy, retriever, transcoder, files, patients=patients, instances=instances
+        policy, retriever, transcoder, files, patients=patients, instances=instances, bulk=bulk
     )
     rendered = RenderedEndpoint(policy, retriever, renderer, files)
     thumbnail = ThumbnailEndpoint(policy, retriever, renderer)
@@ -78,13 +80,14 @@ def build_routes(
     for path in (STUDY, SERIES, INSTANCE):
         routes.append(NamedRoute(path, zipped, methods=["GET"]))
         routes.append(NamedRoute(f"{path}/metadata", metadata, methods=["GET"]))
-    return routes + _bulk_routes(policy, retriever, BulkReader(transcoder, files))
+        routes.append(NamedRoute(f"{path}/bulkdata", bulk, methods=["GET"]))
+    return routes + _bulk_routes(policy, retriever, reader)
 
 
 def _bulk_routes(policy: Policy, retriever: Retriever, reader: BulkReader) -> list[Route]:
     frames = FramesEndpoint(policy, retriever, reader)
     of_one = BulkDataEndpoint(policy, retriever, reader)
-    of_many = PixelDataEndpoint(policy, retriever, reader)
+    of_many = ManyBulkEndpoint(policy, retriever, reader, paths=of_pixels)
     return [
         NamedRoute(FRAMES, frames, methods=["GET"]),
         NamedRoute(f"{INSTANCE}/bulkdata/{{value:path}}", of_one, methods=["GET"]),

@@ -82,6 +82,8 @@ async def answer_pixels(
                 opened = await stack.enter_async_context(reader.opened(instance))
                 items = await items_of(opened)
                 if asked != lie_in:
+                    if joined:  # each is encoded alone
+                        items = await reader.every_frame(opened, instance)
                     is_one = joined and asked == EXPLICIT_LITTLE_ENDIAN
                     transcoded = reader.transcoded(opened, items, asked, joined=is_one)
                     opened, items = await stack.enter_async_context(transcoded)

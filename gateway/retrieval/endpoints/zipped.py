@@ -21,7 +21,8 @@ from pydicom.tag import Tag
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.catalogue.metered import MeteredFile
-from gateway.dicomweb.negotiation import ZIP, wants_zip
+from gateway.dicomweb.accept import OCTETS
+from gateway.dicomweb.negotiation import ZIP, instances_as
 from gateway.errors import NotAcceptable
 from gateway.media.directory import DicomDirectory
 from gateway.media.leaflet import leaflets
@@ -61,7 +62,8 @@ class _Packed:
 
 
 class ZipEndpoint:
-    """Answers with an archive whoever asks for one, and leaves all others to `instances`."""
+    """Answers with an archive whoever asks for one, and leaves all others to `instances`, or, if
+    they want bulk data alone, to `bulk`."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class ZipEndpoint:
         *,
         patients: KnownPatients,
         instances: ASGIApp,
+        bulk: ASGIApp,
     ) -> None:
         self._policy = policy
         self._retriever = retriever
@@ -79,13 +82,15 @@ class ZipEndpoint:
         self._files = files
         self._patients = patients
         self._instances = instances
+        self._bulk = bulk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD request."""
         request = read_request(scope, self._policy)
         resource = request.resource()
-        if not wants_zip(request.accepted, single=resource.instance is not None):
-            await self._instances(scope, receive, send)
+        kind = instances_as(request.accepted, single=resource.instance is not None)
+        if kind != ZIP:
+            await (self._bulk if kind == OCTETS else self._instances)(scope, receive, send)
             return
         if request.head:
             await self._retriever.ensure_known(request.access, resource)

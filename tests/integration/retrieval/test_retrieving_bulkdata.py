@@ -1,14 +1,23 @@
 """WADO-RS on bulk data and pixel data (PS3.18 §10.4.1.1.5, §10.4.1.1.6)."""
 
+import re
 import struct
+from io import BytesIO
 from typing import Any
 
 import pytest
 from pydicom import Dataset
-from pydicom.uid import MPEG4HP41, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.encaps import generate_frames
+from pydicom.uid import (
+    MPEG4HP41,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from gateway.retrieval.describing.describe import BINARY_INLINE_BYTES_MAX
-from tests.support.retrieval import PUBLIC_URL, Bench, a_slice, any_parts
+from tests.support.retrieval import PUBLIC_URL, Bench, a_slice, any_parts, write_part10
 from tests.support.studies import SERIES, STUDY
 
 INSTANCE = f"/studies/{STUDY}/series/{SERIES}/instances/{SERIES}.1"
@@ -207,3 +216,90 @@ def a_cine(*frames: bytes) -> Dataset:
     items = (b"", *frames)
     pixels = b"".join(b"\xfe\xff\x00\xe0" + struct.pack("<I", len(one)) + one for one in items)
     return a_slice(1, NumberOfFrames=len(frames), PixelData=pixels)
+
+
+async def parts_of_all(
+    bench: Bench, path: str, accept: str = PARTS
+) -> list[tuple[str, str, bytes]]:
+    """Media type, address below the root, and bytes of each part."""
+    async with bench.get(path, accept) as response:
+        assert response.status == 200
+        kind, body = response.headers["Content-Type"], await response.read()
+    places = [one.decode() for one in re.findall(rb"Content-Location: ([^\r]+)", body)]
+    found = any_parts(kind, body)
+    return [
+        (kind, below_the_root(place), content)
+        for place, (kind, content) in zip(places, found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("path", [f"/studies/{STUDY}", INSTANCE])
+@pytest.mark.parametrize("word", ["/bulkdata", ""])
+async def test_all_bulk_data_of_instances_comes_with_its_addresses(
+    bench: Bench, path: str, word: str
+) -> None:
+    """By an address of its own, and of instances for who takes them in that form alone (PS3.18
+    Table 10.4.4-1)."""
+    ds = a_slice_with_a_table()
+    await bench.push(ds)
+    await bench.push(a_slice(2, SeriesInstanceUID="1.2.3.4.5"))
+    told = {below_the_root(one) for one in (await addresses(bench)).values()}
+
+    found = await parts_of_all(bench, path + word)
+
+    assert {kind for kind, _, _ in found} == {NATIVE}
+    assert told <= {place for _, place, _ in found}
+    assert len(found) == (2 if path == INSTANCE else 3)
+    assert ds.PixelData in [content for _, _, content in found]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        f"{PARTS}, multipart/related; type=application/dicom",
+        "*/*",
+        f'{PARTS}; q=0.5, multipart/related; type="*/*"',
+    ],
+)
+async def test_who_takes_instances_as_gladly_gets_these(bench: Bench, accept: str) -> None:
+    await bench.push(a_slice(1))
+
+    async with bench.get(f"/studies/{STUDY}", accept) as response:
+        assert response.content_type == "multipart/related"
+        assert 'type="application/dicom"' in response.headers["Content-Type"]
+
+
+async def test_compressed_pixels_come_as_they_are_stored_or_decoded(bench: Bench) -> None:
+    ds = a_slice(1)
+    pixels = ds.PixelData
+    write_part10(ds, BytesIO())  # which gives it the head that compressing it asks for
+    ds.compress(RLELossless, generate_instance_uid=False)
+    await bench.push(ds, RLELossless)
+    [stored] = generate_frames(ds.PixelData, number_of_frames=1)
+
+    [(plain, _, decoded)] = await parts_of_all(bench, INSTANCE)
+    [(kind, _, as_stored)] = await parts_of_all(bench, INSTANCE, AS_STORED)
+
+    assert (plain, decoded) == (NATIVE, pixels)
+    assert (kind, as_stored) == (f"{OCTETS}; transfer-syntax={RLELossless}", stored)
+
+
+@pytest.mark.parametrize("frames", ["/pixeldata", "/bulkdata"])
+async def test_native_frames_are_encoded_one_by_one(bench: Bench, frames: str) -> None:
+    await bench.push(a_slice(1, NumberOfFrames=2, PixelData=bytes(512) + bytes([1, 0]) * 256))
+
+    for path in (f"/studies/{STUDY}", INSTANCE):
+        found = await parts_of_all(bench, path + frames, 'multipart/related; type="image/jls"')
+
+        assert [kind.split(";")[0] for kind, _, _ in found] == ["image/jls"] * 2
+
+
+async def test_where_there_is_no_bulk_data_there_is_nothing_to_give(bench: Bench) -> None:
+    ds = a_slice(1)
+    del ds.PixelData, ds.Rows, ds.Columns
+    await bench.push(ds)
+
+    async with bench.get(f"/studies/{STUDY}/bulkdata", PARTS) as response:
+        assert response.status == 404
+    async with bench.http.head(f"{bench.root}/studies/{STUDY}/bulkdata") as response:
+        assert response.status == 404

@@ -7,15 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dicomweb.accept import ACCEPT_LENGTH_MAX, RANGES_MAX, Accepted, Form, parse_accept
+from gateway.dicomweb.accept import (
+    ACCEPT_LENGTH_MAX,
+    OCTETS,
+    RANGES_MAX,
+    Accepted,
+    Form,
+    parse_accept,
+)
 from gateway.dicomweb.negotiation import (
+    DICOM,
     DICOM_XML,
     JSON_TYPES,
     XML_TYPES,
+    ZIP,
     bulk_form,
     data_set_form,
     document_type,
     instance_form,
+    instances_as,
     rendered_form,
 )
 from gateway.errors import InvalidRequest, NotAcceptable
@@ -240,3 +250,33 @@ def test_an_accept_header_has_a_longest_length_and_a_most_of_ranges() -> None:
     assert len(parse_accept(many)) == RANGES_MAX
     with pytest.raises(InvalidRequest):
         parse_accept("a" * (ACCEPT_LENGTH_MAX + 1))
+
+
+OCTET_PARTS = 'multipart/related; type="application/octet-stream"'
+
+
+@pytest.mark.parametrize(
+    "accept, kind",
+    [
+        (None, DICOM),
+        ("*/*", DICOM),
+        ("multipart/related", DICOM),
+        (PARTS, DICOM),
+        (OCTET_PARTS, OCTETS),
+        (f"{OCTET_PARTS}; transfer-syntax=*", OCTETS),
+        (f"{OCTET_PARTS}, {PARTS}", DICOM),
+        (f"{OCTET_PARTS}, {PARTS}; q=0.5", OCTETS),
+        (f"{OCTET_PARTS}; q=0.5, {PARTS}", DICOM),
+        (f"{OCTET_PARTS}; q=0, */*", DICOM),
+        ('multipart/related; type="image/jls"', OCTETS),
+        ("application/octet-stream", DICOM),  # alone, it is none of the forms of an instance
+        ("application/zip", ZIP),
+        (f"application/zip; q=0.5, {OCTET_PARTS}", OCTETS),
+        ("text/html", DICOM),
+    ],
+)
+@pytest.mark.parametrize("single", [True, False])
+def test_instances_are_wanted_as_such_as_bulk_data_or_as_an_archive(
+    accept: str | None, kind: str, single: bool
+) -> None:
+    assert instances_as(Accepted(accept), single=single) == kind
