@@ -28,7 +28,7 @@ REFUSED = [
 )
 def test_one_who_takes_utf_8_among_others_gets_it(value: str) -> None:
     ensure_utf_8(value)
-    read_order([("charset", value)])
+    read_order((("charset", value),))
     parse_query(SearchLevel.STUDIES, [("charset", value)])
 
 
@@ -37,6 +37,6 @@ def test_one_who_does_not_is_refused(value: str) -> None:
     with pytest.raises(InvalidRequest, match="UTF-8"):
         ensure_utf_8(value)
     with pytest.raises(InvalidRequest, match="UTF-8"):
-        read_order([("charset", value)])
+        read_order((("charset", value),))
     with pytest.raises(InvalidRequest, match="UTF-8"):
         parse_query(SearchLevel.STUDIES, [("charset", value)])
