@@ -44,6 +44,8 @@ _IMAGE_GROUP: Final = 0x0028
 _PHOTOMETRIC: Final = 0x00280004
 _PLANAR: Final = 0x00280006
 _HIGH_BIT: Final = 0x00280102
+_IDENTIFYING_GROUP: Final = 0x0008
+_IMAGE_TYPE: Final = 0x00080008
 _LOSSY: Final = 0x00282110
 _LOSSY_RATIO: Final = 0x00282112
 _LOSSY_METHOD: Final = 0x00282114
@@ -190,6 +192,7 @@ def _transcode(source: Path, target: Path, scratch: Path, asked: Uid, size_bytes
         if asked in _METHODS:
             # How much smaller the pixels are is known when they are written; here is its place.
             _add_loss(header, _METHODS[asked], " " * _RATIO_CHARACTERS)
+            _tell_derived(header)
         ends = header.write(file)
         if asked == syntaxes.EXPLICIT_LITTLE_ENDIAN:
             write_native(file, pixels.frames(), encoded, size_bytes_max=size_bytes_max)
@@ -244,6 +247,13 @@ def _add_loss(header: Header, method: str, ratio: str) -> None:
     header.put(_LOSSY, "CS", b"01")
     for tag, vr, one in ((_LOSSY_RATIO, "DS", ratio), (_LOSSY_METHOD, "CS", method)):
         header.put(tag, vr, "\\".join([*_texts(told, tag), one]).encode("ascii"))
+
+
+def _tell_derived(header: Header) -> None:
+    """A compressed version of another image is derived (PS3.3 §C.7.6.1.1.5)."""
+    told = _texts(header.group(_IDENTIFYING_GROUP), _IMAGE_TYPE)
+    if told:
+        header.put(_IMAGE_TYPE, "CS", "\\".join(["DERIVED", *told[1:]]).encode("ascii", "replace"))
 
 
 def _texts(told: Dataset, tag: int) -> list[str]:

@@ -142,16 +142,29 @@ async def test_native_instances_of_every_kind_are_compressed(bench: Bench, store
 
 
 async def test_a_picture_that_loses_some_of_itself_says_so(bench: Bench) -> None:
-    await bench.push(an_image(PICTURE, PICTURE_SAMPLES))
+    original = an_image(PICTURE, PICTURE_SAMPLES)
+    original.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    await bench.push(original)
 
     syntax, ds = await one_part(bench, asked_in(uid.JPEGBaseline8Bit))
 
     assert syntax == uid.JPEGBaseline8Bit
+    assert ds.ImageType == ["DERIVED", "PRIMARY", "AXIAL"]
     assert ds.LossyImageCompression == "01"
     assert ds.LossyImageCompressionMethod == "ISO_10918_1"
     frame = get_frame(ds.PixelData, 0, number_of_frames=1)
     assert ds.LossyImageCompressionRatio == round(PICTURE_SAMPLES.size / len(frame), 2)
     assert np.abs(decoded(ds).astype(int) - PICTURE_SAMPLES.astype(int)).max() < 24
+
+
+async def test_a_picture_that_loses_nothing_is_the_original(bench: Bench) -> None:
+    original = an_image(PICTURE, PICTURE_SAMPLES)
+    original.ImageType = ["ORIGINAL", "PRIMARY"]
+    await bench.push(original)
+
+    _, ds = await one_part(bench, asked_in(uid.JPEGLSLossless))
+
+    assert ds.ImageType == ["ORIGINAL", "PRIMARY"]
 
 
 async def test_a_picture_that_came_with_a_loss_says_so_for_good(bench: Bench) -> None:
