@@ -1,4 +1,5 @@
-"""Has the kernel send files as parts of HTTP bodies (sendfile(2)): their bytes pass no Python.
+"""Has the kernel send files as parts of HTTP bodies (sendfile(2)): their bytes pass no Python. A
+small answer goes to it at once, head and body, which spares both sides a wake.
 
 `serving` offers it to the application as an ASGI extension of this name, on connections that the
 kernel can write to: those without TLS. A message of the same name stands for a part of a body, of
@@ -37,6 +38,8 @@ STEPS_BACK: Final = 10
 """Of niceness (sched(7)), behind the loop and all other threads and processes of the program."""
 AT_ONCE_BYTES: Final = 2**20
 """Sent while the loop stands still: a tenth of a millisecond."""
+SMALL_BYTES: Final = 64 * 1024
+"""Of a body that is copied to go with its head."""
 TURN_BYTES: Final = 2**22
 """Sent by a thread before it turns to another body: some milliseconds."""
 _PROBE_BYTES: Final = 2**18
@@ -118,6 +121,8 @@ class _Sender:
             self._head = message
         elif message["type"] == FILES:
             await self._send_files(message)
+        elif self._head is not None and self._fits(message):
+            await self._send_at_once(message)
         else:
             await self.pass_head()
             if self._owed and not self._cycle.disconnected:
@@ -131,6 +136,22 @@ class _Sender:
             self._socket.close()
             if not self._cycle.transport.is_closing():
                 self._cycle.transport.set_write_buffer_limits()
+
+    def _fits(self, message: Message) -> bool:
+        """Whether it is the whole body of an answer, and small; nothing waits to be sent."""
+        cycle = self._cycle
+        is_whole = not message.get("more_body", False) and cycle.scope["method"] != "HEAD"
+        small = len(message.get("body", b"")) <= SMALL_BYTES
+        return is_whole and small and not cycle.flow.write_paused
+
+    async def _send_at_once(self, message: Message) -> None:
+        transport = self._cycle.transport
+        self._cycle.transport = _HeadWithBody(transport)
+        try:
+            await self.pass_head()
+            await self._cycle.send(cast(ASGISendEvent, message))
+        finally:
+            self._cycle.transport = transport
 
     async def pass_head(self) -> None:
         """Send the head of the response, if it was held back."""
@@ -199,6 +220,22 @@ class _Sender:
             await writable
         finally:
             loop.remove_writer(self._socket.fileno())
+
+
+class _HeadWithBody(asyncio.Transport):
+    """Stands for a transport while an answer is written: its head, then its body."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._head:
+            self._transport.write(self._head + data)
+        self._head = bytes(data)
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 class _Sending:

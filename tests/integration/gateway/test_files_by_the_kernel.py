@@ -1,9 +1,11 @@
-"""Files go out by the kernel, between bytes of ours, on every loop that serves."""
+"""Files go out by the kernel, between bytes of ours, and a small answer at once, on every loop that
+serves."""
 
 import asyncio
 import errno
 import os
 import socket
+import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +24,8 @@ CONTENT = bytes(range(256)) * (TURN_BYTES // 256) + b"end"
 WHOLE = b"before" + CONTENT + b"between" + CONTENT[5:1005] + b"after"
 """What `giving` answers with: more than a thread sends in a turn, and what is sent at once."""
 REQUEST = b"%b / HTTP/1.1\r\nHost: here\r\n\r\n"
+SEGMENTS_IN_AT = 152
+"""Where `struct tcp_info` of the kernel (tcp(7)) counts the segments with data that have come."""
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Took = Callable[[int], None]
@@ -100,6 +104,30 @@ def test_a_body_comes_whole_and_its_connection_serves_on(
             came = await asyncio.to_thread(bodies, port, b"GET", b"HEAD", b"GET")
 
         assert came == [WHOLE, b"", WHOLE]
+
+    run(test())
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_a_small_answer_is_one_segment(run: Run, method: bytes) -> None:
+    async def small(scope: Scope, receive: Receive, send: Send) -> None:
+        length = [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": b"held"})
+
+    def segments(port: int) -> tuple[bytes, int]:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(REQUEST.replace(b"Host:", b"Connection: close\r\nHost:") % method)
+            came = b"".join(iter(lambda: connection.recv(65536), b""))
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS_IN_AT + 4)
+            return came, struct.unpack_from("I", told, SEGMENTS_IN_AT)[0]
+
+    async def test() -> None:
+        async with served(small) as port:
+            came, count = await asyncio.to_thread(segments, port)
+
+        assert came.endswith(b"held" if method == b"GET" else b"\r\n\r\n")
+        assert count == 1
 
     run(test())
 
