@@ -55,7 +55,7 @@ def caller_of(request: Request) -> Caller | None:
 class OpenAccess:
     """Anyone: for tests and demonstrations, on loopback only."""
 
-    in_envelopes = True
+    in_envelopes = False
 
     async def caller(self, proof: bytes | None, *, one_time: bool) -> None:
         """Nobody in particular, whatever they show."""

@@ -17,15 +17,17 @@ class Reception:
     """Takes one message.
 
     Args:
-        policy: asked once, when the header has come, or cannot be in what has come.
+        policy: asked once, when the header has come, or cannot be in what has come; not at all
+            where it takes no proof from there.
+        known: who sends it, as far as is known without.
     """
 
-    def __init__(self, policy: AccessPolicy) -> None:
+    def __init__(self, policy: AccessPolicy, *, known: Caller | None) -> None:
         self._policy = policy
         self._reader: PackageReader | None = None
         self._size = 0
-        self._is_asked = False
-        self._caller: Caller | None = None
+        self._is_asked = not policy.in_envelopes
+        self._caller = known
 
     def begin(self, content_type: str) -> None:
         """Take a message of this type.

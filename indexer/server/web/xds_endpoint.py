@@ -17,13 +17,14 @@ from gateway.errors import Unavailable
 from gateway.telemetry import NamedRoute
 from indexer.contract.access import Caller
 from indexer.contract.errors import InvalidValue
-from indexer.server.access.policy import AccessPolicy
+from indexer.server.access.policy import AccessPolicy, caller_of
 from indexer.server.web.http import take_body
 from indexer.server.web.http_errors import BUSY, REFUSAL_STATUS
 from indexer.server.web.reception import Reception
 from indexer.wire.outcome import IssueCode, Refusal, XdsError
 from indexer.wire.soap.envelope import (
     SOAP_MEDIA_TYPE,
+    Addressed,
     FaultCode,
     SecurityFault,
     SoapFault,
@@ -38,7 +39,7 @@ from indexer.wire.xml import Element
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asked:
     """What an operation is asked, and by whom."""
 
@@ -46,6 +47,11 @@ class Asked:
     package: Package
     caller: Caller | None
     """None where nobody had to say who they are."""
+
+    def let_go(self) -> None:
+        """Free the message, of which all is read: now, while it is in the processor's caches, and
+        not when what came of it is durable."""
+        del self.body, self.package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +108,7 @@ class XdsEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one message."""
-        reception = Reception(self._policy)
+        reception = Reception(self._policy, known=caller_of(request))
         try:
             package, caller = await self._receive(request, reception)
             call = read_call(package.root)
@@ -115,9 +121,12 @@ class XdsEndpoint:
             unknown = SoapFault("the action is none of this address", subcode="ActionNotSupported")
             return _fault(unknown, status=400, relates_to=call.message_id)
         asked = Asked(body=call.body, package=package, caller=caller)
-        answer = await _run(operation, call.action, asked)
-        written = reply(call, answer.body, action=operation.answers_as)
-        if not answer.parts and not package.optimised:
+        addressed = Addressed(action=call.action, message_id=call.message_id)
+        optimised = package.optimised
+        del call, package  # no more than `asked` holds the message
+        answer = await _run(operation, addressed.action, asked)
+        written = reply(addressed, answer.body, action=operation.answers_as)
+        if not answer.parts and not optimised:
             return Response(written, media_type=f"{SOAP_MEDIA_TYPE}; charset=UTF-8")
         content_type, chunks = write_package(written, answer.parts)
         return Response(b"".join(chunks), headers={"Content-Type": content_type})

@@ -101,6 +101,7 @@ class XdsRoutes:
     async def provide(self, asked: Asked) -> Answer:
         """Provide and Register Document Set-b (ITI-41): all of it is held, or nothing is."""
         submitted, lost = read_provide_request(asked.body, asked.package)
+        asked.let_go()
         held = await self._custodian.provide(asked.caller, submitted, exchange=Exchange.PROVIDE)
         entries = [one.entry.entry_id for one in held.documents]
         log.info("submission_held", extra={"entries": entries, "set": held.submission_set.set_id})

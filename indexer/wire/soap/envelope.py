@@ -81,12 +81,18 @@ class SoapFault(ContractError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A request."""
+class Addressed:
+    """What of a request its answer refers to."""
 
     action: str
     message_id: str
     """Empty where the sender gave none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Addressed):
+    """A request."""
+
     body: Element
     """The one element of the body."""
 
@@ -136,7 +142,7 @@ def _text(elements: Iterable[Element], tag: str) -> str:
     return text
 
 
-def reply(call: Call, body: Element, *, action: str = "") -> bytes:
+def reply(call: Addressed, body: Element, *, action: str = "") -> bytes:
     """The envelope that answers a request, by the action that its answer has by default."""
     return _envelope(action or f"{call.action}Response", call.message_id, body)
 
