@@ -51,7 +51,7 @@ class Catalogue:
         """
 
         async def work(tx: Transaction) -> tuple[StudySnapshot | None, Identifier | None]:
-            snapshot = await self._studies.snapshot(tx, study)
+            snapshot = await self._studies.identity(tx, study)
             return snapshot, await self._studies.published_as(tx, study)
 
         snapshot, published_as = await self._database.read(work)
@@ -70,14 +70,14 @@ class Catalogue:
         async def work(tx: Transaction) -> Disagreement | None:
             if not await self._studies.has_disagreed(tx, study):  # as almost all
                 return None
-            snapshot = await self._studies.snapshot(tx, study)
+            snapshot = await self._studies.identity(tx, study)
             return None if snapshot is None else snapshot.unsettled
 
         return await self._database.read(work)
 
     async def ins(self, study: Uid) -> Ins | None:
         """By which INS the study's pointer names its patient; None while it names none."""
-        snapshot = await self._database.read(lambda tx: self._studies.snapshot(tx, study))
+        snapshot = await self._database.read(lambda tx: self._studies.identity(tx, study))
         return None if snapshot is None else ins_of(snapshot, self._policy)
 
     async def earlier_studies(self, patient: Iterable[Identifier], *, count_max: int) -> list[Uid]:

@@ -12,10 +12,11 @@ from typing import Final, cast
 import orjson
 
 from gateway.dicomweb.layout import START_BYTES, Layout
-from gateway.model.image import StoredObject
+from gateway.model.image import ImageDescription, StoredObject
 from gateway.model.resource import Resource
 from gateway.storage.database import Dialect, Param, Row, Transaction
 from gateway.storage.queries import load_queries
+from gateway.storage.records import decode
 from indexer.contract.identifiers import Uid
 
 ALL_FRAMES: Final = 100_000_000
@@ -129,18 +130,18 @@ class Descriptions:
 
     async def listed(self, tx: Transaction, resource: Resource) -> Listing | None:
         """What of a study, a series, or one instance may be shown; None if nothing is."""
-        named = {"series": resource.series, "instance": resource.instance}
-        given = {level: uid for level, uid in named.items() if uid is not None}
-        # Not by what holds for every row where nothing is named: an instance is then found by its
-        # key, however many the study has.
-        named_is = " AND ".join(f"{level}_uid = :{level}" for level in given) or "true"
-        sql = self._sql["listed"].replace(_FILTER, named_is)
-        rows = await tx.fetch(sql, study=resource.study, **given)
+        rows = await self._of(tx, "listed", resource)
         if not rows or not rows[0]["listed"]:
             return None
         [row] = rows
         version = Version(cast(int, row["news"]), cast(int, row["answers"]))
         return Listing.of(resource.study, version, cast(str, row["listed"]))
+
+    async def named(self, tx: Transaction, resource: Resource) -> list[ImageDescription]:
+        """Whom and what the stored instances of a resource name: the header of one, and of each
+        other that names another patient or exam."""
+        rows = await self._of(tx, "named", resource)
+        return [decode(ImageDescription, cast(str, row["header"]).encode()) for row in rows]
 
     async def instance(
         self, tx: Transaction, resource: Resource, *, frames: tuple[int, int]
@@ -211,6 +212,16 @@ class Descriptions:
         told = orjson.dumps(listed).decode()
         await tx.fetch(self._sql["keep"], described=told, records=bytes(records))
         await tx.fetch(self._sql["mark_described"], described=told)
+
+    async def _of(self, tx: Transaction, query: str, resource: Resource) -> list[Row]:
+        """Ask for what is shown of a resource."""
+        named = {"series": resource.series, "instance": resource.instance}
+        given = {level: uid for level, uid in named.items() if uid is not None}
+        # Not by what holds for every row where nothing is named: an instance is then found by its
+        # key, however many the study has.
+        named_is = " AND ".join(f"{level}_uid = :{level}" for level in given) or "true"
+        sql = self._sql[query].replace(_FILTER, named_is)
+        return await tx.fetch(sql, study=resource.study, **given)
 
 
 def _lines(text: str) -> Iterator[list[str]]:

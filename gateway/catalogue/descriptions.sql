@@ -21,6 +21,21 @@ SELECT news, answers,
         WHERE study_uid = :study AND /* filter */) AS listed
 FROM studies WHERE study_uid = :study;
 
+-- query: named
+-- Of all that name the same patient and the same exam, one: twenty thousand of them name one.
+SELECT max(CAST(coalesce(copied, header) AS TEXT)) AS header FROM shown_instances
+WHERE study_uid = :study AND object_key IS NOT NULL AND coalesce(copied, header) IS NOT NULL
+  AND /* filter */
+GROUP BY json_extract(CAST(coalesce(copied, header) AS TEXT), '$.patient'),
+         json_extract(CAST(coalesce(copied, header) AS TEXT), '$.accession');
+
+-- query: named [postgresql]
+SELECT max(convert_from(coalesce(copied, header), 'UTF8')) AS header FROM shown_instances
+WHERE study_uid = :study AND object_key IS NOT NULL AND coalesce(copied, header) IS NOT NULL
+  AND /* filter */
+GROUP BY json_extract(convert_from(coalesce(copied, header), 'UTF8'), '$.patient'),
+         json_extract(convert_from(coalesce(copied, header), 'UTF8'), '$.accession');
+
 -- query: instance
 -- Of the places of frames only those that are asked for, which may be few of very many.
 SELECT news, answers, shown.object_key, transfer_syntax, size_bytes, sha256, layout, failure,

@@ -201,21 +201,30 @@ class Studies:
 
     async def snapshot(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
         """All that is known of the study now; None if nothing is."""
+        return await self._snapshot(tx, study, images="images")
+
+    async def identity(self, tx: Transaction, study: Uid) -> StudySnapshot | None:
+        """The same, but of the images that name the same patient and exam one stands for all: what
+        is asked before thousands of them are given."""
+        return await self._snapshot(tx, study, images="images_apart")
+
+    async def _snapshot(self, tx: Transaction, study: Uid, *, images: str) -> StudySnapshot | None:
         rows = await tx.fetch(self._sql["study"], study=study)
         if not rows:
             return None
         row = rows[0]
-        images = tuple(known_image(one) for one in await tx.fetch(self._sql["images"], study=study))
+        found = await tx.fetch(self._sql[images], study=study)
+        known = tuple(known_image(one) for one in found)
         reports = tuple(await self._reports.of(tx, study))
-        accessions = {told.accession.value for image in images for told in image.told}
+        accessions = {told.accession.value for image in known for told in image.told}
         orders = await self._words.orders_of(tx, study, accessions - {""})
-        ids = [told.patient.local_id for image in images for told in image.told]
+        ids = [told.patient.local_id for image in known for told in image.told]
         ids += [one for numbered in reports for one in numbered.report.patient.local_ids]
         ids += [one for order in orders for one in order.patient.local_ids]
         return StudySnapshot(
             study=study,
             news=cast(int, row["news"]),
-            images=images,
+            images=known,
             reports=reports,
             orders=orders,
             words=await self._words.words_about(tx, set(ids)),

@@ -102,6 +102,33 @@ SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, re
 FROM instances WHERE study_uid = :study AND gone = 0
 ORDER BY series_uid, instance_uid;
 
+-- query: images_apart
+-- Of all of whom the same is told, one.
+SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected, copied
+FROM instances WHERE study_uid = :study AND instance_uid IN (
+    SELECT min(instance_uid) FROM instances WHERE study_uid = :study AND gone = 0
+    GROUP BY rejected,
+             json_extract(CAST(header AS TEXT), '$.patient'),
+             json_extract(CAST(header AS TEXT), '$.accession'),
+             json_extract(CAST(header AS TEXT), '$.title_code'),
+             json_extract(CAST(answer AS TEXT), '$.patient'),
+             json_extract(CAST(answer AS TEXT), '$.accession'),
+             json_extract(CAST(answer AS TEXT), '$.title_code'))
+ORDER BY series_uid, instance_uid;
+
+-- query: images_apart [postgresql]
+SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected, copied
+FROM instances WHERE study_uid = :study AND instance_uid IN (
+    SELECT min(instance_uid) FROM instances WHERE study_uid = :study AND gone = 0
+    GROUP BY rejected,
+             json_extract(convert_from(header, 'UTF8'), '$.patient'),
+             json_extract(convert_from(header, 'UTF8'), '$.accession'),
+             json_extract(convert_from(header, 'UTF8'), '$.title_code'),
+             json_extract(convert_from(answer, 'UTF8'), '$.patient'),
+             json_extract(convert_from(answer, 'UTF8'), '$.accession'),
+             json_extract(convert_from(answer, 'UTF8'), '$.title_code'))
+ORDER BY series_uid, instance_uid;
+
 -- query: shown
 SELECT header, object_key, transfer_syntax, size_bytes, sha256, answer, pacs, rejected, copied
 FROM shown_instances

@@ -22,10 +22,11 @@ from gateway.retrieval.describing.known import (
     DescribedInstance,
     FrameNumbers,
     KnownInstances,
+    KnownListings,
     together,
 )
 from gateway.retrieval.sources.source import HeldInstance
-from gateway.retrieval.sources.store import ReportedImages, ensure_agreement
+from gateway.retrieval.sources.store import ReportedImages, ensure_fit
 from gateway.storage.database import Database
 from indexer.contract.identifiers import Uid
 
@@ -74,6 +75,7 @@ class DescribedStore:
         self._path = path
         self._agreed: dict[Uid, tuple[Version, set[str]]] = {}
         self._known = KnownInstances()
+        self._listings = KnownListings()
 
     async def listing(self, resource: Resource) -> Listing | None:
         """What of the resource may be shown; None if nothing is known of it.
@@ -81,8 +83,14 @@ class DescribedStore:
         Raises:
             ImagesDisagree: what is stored of it does not fit the study's report.
         """
-        found = await self._database.read(lambda tx: self._descriptions.listed(tx, resource))
-        if found is not None and found.entire:
+        generation = self._database.generation
+        found = self._listings.find(resource, generation=generation)
+        if found is None:
+            found = await self._database.read(lambda tx: self._descriptions.listed(tx, resource))
+            if found is None:
+                return None
+            self._listings.keep(resource, found, generation=generation)
+        if found.entire:
             await self._ensure_agreement(resource, found.version, found.fingerprint)
         return found
 
@@ -188,8 +196,8 @@ class DescribedStore:
             agreed = set()
         if mark in agreed:
             return
-        images = await self._catalogue.images(resource)
-        await ensure_agreement(self._catalogue, resource.study, images)
+        named = await self._database.read(lambda tx: self._descriptions.named(tx, resource))
+        await ensure_fit(self._catalogue, resource.study, named)
         agreed.add(mark)
         # The studies asked for last stay.
         self._agreed.pop(resource.study, None)

@@ -7,11 +7,15 @@ To ask the database costs more than to find the frame.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway.catalogue.descriptions import Listing
 from gateway.dicomweb.layout import START_BYTES, Layout
 from gateway.model.resource import Resource
 from gateway.retrieval.sources.source import HeldInstance
 
 INSTANCES_MAX: Final = 1024
+"""And as many listings."""
+LISTED_CHARACTERS_MAX: Final = 8 * 2**20
+"""Of all listings that are kept; one instance takes some two hundred."""
 VALUES_MAX: Final = 32
 """Bulk values of an instance that is kept; most have their pixels alone."""
 TOGETHER: Final = 256
@@ -80,6 +84,31 @@ class KnownInstances:
         self._known[resource] = generation, frames, instance
         if len(self._known) > INSTANCES_MAX:
             del self._known[next(iter(self._known))]
+
+
+class KnownListings:
+    """Listings, for as long."""
+
+    def __init__(self) -> None:
+        self._known: dict[Resource, tuple[int, Listing]] = {}
+        self._characters = 0
+
+    def find(self, resource: Resource, *, generation: int | None) -> Listing | None:
+        """What is listed of the resource, if that is known."""
+        made_in, listing = self._known.get(resource, (None, None))
+        return listing if made_in == generation else None
+
+    def keep(self, resource: Resource, listing: Listing, *, generation: int | None) -> None:
+        """Keep what was found by asking the database in this generation, or later."""
+        _, replaced = self._known.pop(resource, (0, None))
+        self._characters -= 0 if replaced is None else len(replaced.text)
+        if generation is None:
+            return
+        self._known[resource] = generation, listing
+        self._characters += len(listing.text)
+        while self._characters > LISTED_CHARACTERS_MAX or len(self._known) > INSTANCES_MAX:
+            _, dropped = self._known.pop(next(iter(self._known)))
+            self._characters -= len(dropped.text)
 
 
 def together(frames: FrameNumbers) -> FrameNumbers:

@@ -109,8 +109,15 @@ async def ensure_agreement(
         ImagesDisagree: one of them does not fit the study's report; none may be.
     """
     headers = [image.copied or image.header for image in images if image.stored is not None]
+    await ensure_fit(catalogue, study, [one for one in headers if one is not None])
+
+
+async def ensure_fit(
+    catalogue: ReportedImages, study: Uid, headers: Iterable[ImageDescription]
+) -> None:
+    """Return if instances of these headers may be given; raises as `ensure_agreement`."""
     # Instances of a study name the same patient; the report is asked once, not for each.
-    told = {(one.patient, one.accession): one for one in headers if one is not None}
+    told = {(one.patient, one.accession): one for one in headers}
     if not told and (unsettled := await catalogue.unsettled(study)) is not None:
         raise ImagesDisagree(unsettled.reason)
     for header in told.values():

@@ -140,3 +140,19 @@ async def test_so_many_instances_are_known_and_no_more(
 
     assert not kept
     assert dropped
+
+
+async def test_what_a_study_holds_is_looked_up_until_something_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.push(a_slice(1))
+    await described(bench)
+    first = await bench.fetched()
+
+    with reads_of(bench, monkeypatch) as reads:
+        again = await bench.fetched()
+    await bench.push(a_slice(2))
+    both = await bench.fetched()
+
+    assert reads == ([] if bench.stores.database.generation is not None else [None])
+    assert [len(one) for one in (first, again, both)] == [1, 1, 2]
