@@ -22,8 +22,8 @@ PICTURES: Final = (JPEG, PNG, GIF, JP2)
 """Media types of pictures, the default first (PS3.18 Table 8.7.4-1)."""
 LOSSY: Final = frozenset({JPEG, JP2})
 """Those in which a client may choose the quality."""
-CARRY_ICC: Final = frozenset({JPEG, PNG, JP2})
-"""Those that can hold an ICC profile."""
+CARRY_ICC: Final = frozenset({JPEG, PNG})
+"""Those that an ICC profile is written into."""
 
 QUALITY: Final = 90
 """Of JPEG where a client does not choose: the steps of 8-bit gray are not seen."""
