@@ -38,7 +38,7 @@ _OF: Final = {
         query=("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window"),
     ),
     "thumbnail": Transaction(
-        title="Retrieve thumbnail (PS3.18 §10.4.1.1.5)",
+        title="Retrieve thumbnail (PS3.18 §10.4.1.1.4)",
         gives=PICTURES,
         query=("accept", "viewport"),
     ),

@@ -1,4 +1,4 @@
-"""Retrieve Transaction on thumbnail resources (PS3.18 §10.4.1.1.5): one small picture.
+"""Retrieve Transaction on thumbnail resources (PS3.18 §10.4.1.1.4): one small picture.
 
 Of a study or a series it is an image from the middle, which shows more of a body than its ends do.
 """

@@ -78,7 +78,7 @@ def read_order(
 
 
 def read_thumbnail_order(parameters: Iterable[tuple[str, str]]) -> Order:
-    """The order for a thumbnail, of which only the size is chosen (PS3.18 §10.4.1.1.5).
+    """The order for a thumbnail, of which only the size is chosen (PS3.18 §10.4.1.1.4).
 
     Raises:
         InvalidRequest: something else is asked for, or more of the viewport than its size.

@@ -1,4 +1,4 @@
-"""Renders instances (PS3.18 §10.4.1.1.3 to §10.4.1.1.5). Runs in worker processes.
+"""Renders instances (PS3.18 §10.4.1.1.3, §10.4.1.1.4). Runs in worker processes.
 
 The instance's own presentation comes first, then the region, the viewport and last the annotation
 (PS3.18 §8.3.5.1). What a worker answers is plain values; `Rendering` reads them.
