@@ -40,6 +40,15 @@ def test_a_first_document_is_published_found_masked_and_withdrawn(tmp_path: Path
     assert '"entered-in-error"' in updated
 
 
+def test_what_came_by_fhir_is_found_by_xds(tmp_path: Path) -> None:
+    with an_index(tmp_path) as index:
+        told_by(index, "cat > document.json", tmp_path)
+        found = told_by(index, "cat > find.xml", tmp_path)
+
+    assert "ResponseStatusType:Success" in found
+    assert found.count("<rim:ExtrinsicObject ") == 1
+
+
 def test_what_a_patient_chooses_and_takes_along_is_told(tmp_path: Path) -> None:
     with an_index(tmp_path) as index:
         told_by(index, "cat > document.json", tmp_path)
