@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.repository import ROOT, files, name, project
 
 LINK = re.compile(r"\]\((?!\w+:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
@@ -11,6 +13,13 @@ CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 MAKE = re.compile(r"\bmake ((?:[a-z-]+ ?)+)")
 PLACE = re.compile(r"(?:gateway|indexer|simulators|tests|scripts)/[\w/.]*\w")
 PROGRAM = re.compile(r"\bdrim-[a-z]+\b(?![-./])")
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+PART = re.compile(r"^#{2,3} +(.+?) *$", re.MULTILINE)
+LINES_WITHOUT_CONTENTS_MAX = 400
+
+
+def _is_long(document: Path) -> bool:
+    return len(document.read_text().splitlines()) > LINES_WITHOUT_CONTENTS_MAX
 
 
 def test_every_link_between_documents_resolves() -> None:
@@ -62,6 +71,15 @@ def test_every_place_that_a_document_names_exists() -> None:
     assert unknown == []
 
 
+@pytest.mark.parametrize("document", [one for one in files(".md") if _is_long(one)], ids=name)
+def test_a_long_document_begins_with_what_is_in_it(document: Path) -> None:
+    opening, _, rest = document.read_text().partition("\n## ")
+
+    listed = [link["heading"] for link in LINK.finditer(opening) if not link["file"]]
+
+    assert listed == [_anchor(title) for title in PART.findall(FENCED.sub("", f"\n## {rest}"))]
+
+
 def _commands(document: Path) -> str:
     """All that the document sets as code."""
     return "\n".join(CODE.findall(document.read_text()))
@@ -76,4 +94,9 @@ def _resolves(document: Path, link: re.Match[str]) -> bool:
 
 def _headings(text: str) -> set[str]:
     titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return {_anchor(title) for title in titles}
+
+
+def _anchor(title: str) -> str:
+    """What a link names of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
