@@ -4,6 +4,7 @@ So they have a length, a tag, the same boundary each time and parts by Range, an
 send them. What has to be written anew, or comes from elsewhere, goes the way of `InstanceStream`.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -24,8 +25,11 @@ from indexer.framing.multipart_writer import MultipartRelated
 _LAYOUT: Final = "1"
 """Of such bodies: what is framed differently is another one to who asks again."""
 LOOKED_FOR: Final = 16
-"""Files that are looked for before a body begins: the first byte of a large study does not wait for
-all of its files. One that is missing later breaks the body off (see `StoredBodies.doubt`)."""
+"""Files that are looked for before a body begins whose sizes are known: the first byte of a large
+study does not wait again for all of its files. One that is missing later breaks the body off (see
+`StoredBodies.doubt`)."""
+SIZES_MAX: Final = 256
+"""Listings of which they are."""
 DOUBTED_MAX: Final = 1024
 """Studies of which that is remembered."""
 _LINE_END: Final = 2  # bytes
@@ -85,6 +89,8 @@ class StoredBody:
 
     listing: Listing
     size_bytes: int
+    sizes: "array[int]"
+    """Of its files, in their order: the catalogue knows how long a data set is, not its file."""
     _frame: _Alone | _Parts
     _path: Callable[[str], Path]
 
@@ -96,10 +102,12 @@ class StoredBody:
     def pieces(self, wanted: ByteRange) -> Iterator[Piece]:
         """What of its files lies in a range, and of the lines that go before them."""
         frame, file_ends_at = self._frame, self._frame.starts_at
-        for series, instance, key, syntax, size in self.listing.lines():
-            at = file_ends_at
+        for (series, instance, key, syntax, _), size_bytes in zip(
+            self.listing.lines(), self.sizes, strict=True
+        ):
+            at, size = file_ends_at, str(size_bytes)
             file_at = at + frame.head_bytes(series, instance, syntax, size)
-            file_ends_at = file_at + int(size)
+            file_ends_at = file_at + size_bytes
             if at >= wanted.end:
                 return
             if file_ends_at > wanted.start:
@@ -126,6 +134,8 @@ class StoredBodies:
         self._files = files
         self._path = path
         self._doubted: dict[Uid, None] = {}
+        self._sizes: dict[str, array[int]] = {}
+        """Of the files of a listing, by its fingerprint: an object never changes."""
 
     def tag(self, listing: Listing, *, multipart: bool, root_url: str) -> str:
         """A strong tag of the body, which need not be made for it."""
@@ -141,13 +151,18 @@ class StoredBodies:
             forms: how instances are given, by their transfer syntax.
             root_url: address of DICOMweb as the client reaches it.
         """
-        looked_for = None if listing.study in self._doubted else LOOKED_FOR
+        known = None if listing.study in self._doubted else self._sizes.get(listing.fingerprint)
         frame = self._frame(listing, forms, root_url)
         try:
-            body = await self._files.run(self._body_of, listing, frame, looked_for)
+            body = await self._files.run(self._body_of, listing, frame, known)
         except StorageUnavailable:
             return None
         self._doubted.pop(listing.study, None)
+        # What was asked for last stays.
+        self._sizes.pop(listing.fingerprint, None)
+        self._sizes[listing.fingerprint] = body.sizes
+        while len(self._sizes) > SIZES_MAX:
+            del self._sizes[next(iter(self._sizes))]
         return body
 
     def doubt(self, study: Uid) -> None:
@@ -158,15 +173,22 @@ class StoredBodies:
             del self._doubted[next(iter(self._doubted))]
 
     def _body_of(
-        self, listing: Listing, frame: "_Alone | _Parts", looked_for: int | None
+        self, listing: Listing, frame: "_Alone | _Parts", known: "array[int] | None"
     ) -> StoredBody:
-        for _, _, key, _, size in islice(listing.lines(), looked_for):
-            if self._path(key).stat().st_size < int(size):
+        looked_for = None if known is None else LOOKED_FOR
+        sizes = array("Q")
+        for _, _, key, _, data_set_size in islice(listing.lines(), looked_for):
+            sizes.append(self._path(key).stat().st_size)
+            if sizes[-1] < int(data_set_size):
                 raise OSError("a file is shorter than it was")
+        if known is not None:
+            if known[: len(sizes)] != sizes:
+                raise OSError("a file is of another size than it was")
+            sizes = known
         size_bytes = frame.starts_at + len(frame.end)
-        for series, instance, _, syntax, size in listing.lines():
-            size_bytes += frame.head_bytes(series, instance, syntax, size) + int(size)
-        return StoredBody(listing, size_bytes, frame, self._path)
+        for (series, instance, _, syntax, _), one in zip(listing.lines(), sizes, strict=True):
+            size_bytes += frame.head_bytes(series, instance, syntax, str(one)) + one
+        return StoredBody(listing, size_bytes, sizes, frame, self._path)
 
     def _frame(
         self, listing: Listing, forms: Mapping[Uid, Form], root_url: str

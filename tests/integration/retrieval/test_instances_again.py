@@ -185,7 +185,8 @@ async def test_a_file_that_is_gone_is_no_tagged_body(bench: Bench) -> None:
 async def test_a_file_that_is_missing_late_breaks_one_body_off_and_not_the_next(
     bench: Bench,
 ) -> None:
-    """The first of them are looked for before a body begins; after that, all of them are."""
+    """Once they are known, the first of them are looked for before a body begins; after that, all
+    of them are."""
     slices = [a_slice(number) for number in range(1, LOOKED_FOR + 3)]
     await bench.hold_in_pacs(*slices)
     for one in slices:
@@ -193,6 +194,7 @@ async def test_a_file_that_is_missing_late_breaks_one_body_off_and_not_the_next(
     images = (await bench.stores.snapshot()).images
     last = max(images, key=lambda one: one.description.instance)
     assert last.stored is not None
+    await bench.fetched()
     bench.stores.objects.path(last.stored.key).unlink()
 
     with pytest.raises(aiohttp.ClientPayloadError):
