@@ -131,9 +131,12 @@ async def _receive(part: BodyPartReader) -> _Came:
                 raise UnexpectedAnswer("an instance does not end")
             file.write(chunk)
         file.seek(0)
-        uid = str(dcmread(file, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
-        file.seek(0)
-        return _Came(uid, digest_of(file), size)
+        try:
+            uid = str(dcmread(file, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
+            file.seek(0)
+            return _Came(uid, digest_of(file), size)
+        except Exception as error:  # pydicom raises whatever its parts raise on what is cut short
+            raise UnexpectedAnswer("an instance cannot be read") from error
 
 
 def _compare(listed: frozenset[str], came: list[_Came]) -> list[str]:

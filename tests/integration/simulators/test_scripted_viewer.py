@@ -171,6 +171,15 @@ async def test_a_retrieve_url_that_fails_is_a_fault(world: World) -> None:
     assert study.digests == {}
 
 
+async def test_an_instance_that_comes_cut_short_is_a_fault(world: World) -> None:
+    path = world.files[world.listed[0]]
+    path.write_bytes(path.read_bytes()[:-1000])
+
+    [study] = await view(world)
+
+    assert study.faults == ("an instance cannot be read",)
+
+
 async def test_a_pointer_that_the_index_does_not_show_is_refused(world: World) -> None:
     world.entries = []
 
