@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_a_viewer_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
 
     assert told == '{"pointers":[]}'
     assert b"DICM" in (folder / "series.multipart").read_bytes()[:4096]
+
+
+def test_a_patient_takes_a_study_along(gateway: Gateway, folder: Path) -> None:
+    peer("storescu")
+    send_image(gateway, folder)
+    commands = block("study.zip").replace("studies/…", f"studies/{EXAMINATION.study_uid}")
+
+    run(commands.replace("/tmp", str(folder)), folder, ports=ports(gateway))
+
+    assert "DICOMDIR" in ZipFile(folder / "study.zip").namelist()
+    assert (folder / "study.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_a_program_searches_and_fetches(gateway: Gateway, folder: Path) -> None:
