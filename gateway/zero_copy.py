@@ -10,7 +10,8 @@ Threads send them: they open the files, and go on until the socket takes no more
 its turn, while the loop is free for others. They step back behind all else that wants a processor:
 of a body nobody sees some milliseconds, of a small answer everybody does. What the kernel does not
 hold in memory is left to other threads, which wait for the disk. What is one piece of an open file,
-not long, and in memory is sent on the loop: that takes less than the hop to a thread. A message
+not long, and in memory is sent on the loop: that takes less than the hop to a thread; so is what
+needs no file. A message
 that is `by_thread` never is. Nothing is buffered here, and no thread waits for a client: one that
 takes nothing costs its socket's buffer.
 """
@@ -55,6 +56,9 @@ class Piece(NamedTuple):
     """An open one, or the path of one that is opened for this piece."""
     offset: int
     size_bytes: int
+    """Of the file; 0 where there is none."""
+    views: tuple[memoryview, ...] = ()
+    """Bytes that follow those before, and that are passed on without a copy."""
 
 
 class SendingThreads:
@@ -205,7 +209,7 @@ class _Sender:
                 await _to_the_end(self._threads.from_disk, sending.go_on)
             else:
                 await _to_the_end(self._threads.from_memory, sending.go_on_from_memory)
-            at_once = False
+            at_once = at_once and sending.is_in_memory
             if sending.sent_bytes > sent_before:
                 took(sending.sent_bytes - sent_before)
             if sending.refused:
@@ -248,7 +252,7 @@ class _Sending:
     def __init__(self, to: socket.socket, frame: bytes, pieces: Iterator[Piece]) -> None:
         self._socket = to
         self._pieces = pieces
-        self._before = frame
+        self._before = [memoryview(frame)] if frame else []
         self._file = -1
         self._offset = self._count = 0
         self._opened: int | None = None
@@ -259,6 +263,11 @@ class _Sending:
         self.waits_for_disk = False
         """Whether the next bytes are not in memory."""
         self.sent_bytes = 0
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether what is begun needs no file."""
+        return not self._count
 
     def is_at_hand(self) -> bool:
         """Whether the first piece can be sent at once."""
@@ -310,19 +319,25 @@ class _Sending:
         piece = next(self._pieces, None)
         if piece is None:
             return False
-        if isinstance(piece.file, str):
+        if not piece.size_bytes:
+            self._file = -1
+        elif isinstance(piece.file, str):
             self._file = self._opened = os.open(piece.file, os.O_RDONLY | os.O_CLOEXEC)
         else:
             self._file = piece.file
-        self._before += piece.before
+        self._before += [one for one in (memoryview(piece.before), *piece.views) if len(one)]
         self._offset, self._count = piece.offset, piece.size_bytes
         return True
 
     def _send_before(self) -> None:
         # It waits for what comes next, to leave with it.
-        sent = self._socket.send(self._before, socket.MSG_MORE if self._count else 0)
-        self._before = self._before[sent:]
+        flags = socket.MSG_MORE if self._count else 0
+        sent = self._socket.sendmsg(self._before, (), flags)
         self.sent_bytes += sent
+        while self._before and sent >= len(self._before[0]):
+            sent -= len(self._before.pop(0))
+        if sent:
+            self._before[0] = self._before[0][sent:]
 
     def _send_file(self, count: int) -> None:
         sent = os.sendfile(self._socket.fileno(), self._file, self._offset, count)

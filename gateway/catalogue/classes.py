@@ -70,7 +70,8 @@ class ClassLearner:
         async with self._sender.open(wanted, lane=Lane.LEARNER) as arrivals:
             async for arrival in arrivals:
                 classes[arrival.sop_instance] = arrival.sop_class
-                await asyncio.to_thread(arrival.spooled.unlink, missing_ok=True)
+                if not arrival.in_memory:
+                    await asyncio.to_thread(arrival.spooled.unlink, missing_ok=True)
                 if instances <= classes.keys():
                     break
         return classes

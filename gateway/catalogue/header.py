@@ -3,7 +3,7 @@
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,7 @@ import orjson
 from pydicom import Dataset, config
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -107,12 +107,45 @@ def read_header(path: Path) -> Header:
     Raises:
         InvalidRequest: it cannot be read or is cut short, or a UID that names it is absent or none.
     """
+    return _read_header(lambda: path.open("rb"))
+
+
+def header_in(pieces: Sequence[memoryview]) -> Header:
+    """The same, of a file in memory."""
+    return _read_header(lambda: BytesIO(b"".join(pieces)))
+
+
+def quick_header_in(pieces: Sequence[memoryview]) -> Header | None:
+    """The same in hardly any time, if it is ordinary; None if `header_in` must be asked."""
+    start = _start(pieces)
     try:
-        told = _read_quickly(path)
+        told = _texts_quickly(start)
+        if told is None or told.get("SOPClassUID") == KEY_OBJECTS:
+            return None
+        return Header(
+            study=_uid("StudyInstanceUID", told["StudyInstanceUID"]), image=describe(told)
+        )
+    except (InvalidValue, KeyError):
+        return None
+
+
+def _start(pieces: Sequence[memoryview]) -> bytes:
+    start = bytearray()
+    for piece in pieces:
+        start += piece[: QUICK_BYTES - len(start)]
+        if len(start) == QUICK_BYTES:
+            break
+    return bytes(start)
+
+
+def _read_header(open_file: Callable[[], BinaryIO]) -> Header:
+    try:
+        with open_file() as file:
+            told = _texts_quickly(file.read(QUICK_BYTES))
         if told is None:
-            told = read_texts(_read(path, _READ))
+            told = read_texts(_read(open_file, _READ))
         study = _uid("StudyInstanceUID", told.get("StudyInstanceUID", ""))  # told first
-        return Header(study=study, image=_with_selected(describe(told), path))
+        return Header(study=study, image=_with_selected(describe(told), open_file))
     except InvalidRequest:
         raise
     except InvalidValue as error:
@@ -124,21 +157,19 @@ def read_header(path: Path) -> Header:
         raise InvalidRequest("the data set cannot be read") from None
 
 
-def _with_selected(image: ImageDescription, path: Path) -> ImageDescription:
+def _with_selected(image: ImageDescription, open_file: Callable[[], BinaryIO]) -> ImageDescription:
     """The image, with what it selects if it is a key object document."""
     if image.sop_class != KEY_OBJECTS or image.title_code in REJECTION_TITLES:
         return image
     try:
-        found = read_selected(_read(path, _SELECTED))
+        found = read_selected(_read(open_file, _SELECTED))
     except Exception:  # whatever is wrong with its content: its header is whole
         return image
     return replace(image, key_text=found.text, selected=found.instances)
 
 
-def _read_quickly(path: Path) -> Mapping[str, str] | None:
-    """The texts of an ordinary data set; None of any other."""
-    with path.open("rb", buffering=0) as file:
-        start = file.read(QUICK_BYTES)
+def _texts_quickly(start: bytes) -> Mapping[str, str] | None:
+    """The texts of an ordinary file, by its first bytes; None of any other."""
     data_set_at = _PREFIX_BYTES + int.from_bytes(start[_PREFIX_BYTES - 4 : _PREFIX_BYTES], "little")
     syntax = _META_SYNTAX.search(start, _PREFIX_BYTES, data_set_at)
     if syntax is None or syntax[1].decode("ascii") in _OF_OTHER_ENCODING:
@@ -146,8 +177,8 @@ def _read_quickly(path: Path) -> Mapping[str, str] | None:
     return _QUICK.read(start[data_set_at:])
 
 
-def _read(path: Path, keywords: Iterable[str]) -> Dataset:
-    with path.open("rb") as file:
+def _read(open_file: Callable[[], BinaryIO], keywords: Iterable[str]) -> Dataset:
+    with open_file() as file:
         syntax = _transfer_syntax(file)
         is_deflated = syntax == DeflatedExplicitVRLittleEndian
         ds = read_dataset(
@@ -183,7 +214,7 @@ def _is_cut_short(file: BinaryIO, ds: Dataset) -> bool:
         length = head[4:8] if implicit else head[8:12]  # PS3.5 §7.1.2, §7.1.3
         ends_at += 8 if implicit else _PIXEL_HEAD_BYTES
         ends_at += int.from_bytes(length, "little" if little_endian else "big")
-    return ends_at > os.fstat(file.fileno()).st_size
+    return ends_at > file.seek(0, os.SEEK_END)
 
 
 def _inflated(file: BinaryIO) -> BinaryIO:
@@ -306,7 +337,7 @@ def _issuer(ds: Dataset, keyword: str) -> str:
 def _items_text(ds: Dataset, sequence: str) -> str:
     """What the items of a sequence tell, as JSON; what stands there and is none tells nothing."""
     found = ds.get(sequence)
-    if not isinstance(found, Sequence):
+    if not isinstance(found, Items):
         return ""
     told = [
         {keyword: value for keyword in _ITEMS[sequence] if (value := text(item, keyword))}

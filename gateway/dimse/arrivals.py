@@ -32,7 +32,8 @@ class Arrivals:
 
     Iterating ends when the PACS has said that it is done and all that came was taken. It raises
     `PacsUnavailable`, after what came, where the PACS failed or broke off, and its `PacsIncomplete`
-    where the PACS left something out. Who takes an arrival owns its `spooled` file.
+    where the PACS left something out. Who takes an arrival owns its `spooled` file, where it is not
+    `in_memory`: what is short stays there, so that the PACS need not wait for a disk.
     """
 
     def __init__(self, *, waiting_max: int) -> None:
@@ -63,14 +64,21 @@ class Arrivals:
         return arrival
 
     async def take(self, request: StoreRequest) -> int:
-        """Wait for room and keep the request's file; the status to answer (PS3.4 §B.2.3)."""
+        """Wait for room and keep what came; the status to answer (PS3.4 §B.2.3).
+
+        Raises:
+            NoRoom: the disk does not take it.
+        """
+        if not request.in_memory:
+            await request.file.finish()
         while len(self._waiting) >= self._waiting_max and not self._is_over:
             await self._change.wait()
         if self._is_over:
             return StoreStatus.OUT_OF_RESOURCES
         # Moved away, for the acceptor removes what lies at the old path once we have answered.
         kept = request.spooled.with_name(f"{request.spooled.name}.moved")
-        request.spooled.rename(kept)
+        if not request.in_memory:
+            request.spooled.rename(kept)
         self._waiting.append(replace(request, spooled=kept))
         self._arrived += 1
         self._change.tell()

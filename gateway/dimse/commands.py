@@ -114,6 +114,11 @@ class StoreRequest:
     originator_message_id: int | None = None
 
     @property
+    def in_memory(self) -> tuple[memoryview, ...]:
+        """The bytes of the file, one piece after the other, while nothing of it is written."""
+        return self.file.in_memory
+
+    @property
     def digest_sha256(self) -> str:
         """Of the data set as sent, without preamble and group 0002, once the file is whole;
         lower-case hex."""

@@ -158,7 +158,6 @@ class MoveMediator:
         if move is not None:
             # Not durable here, for the consumer may leave before it takes it. Nothing is lost by
             # that: the PACS was asked for a copy and keeps its own.
-            await request.file.finish()
             return await move.arrivals.take(request)
         return StoreStatus.OUT_OF_RESOURCES if is_ours else None
 

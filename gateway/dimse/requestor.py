@@ -314,10 +314,9 @@ async def _taken(request: StoreRequest | None, take: Take) -> int:
     if request is None:
         return StoreStatus.OUT_OF_RESOURCES
     try:
-        await request.file.finish()
+        return await take(request)
     except NoRoom:
         return StoreStatus.OUT_OF_RESOURCES
-    return await take(request)
 
 
 def _outcome(answer: Message, service: str, *, hint: str = "") -> MoveOutcome:

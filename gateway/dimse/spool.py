@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from struct import Struct
@@ -111,6 +112,11 @@ class SpoolFile:
         """SHA-256 of the data set in lower-case hex, once it is written to its end."""
         return self._hash.hexdigest()
 
+    @property
+    def in_memory(self) -> tuple[memoryview, ...]:
+        """All of the file, where nothing of it was written yet; () where some was."""
+        return () if self._is_made else (self._header, *self._pending)
+
     async def write(self, data: memoryview) -> None:
         """Add bytes of the data set (see `Sink`)."""
         self.size_bytes += len(data)
@@ -171,6 +177,22 @@ class SpoolFile:
         except OSError as error:
             log.warning("spool_failed", extra={"errno": error.errno})
             raise NoRoom from error
+
+
+def write_files(contents: Mapping[Path, Sequence[memoryview]]) -> None:
+    """Write files of pieces that stayed in memory; blocks.
+
+    Raises:
+        OSError: the disk refuses one; then none of them is there.
+    """
+    try:
+        for path, pieces in contents.items():
+            with path.open("xb", buffering=0) as file:
+                _write_all(file.fileno(), list(pieces))
+    except OSError:
+        for path in contents:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write_all(descriptor: int, pieces: list[memoryview]) -> None:

@@ -65,7 +65,8 @@ class StoredObject:
     transfer_syntax: Uid
     size_bytes: int
     sha256: str
-    """Of the data set as it was sent, in hex: tells a repeat from a correction."""
+    """Of the data set as it was sent, in hex: tells a repeat from a correction. Empty of what was
+    pulled, which is compared with nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,8 @@ class Retriever:
                 yield stored
                 return
         async with aclosing(await self._from_a_source(resource)) as stream:
-            yield await self._stored.describe(stream.first, frames=frames)
+            first = await stream.first.on_disk()
+            yield await self._stored.describe(first, frames=frames)
 
     async def each_described(
         self, access: AccessContext, resource: Resource

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
@@ -102,18 +102,19 @@ class ObjectStore:
 
         return await self._call(act)
 
-    async def keep_also(self, spooled: Path) -> str:
-        """The same for a file that stays in the spool, too, for those who are about to read it.
+    async def keep_also(self, spooled: Sequence[Path]) -> list[str]:
+        """Keep files that stay in the spool, too, for those who are about to read them; the keys.
 
-        After a crash of the machine the object may be gone: that is for what can be had again.
+        After a crash of the machine an object may be gone: that is for what can be had again.
 
         Raises:
-            StorageUnavailable: as `keep`, but the file stays in the spool.
+            StorageUnavailable: as `keep`, but the files stay in the spool, and none is kept.
         """
-        self._check_spooled(spooled)
-        key = secrets.token_hex(16)
-        await self._call(self._keep_also, spooled, self.path(key))
-        return key
+        for path in spooled:
+            self._check_spooled(path)
+        keys = [secrets.token_hex(16) for _ in spooled]
+        await self._call(self._keep_also, spooled, [self.path(key) for key in keys])
+        return keys
 
     def spare_bytes(self) -> int:
         """How much more the disk takes; below 0, nothing more is kept.
@@ -154,14 +155,15 @@ class ObjectStore:
         """
         await self._call(_unlink, [self.path(key) for key in keys])
 
-    async def discard_spool(self, spooled: Path) -> None:
-        """Remove a spooled file, if it is there.
+    async def discard_spool(self, *spooled: Path) -> None:
+        """Remove spooled files, those that are there.
 
         Raises:
             StorageUnavailable: the disk fails.
         """
-        self._check_spooled(spooled)
-        await self._call(_unlink, [spooled])
+        for path in spooled:
+            self._check_spooled(path)
+        await self._call(_unlink, list(spooled))
 
     async def sweep(
         self,
@@ -227,10 +229,15 @@ class ObjectStore:
         if self._free_bytes_min and self._spare_bytes() < 0:
             raise OSError(errno.ENOSPC, "the disk is short of room")
 
-    def _keep_also(self, spooled: Path, kept: Path) -> None:
+    def _keep_also(self, spooled: Sequence[Path], kept: Sequence[Path]) -> None:
         self._ensure_spare()
-        os.link(spooled, kept)
-        _sync(kept)
+        try:
+            for from_path, to_path in zip(spooled, kept, strict=True):
+                os.link(from_path, to_path)
+                _sync(to_path)
+        except OSError:
+            _unlink(kept)
+            raise
 
     def _keep(self, spooled: Path, kept: Path) -> None:
         # Renamed before it is synced: a journal then takes file and name at once, and has nothing
@@ -296,7 +303,7 @@ def _is_whole(path: Path, size_bytes: int) -> bool:
     return is_whole
 
 
-def _unlink(paths: list[Path]) -> None:
+def _unlink(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
 

@@ -48,7 +48,6 @@ async def keep_one(stores: Stores, keeper: Keeper, study: Uid) -> None:
         spooled=spooled,
         transfer_syntax=EXPLICIT,
         size_bytes=ONE_BYTES,
-        digest_sha256=study,
     )
     if await keeper.reserve(ONE_BYTES):
         await keeper.keep(study, [pulled], asked_after=1)

@@ -93,26 +93,25 @@ class FakePacs:
 
     async def _store(self, path: Path, originator_ae: str, message_id: int) -> None:
         spooled = self._stores.objects.new_spool()
+        meta = dcmread(path, stop_before_pixels=True).file_meta
         with ThreadPoolExecutor(1) as writer:
             file = SpoolFile(spooled, b"", writer, bytes_max=2**30)
-            await file.write(memoryview(path.read_bytes()))
-            await file.finish()
-        self.spooled_max = max(self.spooled_max, len(list(spooled.parent.iterdir())))
-        meta = dcmread(path, stop_before_pixels=True).file_meta
-        request = StoreRequest(
-            peer=Peer(calling_ae=PACS, called_ae=originator_ae, address="127.0.0.1"),
-            sop_class=CT,
-            sop_instance=Uid(meta.MediaStorageSOPInstanceUID),
-            transfer_syntax=Uid(meta.TransferSyntaxUID),
-            spooled=spooled,
-            file=file,
-            originator_ae=originator_ae,
-            originator_message_id=message_id,
-        )
-        try:
-            assert await self._mediator.offer(request) == 0
-        finally:
-            spooled.unlink(missing_ok=True)
+            request = StoreRequest(
+                peer=Peer(calling_ae=PACS, called_ae=originator_ae, address="127.0.0.1"),
+                sop_class=CT,
+                sop_instance=Uid(meta.MediaStorageSOPInstanceUID),
+                transfer_syntax=Uid(meta.TransferSyntaxUID),
+                spooled=spooled,
+                file=file,
+                originator_ae=originator_ae,
+                originator_message_id=message_id,
+            )
+            try:
+                await file.write(memoryview(path.read_bytes()))
+                self.spooled_max = max(self.spooled_max, len(list(spooled.parent.iterdir())))
+                assert await self._mediator.offer(request) == 0
+            finally:
+                file.discard()
         self.sent += 1
 
 

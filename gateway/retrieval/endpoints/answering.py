@@ -288,6 +288,14 @@ class Body:
                 part = ByteRange(start=piece.offset, end=end, of=one.size_bytes)
                 await self.write_file(one, files, part, before=piece.before)
 
+    async def write_views(self, views: Sequence[memoryview], *, before: bytes = b"") -> None:
+        """Send what is in memory, with `before` in front of it (see `write`)."""
+        if not self._by_kernel:
+            await self.write(b"".join((before, *views)))
+            return
+        size_bytes = len(before) + sum(map(len, views))
+        await self._hand_over([Piece(before, "", 0, 0, (*views,))], size_bytes, by_thread=False)
+
     async def _hand_over(
         self, pieces: Iterable[Piece], size_bytes: int, *, by_thread: bool
     ) -> None:

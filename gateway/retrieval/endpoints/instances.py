@@ -124,18 +124,26 @@ class InstancesEndpoint:
 
     async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)
-        async for held in stream:
-            async with self._leaving(held, wanted) as (leaving, part_type):
+        async for held in stream.as_they_come():
+            location = wanted.root_url + held.resource.path
+            if wanted.is_as_held(held):
                 if not body.begun:
                     await _begin(body, frame.content_type, wanted, missing=stream.missing)
-                location = wanted.root_url + held.resource.path
+                size_bytes = sum(map(len, held.in_memory))
+                before = frame.part(_part_type(held), size_bytes=size_bytes, location=location)
+                await body.write_views(held.in_memory, before=before)
+                continue
+            async with self._leaving(await held.on_disk(), wanted) as (leaving, part_type):
+                if not body.begun:
+                    await _begin(body, frame.content_type, wanted, missing=stream.missing)
                 before = frame.part(part_type, size_bytes=leaving.size_bytes, location=location)
                 await body.write_leaving(leaving, self._files, before=before)
         await body.write(frame.end(), more=False)
 
     async def _send_alone(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
-        async with self._leaving(stream.first, wanted) as (leaving, content_type):
-            location = wanted.root_url + stream.first.resource.path
+        first = await stream.first.on_disk()
+        async with self._leaving(first, wanted) as (leaving, content_type):
+            location = wanted.root_url + first.resource.path
             await body.begin(content_type, size_bytes=leaving.size_bytes, location=location)
             await body.write_leaving(leaving, self._files)
         await body.write(b"", more=False)
@@ -148,7 +156,7 @@ class InstancesEndpoint:
         async with AsyncExitStack() as stack:
             given = await self._given(stack, held, wanted)
             opened = await stack.enter_async_context(self._files.open(given.path))
-            part_type = f"{DICOM}; transfer-syntax={given.transfer_syntax}"
+            part_type = _part_type(given)
             if wanted.ins is None:
                 yield Leaving(opened=opened), part_type
             else:
@@ -192,6 +200,14 @@ class _Wanted:
         """Whether it is one instance."""
         return self.resource.instance is not None
 
+    def is_as_held(self, held: HeldInstance) -> bool:
+        """Whether it is wanted as it is in memory."""
+        if not held.in_memory or self.ins is not None:
+            return False
+        with suppress(NotAcceptable):
+            return self.form(held.transfer_syntax).transfer_syntax == held.transfer_syntax
+        return False
+
     def form(self, stored: Uid, *, but_for: Collection[Uid] = ()) -> Form:
         """Of one that is held in this transfer syntax.
 
@@ -216,6 +232,10 @@ class _Wanted:
 
 def _wanted(request: Request, resource: Resource) -> _Wanted:
     return _Wanted(resource=resource, root_url=request.root_url, accepted=request.accepted)
+
+
+def _part_type(held: HeldInstance) -> str:
+    return f"{DICOM}; transfer-syntax={held.transfer_syntax}"
 
 
 def _reason(cannot_hold: Mapping[Uid, NotAcceptable], otherwise: NotAcceptable) -> NotAcceptable:

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from gateway.catalogue.header import Header, read_header
+from gateway.catalogue.header import Header, header_in, quick_header_in, read_header
 from gateway.dimse.arrivals import Change
+from gateway.dimse.spool import write_files
 from gateway.dimse.turns import Lane
 from gateway.errors import (
     GatewayError,
@@ -30,7 +32,7 @@ from gateway.retrieval.metrics import RetrievalMetrics
 from gateway.retrieval.sources.keeper import Keeper, Pulled
 from gateway.retrieval.sources.landing import Landing
 from gateway.retrieval.sources.pull import Arrival, Puller
-from gateway.retrieval.sources.shelf import Landed, Seat, Shelf
+from gateway.retrieval.sources.shelf import Contents, Landed, Seat, Shelf
 from indexer.contract.identifiers import Uid
 
 log = logging.getLogger(__name__)
@@ -44,8 +46,10 @@ KEPT_TOGETHER_MAX: Final = 32
 """Instances that become copies in one transaction."""
 GATHER_S: Final = 0.2
 """How long so many are waited for: nobody waits for a copy, and a commit waits for the disk."""
-KEEPING_MAX: Final = 256
+KEEPING_MAX: Final = 1024
 """Instances that wait to be kept; then the PACS waits, too."""
+IN_MEMORY_BYTES_MAX: Final = 8 * 2**20
+"""Of instances of one pull that wait for a file; then the PACS waits for the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,8 @@ class Ground:
     files: FileReader
     path: Callable[[str], Path]
     """Where an object's key leads."""
-    discard: Callable[[Path], Awaitable[None]]
-    """Removes a file of the spool."""
+    discard: Callable[..., Awaitable[None]]
+    """Removes files of the spool."""
     metrics: RetrievalMetrics
     on_kept: Callable[[], None]
     """Told once there are new copies, when nobody waits for the PACS any more."""
@@ -88,15 +92,18 @@ class Flight:
         self._puller = puller
         self._landing = landing
         self._lane = lane
-        self._shelf = Shelf(ground.discard)
+        self._shelf = Shelf(self._write, ground.discard)
         self._stays = 0
         self._unread_bytes_max = 0
+        self._to_write: deque[Landed] = deque()
+        self._in_memory_bytes = 0
+        """Of those that are to be written."""
         self._to_keep: deque[Landed] = deque()
         self.is_received = False
         """Nothing more comes; not all may be kept yet."""
         self._is_ending = False
         """Nobody may join any more."""
-        self._change = Change()
+        self._came, self._written, self._kept = Change(), Change(), Change()
         self._receiving: asyncio.Task[None] | None = None
         self._asked_after = -1
         self.kept_bytes = 0
@@ -128,7 +135,7 @@ class Flight:
         """Somebody waits for it, or it is worth its end."""
         if self._shelf.has_readers or self._stays or self.is_received:
             return True
-        is_kept = bool(self.kept_bytes or self._to_keep)
+        is_kept = bool(self.kept_bytes or self._to_keep or self._to_write)
         return is_kept and self._landing.is_nearly_whole
 
     def serves(self, pacs: str, wanted: Resource) -> bool:
@@ -166,12 +173,13 @@ class Flight:
             await self._fly()
 
     async def _fly(self) -> None:
-        keeping = asyncio.create_task(self._keep_all())
+        keeping = asyncio.create_task(self._write_and_keep_all())
         try:
             self.error = await self._receive()
             self._shelf.end(self.error)
             self.is_received = True
-            self._change.tell()
+            self._came.tell()
+            self._written.tell()
             await asyncio.shield(keeping)
             if self.kept_bytes:
                 self._ground.on_kept()
@@ -181,7 +189,7 @@ class Flight:
 
     async def _clear(self, keeping: "asyncio.Task[None]") -> None:
         await asyncio.wait({keeping})
-        for landed in self._to_keep:
+        for landed in (*self._to_write, *self._to_keep):
             self._ground.keeper.release(landed.pulled.size_bytes)
         if not self.is_received:
             self._shelf.end(PacsUnavailable("the pull was ended"))
@@ -231,12 +239,16 @@ class Flight:
                 try:
                     pulled = await self._look_at(arrival)
                 except BaseException:
-                    await to_the_end(self._ground.discard(arrival.spooled))
+                    await self._pass_by(arrival)
                     raise
                 if pulled is None:
-                    await to_the_end(self._ground.discard(arrival.spooled))
+                    await self._pass_by(arrival)
                 else:
                     await self._land(pulled)
+
+    async def _pass_by(self, arrival: Arrival) -> None:
+        if not arrival.in_memory:
+            await to_the_end(self._ground.discard(arrival.spooled))
 
     async def _next(self, arrivals: AsyncIterator[Arrival]) -> Arrival | None:
         wait_s = NEXT_S_MAX if self.came else FIRST_S_MAX
@@ -248,29 +260,34 @@ class Flight:
 
     async def _look_at(self, arrival: Arrival) -> Pulled | None:
         """The instance, if it was asked for and can be read."""
-        header = await self._ground.files.run(_header, arrival.spooled)
+        header = quick_header_in(arrival.in_memory) if arrival.in_memory else None
+        if header is None:
+            header = await self._ground.files.run(_header, arrival)
         if header is None or not await self._landing.wants(header):
             return None
         return Pulled(
             pacs=self._pacs,
             header=header.image,
             spooled=arrival.spooled,
+            in_memory=arrival.in_memory,
             transfer_syntax=arrival.transfer_syntax,
             size_bytes=arrival.size_bytes,
-            digest_sha256=arrival.digest_sha256,
         )
 
     async def _land(self, pulled: Pulled) -> None:
         landed = self._shelf.put(pulled)  # first of all: somebody waits for it
         if await self._ground.keeper.reserve(pulled.size_bytes):
-            self._to_keep.append(landed)
-            self._change.tell()
+            self._to_write.append(landed)
+            self._in_memory_bytes += pulled.size_bytes if landed.in_memory else 0
+            self._came.tell()
+            while self._in_memory_bytes >= IN_MEMORY_BYTES_MAX:
+                await self._written.wait()
             while len(self._to_keep) >= KEEPING_MAX:
-                await self._change.wait()
+                await self._kept.wait()
         else:
-            await self._shelf.kept(landed, None)
+            await self._shelf.kept({landed: None})
             self._ensure_use(is_kept=False)
-            await self._shelf.room()
+        await self._shelf.room()
         self._ensure_use(is_kept=True)
 
     def _ensure_use(self, *, is_kept: bool) -> None:
@@ -288,29 +305,73 @@ class Flight:
             self._is_ending = True
             raise StorageUnavailable("so much is brought beforehand, and no more")
 
+    async def _write_and_keep_all(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write_all())
+            tasks.create_task(self._keep_all())
+
+    async def _write_all(self) -> None:
+        """Have files of what landed, as it does, until all has: memory is short, and a commit,
+        which keeping them waits for, takes long."""
+        while await self._has(self._to_write, self._came):
+            batch = list(self._to_write)
+            are_written = await self._spool(batch)
+            for landed in batch:
+                self._to_write.popleft()
+                if are_written:
+                    self._to_keep.append(landed)
+                else:
+                    self._ground.keeper.release(landed.pulled.size_bytes)
+            self._in_memory_bytes = sum(
+                one.pulled.size_bytes for one in self._to_write if one.in_memory
+            )
+            self._written.tell()
+
+    async def _spool(self, batch: list[Landed]) -> bool:
+        try:
+            await self._shelf.spool(batch)
+        except StorageUnavailable as error:
+            log.warning("copies_not_kept", extra={"reason": str(error)})
+            await self._shelf.kept(dict.fromkeys(batch))
+            return False
+        return True
+
+    async def _write(self, contents: Contents) -> None:
+        await self._ground.files.run(write_files, contents)
+
     async def _keep_all(self) -> None:
-        """Keep what landed, as it does, until all has."""
-        while True:
-            while not self._to_keep:
-                if self.is_received:
-                    return
-                await self._change.wait()
+        """Keep what has a file, until all that landed is kept."""
+        while await self._has(self._to_keep, self._written):
             await self._gather()
-            batch = list(self._to_keep)[:KEPT_TOGETHER_MAX]
+            batch = list(islice(self._to_keep, KEPT_TOGETHER_MAX))
             keys = await self._keep([one.pulled for one in batch])
+            paths: dict[Landed, Path | None] = {}
             for landed in batch:
                 self._to_keep.popleft()
                 self._ground.keeper.release(landed.pulled.size_bytes)
                 key = keys.get(landed.instance)
                 self.kept_bytes += landed.pulled.size_bytes if key else 0
-                await self._shelf.kept(landed, self._ground.path(key) if key else None)
-            self._change.tell()
+                paths[landed] = self._ground.path(key) if key else None
+            await self._shelf.kept(paths)
+            self._kept.tell()
+
+    async def _has(self, landed: deque[Landed], news: Change) -> bool:
+        """Wait for one; whether there is one, and not the end of all."""
+        while not landed:
+            if self._is_all_written:
+                return False
+            await news.wait()
+        return True
 
     async def _gather(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_S):
-                while len(self._to_keep) < KEPT_TOGETHER_MAX and not self.is_received:
-                    await self._change.wait()
+                while len(self._to_keep) < KEPT_TOGETHER_MAX and not self._is_all_written:
+                    await self._written.wait()
+
+    @property
+    def _is_all_written(self) -> bool:
+        return self.is_received and not self._to_write
 
     async def _keep(self, pulled: list[Pulled]) -> dict[Uid, str]:
         """Keys of those that are kept."""
@@ -324,9 +385,10 @@ class Flight:
         return {}
 
 
-def _header(spooled: Path) -> Header | None:
+def _header(arrival: Arrival) -> Header | None:
     try:
-        return read_header(spooled)
+        pieces = arrival.in_memory
+        return header_in(pieces) if pieces else read_header(arrival.spooled)
     except InvalidRequest:  # it is the PACS, not the client, that sent what cannot be read
         log.warning("pulled_instance_unreadable")
         return None

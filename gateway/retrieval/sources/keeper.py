@@ -35,14 +35,16 @@ STUDIES_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """An instance that came from a PACS, in the spool."""
+    """An instance that came from a PACS."""
 
     pacs: str
     header: ImageDescription
     spooled: Path
+    """Its file, once there is one."""
+    in_memory: tuple[memoryview, ...] = ()
+    """The bytes of the file, where they were not written yet."""
     transfer_syntax: Uid
     size_bytes: int
-    digest_sha256: str
 
 
 class Keeper:
@@ -137,7 +139,7 @@ class Keeper:
         Raises:
             StorageUnavailable: the disk or the database takes none.
         """
-        keys = await asyncio.gather(*(self._objects.keep_also(one.spooled) for one in pulled))
+        keys = await self._objects.keep_also([one.spooled for one in pulled])
         copies = [
             Copy(
                 pacs=one.pacs,
@@ -146,7 +148,7 @@ class Keeper:
                     key=key,
                     transfer_syntax=one.transfer_syntax,
                     size_bytes=one.size_bytes,
-                    sha256=one.digest_sha256,
+                    sha256="",  # what can be had again is compared with nothing
                 ),
             )
             for one, key in zip(pulled, keys, strict=True)

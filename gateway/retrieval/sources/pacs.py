@@ -109,16 +109,13 @@ class PacsSource:
                 aclosing(seat.instances()) as instances,
             ):
                 async for landed in instances:
-                    if landed.instance in remaining and landed.path is not None:
+                    if landed.instance in remaining and landed.is_there:
                         remaining.discard(landed.instance)
-                        yield HeldInstance(
-                            resource=replace(pull.wanted, instance=landed.instance),
-                            path=landed.path,
-                            transfer_syntax=landed.pulled.transfer_syntax,
-                        )
-                    if not remaining & pull.needed:
+                        wanted = replace(pull.wanted, instance=landed.instance)
+                        yield seat.held(landed, wanted)
+                    if remaining.isdisjoint(pull.needed):
                         return
-            if not remaining & flight.came:
+            if remaining.isdisjoint(flight.came):
                 return
 
 

@@ -21,7 +21,12 @@ class Arrival(Protocol):
 
     @property
     def spooled(self) -> Path:
-        """A Part 10 file in the object store's spool; who takes the arrival owns it."""
+        """A Part 10 file in the object store's spool; who takes the arrival owns it. Nothing lies
+        there of what is in memory."""
+
+    @property
+    def in_memory(self) -> tuple[memoryview, ...]:
+        """The bytes of the file, one piece after the other; () where they were written."""
 
     @property
     def transfer_syntax(self) -> Uid:
@@ -30,10 +35,6 @@ class Arrival(Protocol):
     @property
     def size_bytes(self) -> int:
         """Of its data set, which is the last so many bytes of the file."""
-
-    @property
-    def digest_sha256(self) -> str:
-        """Of its data set as it was sent, without preamble and group 0002; lower-case hex."""
 
 
 class Puller(Protocol):

@@ -1,8 +1,8 @@
 """What a source gives: the instances of a resource, one after the other, each a Part 10 file."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -17,7 +17,22 @@ class HeldInstance:
     resource: Resource
     """Which one it is."""
     path: Path
+    """Its file; there is none yet of what is in memory, until it is `on_disk`."""
     transfer_syntax: Uid
+    in_memory: tuple[memoryview, ...] = ()
+    """The bytes of the file, one piece after the other, where they have just come; else ()."""
+    write: Callable[[], Awaitable[Path]] | None = None
+    """Has a file of what is in memory; where it lies."""
+
+    async def on_disk(self) -> Self:
+        """The instance as a file.
+
+        Raises:
+            StorageUnavailable: the disk does not take it.
+        """
+        if self.write is None:
+            return self
+        return replace(self, path=await self.write(), in_memory=(), write=None)
 
 
 class InstanceStream:
@@ -60,6 +75,11 @@ class InstanceStream:
         return cls(first, instances, foreseen=foreseen, missing=missing)
 
     async def __aiter__(self) -> AsyncIterator[HeldInstance]:
+        async for held in self.as_they_come():
+            yield await held.on_disk()
+
+    async def as_they_come(self) -> AsyncIterator[HeldInstance]:
+        """The same for whoever needs no files."""
         yield self.first
         async for held in self._rest:
             yield held

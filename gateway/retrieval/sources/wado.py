@@ -154,7 +154,6 @@ class _Part:
         """
         if self._file is None or self._meta is None:
             raise InvalidRequest("an instance ends within its head")
-        await self._file.finish()
         return StoreRequest(
             peer=Peer(calling_ae=pacs_ae, called_ae="", address=""),
             sop_class=self._meta.sop_class,

@@ -21,6 +21,7 @@ from indexer.contract.identifiers import Uid
 from tests.integration.dimse.pacs import (
     CT,
 )
+from tests.support.arrivals import content_of
 
 STUDY = Uid("1.2.3")
 WHOLE = Resource(study=STUDY)
@@ -38,7 +39,7 @@ class Getter:
     came: list[tuple[StoreRequest, bytes]] = field(default_factory=list)
 
     async def take(self, request: StoreRequest) -> int:
-        self.came.append((request, request.spooled.read_bytes()))
+        self.came.append((request, content_of(request)))
         return StoreStatus.SUCCESS
 
     async def get(

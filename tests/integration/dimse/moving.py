@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -18,6 +19,7 @@ from indexer.contract.identifiers import Uid
 from simulators.imaging_centre.dimse import AS_REQUESTOR
 from tests.integration.dimse.conftest import Receiver
 from tests.integration.dimse.pacs import CT, Pacs, an_instance
+from tests.support.arrivals import content_of
 
 STUDY = Uid("1.2.3")
 WHOLE = Resource(study=STUDY)
@@ -47,8 +49,9 @@ class Gateway:
 
 
 def taken(arrival: StoreRequest) -> str:
-    assert dcmread(arrival.spooled).SOPInstanceUID == arrival.sop_instance
-    arrival.spooled.unlink()
+    ds = dcmread(BytesIO(content_of(arrival)))
+    assert arrival.sop_instance == ds.SOPInstanceUID
+    arrival.spooled.unlink(missing_ok=True)
     return arrival.sop_instance
 
 

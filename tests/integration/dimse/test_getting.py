@@ -120,22 +120,24 @@ async def test_a_pacs_that_breaks_off_gave_what_came_before(getter_of: GetterOf)
 async def test_a_slow_reader_holds_the_pacs_back(getter_of: GetterOf) -> None:
     held = [an_instance(number) for number in range(20)]
     may_go_on, began = asyncio.Event(), asyncio.Event()
+    in_hand: list[StoreRequest] = []
 
     with Pacs(instances=held, models=STUDY_ROOT_GET, gives=(CT,)).running() as pacs:
         getter = getter_of(pacs.port)
 
         async def slow(request: StoreRequest) -> int:
+            in_hand.append(request)
             began.set()
             await may_go_on.wait()
             return await getter.take(request)
 
         getting = asyncio.create_task(getter.get(take=slow))
         await began.wait()
-        spooled_while_it_waits = len(getter.spooled)
+        came_while_it_waits = len(in_hand)
         may_go_on.set()
         outcome = await getting
 
-    assert spooled_while_it_waits == 1
+    assert came_while_it_waits == 1
     assert outcome.completed == 20
 
 

@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> AsyncIterator[BinaryIO]:  # type: ignore[misc]
 
 
 def handed_over(*pieces: Piece, by_thread: bool = False, took: Took = lambda _: None) -> Message:
-    size_bytes = sum(len(one.before) + one.size_bytes for one in pieces)
+    size_bytes = sum(len(one.before) + one.size_bytes + sum(map(len, one.views)) for one in pieces)
     told = {"pieces": iter(pieces), "size_bytes": size_bytes, "by_thread": by_thread, "took": took}
     return {"type": FILES, **told}
 
@@ -128,6 +128,31 @@ def test_a_small_answer_is_one_segment(run: Run, method: bytes) -> None:
 
         assert came.endswith(b"held" if method == b"GET" else b"\r\n\r\n")
         assert count == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize("size_bytes", [len(WHOLE), None], ids=["sized", "chunked"])
+def test_what_is_in_memory_comes_between_what_is_in_files(
+    run: Run, file: BinaryIO, size_bytes: int | None
+) -> None:
+    view = memoryview(WHOLE)
+    views = (view[3:1000], view[1000:1000], view[1000 : 2**21], view[2**21 :])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        length = [] if size_bytes is None else [(b"content-length", b"%d" % (2 * size_bytes))]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send(handed_over(Piece(b"bef", "", 0, 0, views)))
+        rest = WHOLE.removeprefix(b"before" + CONTENT)
+        await send(handed_over(Piece(b"before", file.fileno(), 0, len(CONTENT))))
+        await send(handed_over(Piece(rest, "", 0, 0)))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def test() -> None:
+        async with served(app) as port:
+            came = await asyncio.to_thread(bodies, port, b"GET", b"GET")
+
+        assert came == [WHOLE * 2] * 2
 
     run(test())
 

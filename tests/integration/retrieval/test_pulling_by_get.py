@@ -59,7 +59,7 @@ async def pulled(puller: GetPuller, came: list[str] | None = None) -> list[str]:
         async for arrival in arrivals:
             came.append(arrival.spooled.name)
             assert arrival.size_bytes > 0
-            arrival.spooled.unlink()
+            arrival.spooled.unlink(missing_ok=True)
     return came
 
 
@@ -140,7 +140,7 @@ async def test_a_reader_that_leaves_leaves_nothing(tmp_path: Path) -> None:
     async with puller_of(pacs, Known(held), tmp_path) as puller:
         async with puller.open(WHOLE, lane=Lane.VIEWER) as arrivals:
             first = await anext(arrivals)
-            first.spooled.unlink()
+            first.spooled.unlink(missing_ok=True)
 
         assert list(tmp_path.iterdir()) == []
         assert len(await pulled(puller)) == 20

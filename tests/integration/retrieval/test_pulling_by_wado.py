@@ -1,7 +1,6 @@
 """A PACS that serves DICOMweb is pulled from by WADO-RS, whatever it answers."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +23,7 @@ from gateway.model.resource import Resource
 from gateway.retrieval.sources.pull import Arrival
 from gateway.retrieval.sources.wado import WadoPuller, try_wado
 from indexer.contract.identifiers import Uid
+from tests.support.arrivals import content_of
 from tests.support.certificates import Centre
 from tests.support.retrieval import a_slice, write_part10
 from tests.support.studies import SERIES, STUDY
@@ -117,10 +117,9 @@ async def test_a_study_comes_as_it_is_stored(tmp_path: Path, files: list[bytes])
     form = 'multipart/related; type="application/dicom"; transfer-syntax=*'
     assert asked == [(f"/dicom-web/studies/{STUDY}", form)]
     for one, sent in zip(came, files, strict=True):
-        data_set = one.spooled.read_bytes()[-one.size_bytes :]
-        assert sent.endswith(data_set)
-        assert one.digest_sha256 == hashlib.sha256(data_set).hexdigest()
-        assert dcmread(one.spooled).PixelData == dcmread(BytesIO(sent)).PixelData
+        content = content_of(one)
+        assert sent.endswith(content[-one.size_bytes :])
+        assert dcmread(BytesIO(content)).PixelData == dcmread(BytesIO(sent)).PixelData
 
 
 async def test_the_first_instance_is_there_before_the_second_is_sent(
@@ -146,7 +145,7 @@ async def test_the_first_instance_is_there_before_the_second_is_sent(
         has_first.set()
         rest = [one async for one in arrivals]
 
-    assert first.spooled.exists()
+    assert dcmread(BytesIO(content_of(first))).InstanceNumber == 1
     assert len(rest) == 4
 
 
@@ -157,7 +156,7 @@ async def test_one_instance_may_come_alone(tmp_path: Path, files: list[bytes]) -
     async with serving(answer) as url, puller_of(url, tmp_path / "spool") as puller:
         [came] = await pulled(puller, one)
 
-    assert dcmread(came.spooled).PixelData == a_slice(1).PixelData
+    assert dcmread(BytesIO(content_of(came))).PixelData == a_slice(1).PixelData
 
 
 async def test_a_study_that_the_pacs_has_not_is_empty(tmp_path: Path) -> None:
@@ -237,7 +236,8 @@ async def test_a_body_that_goes_wrong_gives_what_came_before(
             await pulled(puller, came=came)
 
     assert len(came) == 2
-    assert {one.spooled for one in came} == set((tmp_path / "spool").iterdir())
+    on_disk = {one.spooled for one in came if not one.in_memory}
+    assert on_disk == set((tmp_path / "spool").iterdir())
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "multipart/related", "nonsense"])
@@ -297,7 +297,7 @@ async def test_a_reader_that_leaves_ends_the_transfer_and_keeps_nothing(
 
     async with serving(answer) as url, puller_of(url, tmp_path / "spool") as puller:
         async with puller.open(WHOLE, lane=Lane.VIEWER) as arrivals:
-            (await anext(arrivals)).spooled.unlink()
+            (await anext(arrivals)).spooled.unlink(missing_ok=True)
 
         assert list((tmp_path / "spool").iterdir()) == []
         with suppress(TimeoutError):

@@ -1,15 +1,18 @@
 """However many wait for a series, its PACS sends it once, and each reads at their own pace."""
 
 import asyncio
+import errno
+import threading
 
 import aiohttp
 import pytest
 from pydicom import Dataset
 
-from gateway.retrieval.sources import shelf
-from gateway.retrieval.sources.shelf import PASSING_MAX
+from gateway.dimse.spool import write_files
+from gateway.retrieval.sources import flight, shelf
+from gateway.retrieval.sources.shelf import PASSING_MAX, Contents
 from tests.support.fetching import until
-from tests.support.retrieval import Bench, a_slice, instances_of
+from tests.support.retrieval import WAITING_MAX, Bench, a_slice, instances_of
 from tests.support.studies import SERIES, STUDY
 
 STUDY_PATH = f"/studies/{STUDY}"
@@ -48,6 +51,65 @@ async def test_the_first_is_sent_while_the_pacs_has_not_sent_the_next(bench: Ben
         bench.pacs.go_on()
 
         assert await rest_of(response, begun) == [1, 2, 3]
+
+
+async def test_a_viewer_waits_for_no_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_write = threading.Event()
+
+    def write_late(contents: Contents) -> None:
+        may_write.wait(30)
+        write_files(contents)
+
+    monkeypatch.setattr(flight, "write_files", write_late)
+    await bench.hold_in_pacs(*slices(6))
+
+    came = await bench.fetched()
+    kept_before = len(bench.kept)
+    may_write.set()
+    await bench.pulled()
+
+    assert [ds.InstanceNumber for ds in came] == [1, 2, 3, 4, 5, 6]
+    assert (kept_before, len(bench.kept)) == (0, 6)
+
+
+async def test_a_pacs_waits_for_the_disk_when_much_is_in_memory(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write = threading.Event()
+
+    def write_late(contents: Contents) -> None:
+        may_write.wait(30)
+        write_files(contents)
+
+    monkeypatch.setattr(flight, "write_files", write_late)
+    monkeypatch.setattr(flight, "IN_MEMORY_BYTES_MAX", 3 * 2**19)
+    await bench.hold_in_pacs(*slices(20, PixelData=bytes(2**19)))
+
+    async with bench.get() as response:
+        begun = await response.content.readuntil(b"DICM")
+        await until(lambda: bench.pacs.sent == 3 + WAITING_MAX)
+        may_write.set()
+        came = await rest_of(response, begun)
+
+    assert came == list(range(1, 21))
+    await bench.pulled()
+    await bench.tidied()
+
+
+async def test_what_the_disk_does_not_take_is_given_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_nothing(_: Contents) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr(flight, "write_files", write_nothing)
+    await bench.hold_in_pacs(*slices(3 * PASSING_MAX))
+
+    came = await bench.fetched()
+
+    assert [ds.InstanceNumber for ds in came] == list(range(1, 3 * PASSING_MAX + 1))
+    await bench.pulled()
+    assert bench.kept == []
 
 
 async def test_one_who_comes_late_has_what_is_kept_and_then_the_rest(bench: Bench) -> None:

@@ -58,7 +58,7 @@ async def test_a_kept_file_is_found_by_its_key(store: ObjectStore) -> None:
 async def test_a_file_that_is_kept_also_stays_in_the_spool(store: ObjectStore) -> None:
     spooled = spool(store, b"pixels")
 
-    key = await store.keep_also(spooled)
+    [key] = await store.keep_also([spooled])
     await store.discard_spool(spooled)
 
     assert store.path(key).read_bytes() == b"pixels"
@@ -69,9 +69,9 @@ async def test_nothing_is_kept_on_a_disk_that_is_short_of_room(tmp_path: Path) -
     store = ObjectStore.open(tmp_path, free_bytes_min=2**60)
     first, second = spool(store), spool(store)
 
-    for keep, spooled in ((store.keep, first), (store.keep_also, second)):
+    for keeping in (store.keep(first), store.keep_also([second])):
         with pytest.raises(StorageUnavailable, match="ENOSPC"):
-            await keep(spooled)
+            await keeping
 
     assert store.spare_bytes() < 0
     assert kept_files(tmp_path) == []
