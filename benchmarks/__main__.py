@@ -290,7 +290,7 @@ def metadata_command(
 def frames_command(
     *,
     frames: Annotated[int, typer.Option(min=2, help="Of the long objects.")] = 2000,
-    requests: Annotated[int, typer.Option(min=1)] = 200,
+    requests: Annotated[int, typer.Option(min=1, max=2000)] = 1000,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     into: Into = RESULTS,
 ) -> None:

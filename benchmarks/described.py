@@ -6,7 +6,7 @@ Orthanc tells the whole data set (`Full`), as we do, and nginx gives our own ans
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,6 +25,10 @@ JSON: Final = "application/dicom+json"
 OCTETS: Final = 'multipart/related; type="application/octet-stream"'
 ANY_FRAME: Final = f"{OCTETS}; transfer-syntax=*"
 DOWNLOADS: Final = 10
+CLIENTS: Final = 2
+"""Of those who ask for frames."""
+FIRST: Final = "its frame 1"
+"""Of ours, beside a late one: no slower is what is to be shown."""
 _SIDE: Final = 128
 _FEWER: Final = 50
 """How many times fewer requests Orthanc is given, for a round to take about as long."""
@@ -112,7 +116,7 @@ def _beside_downloads(ours: Server, study: StudyFiles, asked: Request, rounds: i
 
 
 def measure_frames(plan: Plan) -> list[Pairing]:
-    """A frame of 512 KiB; the first frames and late ones of a long object."""
+    """A frame of 512 KiB; and of long objects a late frame, beside the first in the same rounds."""
     with _servers() as (servers, folder):
         study = save_ct(folder / "ct", instances=1)
         native = _save_cine(folder / "native.dcm", study, plan.frames, number=1)
@@ -120,26 +124,37 @@ def measure_frames(plan: Plan) -> list[Pairing]:
         for server in (servers.ours, servers.orthanc):
             server.store([*study.files, native, encapsulated])
         late = plan.frames * 19 // 20
-        measured = []
-        for name, file, number, accept in (
-            ("a frame of 512 KiB", study.files[0], 1, OCTETS),
-            ("frame 1 of a native object", native, 1, OCTETS),
-            (f"frame {late} of it", native, late, OCTETS),
-            ("frame 1 of an encapsulated object", encapsulated, 1, ANY_FRAME),
-            (f"frame {late} of it, encapsulated", encapsulated, late, ANY_FRAME),
+        one = Pairing(name="a frame of 512 KiB", clients=CLIENTS)
+        its = _Frames(file=study.files[0], accept=OCTETS, each=plan.requests)
+        one.run({OURS: its.of(servers.ours, 1), "orthanc": its.of(servers.orthanc, 1)}, plan.rounds)
+        measured = [one]
+        for kind, file, accept in (
+            ("native", native, OCTETS),
+            ("encapsulated", encapsulated, ANY_FRAME),
         ):
-            path = f"{_address(file)}/frames/{number}"
-            one = Pairing(name=name, clients=2)
-            sides = {OURS: servers.ours}
-            if accept == OCTETS:  # Orthanc 1.10 gives no fragment as octets
-                sides["orthanc"] = servers.orthanc
-            requests = {
-                side: Request(server=holder, path=path, accept=accept, each=plan.requests)
-                for side, holder in sides.items()
-            }
-            one.run(requests, plan.rounds)
-            measured.append(one)
+            frames = _Frames(file=file, accept=accept, each=plan.requests)
+            sides = {OURS: frames.of(servers.ours, late), FIRST: frames.of(servers.ours, 1)}
+            if kind == "native":  # Orthanc 1.10 gives no fragment as octets
+                few = replace(frames, each=max(1, plan.requests // _FEWER))
+                sides["orthanc"] = few.of(servers.orthanc, late)
+            name = f"frame {late} of {plan.frames}, {kind}"
+            measured.append(Pairing(name=name, clients=CLIENTS))
+            measured[-1].run(sides, plan.rounds)
         return measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frames:
+    """How the frames of an instance are asked for."""
+
+    file: Path
+    accept: str
+    each: int
+
+    def of(self, server: Server, number: int) -> Request:
+        """The requests for one of them."""
+        path = f"{_address(self.file)}/frames/{number}"
+        return Request(server=server, path=path, accept=self.accept, each=self.each)
 
 
 def _address(file: Path) -> str:

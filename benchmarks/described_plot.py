@@ -6,7 +6,13 @@ from pathlib import Path
 from benchmarks.drawing import PEER, SUBJECT, a_picture
 from benchmarks.pairing import OURS, Pairing
 
-_COLOURS = {OURS: SUBJECT, "orthanc": PEER, "nginx": "#7d8894", "alone": SUBJECT}
+_COLOURS = {
+    OURS: SUBJECT,
+    "orthanc": PEER,
+    "nginx": "#7d8894",
+    "alone": SUBJECT,
+    "its frame 1": "#7ba3d0",
+}
 
 
 def draw(measured: Sequence[Pairing], file: Path, *, title: str) -> None:
