@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 log = logging.getLogger(__name__)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_AS_JSON: Final = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -40,7 +41,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             told["error"] = record.exc_info[0].__name__
             told["trace"] = _places(record)
-        return json.dumps(told, default=str, ensure_ascii=False)
+        return _AS_JSON(told)
 
 
 def _places(record: logging.LogRecord) -> list[str]:
@@ -62,6 +63,8 @@ def configure_logging(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(True)
+    # Looked up for each line, and told by none of ours.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # Both quote what peers sent: uvicorn logs addresses, pynetdicom whole associations.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("pynetdicom", "pydicom"):

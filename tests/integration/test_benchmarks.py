@@ -100,7 +100,7 @@ def test_searching_for_studies_is_measured_beside_orthanc(tmp_path: Path) -> Non
     "name, few, asked",
     [
         ("metadata", "--instances 2 --requests 4 --rounds 1", 3),
-        ("frames", "--frames 40 --requests 4 --rounds 1", 5),
+        ("frames", "--frames 40 --requests 4 --rounds 1", 3),
     ],
 )
 def test_what_is_described_is_measured_beside_others(

@@ -22,6 +22,7 @@ from gateway.dicomweb.conditions import ByteRange, Conditions
 from gateway.errors import InvalidRequest, StorageUnavailable
 from gateway.model.access import AccessContext
 from gateway.model.resource import Resource
+from gateway.retrieval.endpoints.until_gone import until_gone
 from gateway.retrieval.files import UNREADABLE, FileReader, OpenFile
 from gateway.retrieval.forms.leaving import Leaving
 from gateway.security.forwarded import BASE_URL
@@ -370,31 +371,9 @@ async def answer(
     """
     body = Body(send, by_kernel=FILES in scope.get("extensions", {}), vary=vary)
     try:
-        await _until_gone(receive, work(body))
+        await until_gone(receive, work(body))
     except Exception as error:
         if not body.begun:
             raise
         log.warning("body_broken_off", extra={"cause": type(error).__name__})
         raise BodyBrokenOff from error
-
-
-async def _until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    answering = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_client_gone(receive))
-    try:
-        await asyncio.wait({answering, watching}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        watching.cancel()
-        if not answering.done():
-            # What it holds is let go of before the request counts as over.
-            answering.cancel()
-        await asyncio.wait({answering, watching})
-    if answering.cancelled():
-        log.info("client_gone")
-    else:
-        answering.result()
-
-
-async def _client_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
