@@ -4,9 +4,10 @@ Both programs are told so. A bad value or an unknown name stops the start.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import (
@@ -15,6 +16,8 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+_QUOTED: Final = re.compile(r'"(\w+)"')
 
 
 def _of_postgresql(url: SecretStr) -> SecretStr:
@@ -63,7 +66,11 @@ def load(of: type[S], config: Path | None) -> S:
     except ValidationError as error:
         raise ValueError("; ".join(_faults(error))) from None
     except SettingsError as error:
-        raise ValueError(f"{error}: a list is JSON there (see docs/operations.md)") from None
+        # The library names the field within a sentence of its own.
+        field = _QUOTED.search(str(error))
+        name = _prefix(of) + (field[1].upper() if field else "…")
+        fault = f"{name}: in the environment a list is JSON (see docs/operations.md)"
+        raise ValueError(fault) from None
 
 
 def sources(of: type[ProgramSettings], config: Path | None) -> str:

@@ -95,7 +95,7 @@ def test_a_bad_value_stops_the_start(given, name: str, value: str):
     [
         ("HTTP_PORT", "secret", "http_port: Input should be a valid integer"),
         ("PACS", '[{"title": "secret"}]', "pacs.0.title: no such setting"),
-        ("PACS", "secret", "a list is JSON there"),
+        ("PACS", "secret", "GATEWAY_PACS: in the environment a list is JSON"),
         ("TIME_ZONE", "secret", "time_zone: no such time zone"),
     ],
 )
