@@ -7,8 +7,11 @@ import pytest
 
 from gateway.storage.database import Database
 from gateway.storage.engines import open_at
+from gateway.storage.postgresql import PostgresqlDatabase
+from tests.support.lines import Line, a_line_to
 from tests.support.notes import CREATE, OpenDatabase
 from tests.support.packages import MakePackage, package_maker
+from tests.support.postgresql import PostgresqlServer
 
 
 @pytest.fixture
@@ -28,3 +31,21 @@ async def database(open_database: OpenDatabase) -> AsyncIterator[Database]:
 @pytest.fixture
 def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePackage:
     return package_maker(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+async def line(postgresql: PostgresqlServer) -> AsyncIterator[Line]:
+    """A line to the server, which tests may cut."""
+    async with a_line_to(postgresql) as line:
+        yield line
+
+
+@pytest.fixture
+async def engine(postgresql: PostgresqlServer, line: Line) -> AsyncIterator[PostgresqlDatabase]:
+    """An engine of PostgreSQL that has this line alone."""
+    postgresql.emptied()
+    engine = await PostgresqlDatabase.open(line.url)
+    await engine.write(lambda tx: tx.fetch(CREATE))
+    yield engine
+    line.heard.set()
+    await engine.close()

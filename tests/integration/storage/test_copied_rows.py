@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,25 +10,9 @@ from gateway.storage import postgresql_connection
 from gateway.storage.database import Row, Transaction, Work
 from gateway.storage.postgresql import PostgresqlDatabase
 from gateway.storage.postgresql_statement import StatementRefused
-from tests.support.lines import Line, a_line_to
+from tests.support.lines import Line
 from tests.support.notes import CREATE, a_note, note_ids
 from tests.support.postgresql import PostgresqlServer
-
-
-@pytest.fixture
-async def line(postgresql: PostgresqlServer) -> AsyncIterator[Line]:
-    async with a_line_to(postgresql) as line:
-        yield line
-
-
-@pytest.fixture
-async def engine(postgresql: PostgresqlServer, line: Line) -> AsyncIterator[PostgresqlDatabase]:
-    postgresql.emptied()
-    engine = await PostgresqlDatabase.open(line.url)
-    await engine.write(lambda tx: tx.fetch(CREATE))
-    yield engine
-    line.heard.set()
-    await engine.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,25 +10,9 @@ from gateway.errors import StorageUnavailable
 from gateway.storage import postgresql, postgresql_connection, postgresql_writing
 from gateway.storage.database import Transaction
 from gateway.storage.postgresql import PostgresqlDatabase
-from tests.support.lines import Line, a_line_to
+from tests.support.lines import Line
 from tests.support.notes import CREATE, SELECT, a_note, note_ids
 from tests.support.postgresql import END_SESSIONS, PostgresqlServer
-
-
-@pytest.fixture
-async def line(postgresql: PostgresqlServer) -> AsyncIterator[Line]:
-    async with a_line_to(postgresql) as line:
-        yield line
-
-
-@pytest.fixture
-async def engine(postgresql: PostgresqlServer, line: Line) -> AsyncIterator[PostgresqlDatabase]:
-    postgresql.emptied()
-    engine = await PostgresqlDatabase.open(line.url)
-    await engine.write(lambda tx: tx.fetch(CREATE))
-    yield engine
-    line.heard.set()
-    await engine.close()
 
 
 @pytest.fixture
