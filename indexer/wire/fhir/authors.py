@@ -61,13 +61,15 @@ def _roles(author: Author, suffix: str, names: Sequence[str]) -> Iterator[Json]:
         )
 
 
-def read_authors(element: Element) -> list[Author]:
+def read_authors(element: Element, contained: Contained) -> list[Author]:
     """The authors of a DocumentReference, of whom the first is a person in a structure's name.
+
+    Args:
+        contained: within it.
 
     Raises:
         Refusal: there is no such author, or there are more than `AUTHORS_MAX`.
     """
-    contained = Contained(element)
     found: dict[str, Author] = {}
     structures: list[Organisation] = []
     for reference, resource in contained.among(element, "author"):

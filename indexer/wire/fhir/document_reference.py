@@ -212,7 +212,7 @@ def read_document_reference(element: Element) -> DocumentEntry:
     context = element.child("context")
     period = context.child("period") if context.has("period") else Element({}, context.at("period"))
     contained = Contained(element)
-    who = read_authors(element)
+    who = read_authors(element, contained)
     patient = contained.referred(context, "sourcePatientInfo")
     return DocumentEntry(
         unique_id=_read_unique_id(element),

@@ -76,13 +76,20 @@ def expect_tellable(element: Element, codes: Iterable[Code], texts: Iterable[str
     Raises:
         Refusal: a code has not the form of one (R4 §2.24.0.1), or something is too long.
     """
+    longest = max(map(len, texts), default=0)
     for one in codes:
-        if not _CODE.fullmatch(one.code) or clean(one.code) != one.code:
+        if not _is_code(one.code):
             raise Refusal(f"{element.path} has a code that is none", code=IssueCode.VALUE)
-        texts = (*texts, one.code, one.scheme, one.display)
-    if any(len(text) > TEXT_LENGTH_MAX for text in texts):
+        longest = max(longest, len(one.code), len(one.scheme), len(one.display))
+    if longest > TEXT_LENGTH_MAX:
         reason = f"{element.path} has a text longer than {TEXT_LENGTH_MAX} characters"
         raise Refusal(reason, code=IssueCode.TOO_LONG)
+
+
+def _is_code(text: str) -> bool:
+    if text.isascii() and text.isprintable() and text and " " not in text:  # as most are
+        return True
+    return _CODE.fullmatch(text) is not None and clean(text) == text
 
 
 def measured(resource: Json, content: bytes) -> Json:
@@ -164,6 +171,8 @@ def not_kept(element: Element) -> list[Json]:
 def _other_date(element: Element, attachment: Element) -> Iterator[Json]:
     """As date of an entry the index tells when its document was made, whatever was sent."""
     if "date" not in element.fields:
+        return
+    if element.fields["date"] == attachment.fields["creation"]:
         return
     with suppress(InvalidValue):
         if read_moment(element.text("date")) == attachment.moment("creation"):

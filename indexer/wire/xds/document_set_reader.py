@@ -158,8 +158,8 @@ def _expect_objects(objects: Sequence[Described]) -> None:
     if any(one.element.tag not in _OBJECTS for one in objects):
         raise InvalidValue("the metadata holds an object of a kind that is not held here")
     for one in objects:
-        for scheme in dict.fromkeys(one.schemes):
-            for inner in one.classifications(scheme):
+        for scheme, found in one.classified:
+            for inner in found:
                 _expect_classification(inner, scheme, one.name)
     if len(of_kind(objects, "RegistryPackage")) != 1:
         raise InvalidValue("the metadata holds more than a submission set: folders are not held")

@@ -89,11 +89,14 @@ class Described:
     def _take_slot(self, slot: Element) -> None:
         """Take its values; a sender may spread them over several slots of the same name."""
         name = slot.get("name", "")
-        values = self._slots.setdefault(name, [])
         try:
-            values += listed(slot)
-            _few(values, name)
+            found = listed(slot)
+            values = self._slots.setdefault(name, found)
+            if values is not found:
+                values += found
+                _few(values, name)
         except InvalidValue as fault:
+            self._slots.setdefault(name, [])
             self._faults.setdefault(name, str(fault))
 
     @property
@@ -106,9 +109,15 @@ class Described:
         """By what it is classified, and named, from outside; empty for a node."""
         return (*self._classified, *self._identified)
 
+    @property
+    def classified(self) -> Iterator[tuple[str, Sequence["Described"]]]:
+        """What classifies it, by scheme."""
+        for scheme, found in self._classified.items():
+            yield scheme, _few(found, "Classification")
+
     def values(self, name: str) -> Sequence[str]:
         """All values of a slot."""
-        if name in self._faults:
+        if self._faults and name in self._faults:
             raise InvalidValue(self._faults[name])
         return self._slots.get(name, ())
 
@@ -175,19 +184,18 @@ class Described:
 def listed(slot: Element) -> list[str]:
     """The values of a slot."""
     # Not by `iterchildren`, whose filters cost more than these few elements.
-    found = [
-        (one.text or "").strip()
-        for each in slot
-        if each.tag == _VALUE_LIST
-        for one in each
-        if one.tag == _VALUE
-    ]
-    for value in found:
-        if len(value) > VALUE_LENGTH_MAX:
-            name = _SLOT_NAME.fullmatch(slot.get("name", ""))
-            # Else unquoted: a sender may have put anything there.
-            _bounded(value, name[0] if name else "a value")
-    return _few(found, "Value")
+    found = []
+    for each in slot:
+        if each.tag == _VALUE_LIST:
+            for one in each:
+                if one.tag == _VALUE:
+                    value = (one.text or "").strip()
+                    if len(value) > VALUE_LENGTH_MAX:
+                        name = _SLOT_NAME.fullmatch(slot.get("name", ""))
+                        # Else unquoted: a sender may have put anything there.
+                        _bounded(value, name[0] if name else "a value")
+                    found.append(value)
+    return found if len(found) == 1 else _few(found, "Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
