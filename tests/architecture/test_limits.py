@@ -53,6 +53,8 @@ OF_OUR_OWN = {
     "indexer.server.access.checks.AT_ONCE_MAX",
     "indexer.server.journal.deed.ENTRIES_MAX",
     "indexer.server.access.trust.PATHS_MAX",
+    "indexer.wire.fhir.known.JSON_BYTES_MAX",
+    "indexer.wire.fhir.known.KEPT_MAX",
 }
 """How much is done at once, or looked at; nobody is refused for it."""
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from indexer.contract.document import Identifier, Organisation, Person
 from indexer.wire.fhir.elements import Element, compact, identifier, read_identifier
+from indexer.wire.fhir.known import knowing_again
 from indexer.wire.outcome import IssueCode, Json
 from indexer.wire.vocabulary import ORGANISATIONS, PROFESSIONALS
 
@@ -83,6 +84,7 @@ def read_name(element: Element) -> tuple[str, str]:
     return found[0].text_or_empty("family"), " ".join(found[0].texts("given"))
 
 
+@knowing_again
 def read_person(element: Element) -> Person:
     """The inverse of `practitioner`."""
     element.expect("resourceType", "Practitioner")
@@ -122,6 +124,7 @@ def read_professional(
     return read_person(told), []
 
 
+@knowing_again
 def read_organisation(element: Element) -> Organisation:
     """The inverse of `organisation`."""
     return Organisation(number=first_identifier(element).value, name=element.text_or_empty("name"))

@@ -14,6 +14,7 @@ import pybase64
 
 from indexer.contract.document import Code, Identifier
 from indexer.contract.errors import InvalidValue
+from indexer.wire.fhir.known import knowing_again
 from indexer.wire.outcome import IssueCode, Json, Refusal
 from indexer.wire.vocabulary import IDENTIFIER_TYPES, OID_PREFIX, URI_SYSTEM, UUID_PREFIX
 
@@ -186,6 +187,7 @@ def coding(code: Code) -> Json:
     return compact(system=write_system(code.scheme), code=code.code, display=code.display)
 
 
+@knowing_again
 def read_coding(element: Element) -> Code:
     return Code(
         code=element.text("code"),
@@ -198,6 +200,7 @@ def concept(code: Code) -> Json:
     return {"coding": [coding(code)]}
 
 
+@knowing_again
 def read_concept(element: Element) -> Code:
     """The one coding of a concept: an XDS attribute holds a single code."""
     return read_coding(element.only_child("coding"))
