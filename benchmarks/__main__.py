@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from benchmarks import (
     described,
     described_plot,
     ingest,
+    large,
     manifests,
     manifests_plot,
     memory,
@@ -176,9 +178,14 @@ def retrieve_command(
         metadata=metadata,
     )
     loads, waits = retrieve.measure(plan, tell=partial(typer.echo, err=True))
-    for told in [*(one.line() for one in loads), waits.line()]:
+    beside = [f"metadata of {name}: {one.line()}" for name, one in waits.items()]
+    for told in [*(one.line() for one in loads), *beside]:
         typer.echo(told)
-    figures = {"plan": plan, "loads": [one.figures() for one in loads], "metadata_p99_ms": waits}
+    figures = {
+        "plan": plan,
+        "loads": [one.figures() for one in loads],
+        "metadata_beside_downloads": {name: one.figures() for name, one in waits.items()},
+    }
     keep("retrieve", figures, into=into, command=_command(), server=False)
     retrieve_plot.draw(loads, into / "retrieve.png")
 
@@ -297,6 +304,33 @@ def frames_command(
     """Frames, beside Orthanc. Some minutes."""
     plan = described.Plan(frames=frames, requests=requests, rounds=rounds)
     _tell_pairings("frames", described.measure_frames(plan), plan, into)
+
+
+@app.command("large")
+def large_command(
+    *,
+    instances: Annotated[
+        list[int] | None, typer.Option(min=1, help="Of a study; may be given again.")
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, help="Of the one study of long instances, 0.5 MiB each.")
+    ] = 16,
+    long_instances: Annotated[int, typer.Option(min=1, help="Of that study.")] = 512,
+    requests: Annotated[int, typer.Option(min=1)] = 5,
+    into: Into = RESULTS,
+) -> None:
+    """Large studies: until the first byte, and their memory. Ten minutes and 6 GiB of disk."""
+    *of_many, _ = large.Plan().studies
+    if instances:
+        of_many = [replace(of_many[0], instances=many) for many in instances]
+    long = large.Shape(instances=long_instances, frames=frames)
+    plan = large.Plan(studies=[*of_many, long], requests=requests)
+    measured = []
+    for one in large.measure(plan, tell=partial(typer.echo, err=True)):
+        typer.echo(one.line())
+        measured.append(one)
+    figures = {"plan": plan, "studies": measured}
+    keep("large", figures, into=into, command=_command(), server=False)
 
 
 def _tell_pairings(

@@ -14,7 +14,8 @@ from simulators.synthetic.uids import uid_of
 
 SERIES_OF = 100
 """Instances in a series; the last one of a study may have fewer."""
-_ENLARGED = 4  # a drawn slice has 128 x 128 pixels
+SIDE = 512  # pixels
+_DRAWN_SIDE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,7 @@ def save_ct(folder: Path, *, number: int = 0, instances: int = 200, frames: int 
     folder.mkdir(parents=True, exist_ok=True)
     examination = make_examination(7, number, "CT")
     files = []
-    for at, ds in enumerate(build_ct(number, instances)):
-        if frames > 1:
-            ds.NumberOfFrames = frames
-            ds.PixelData *= frames
+    for at, ds in enumerate(build_ct(number, instances, frames=frames)):
         path = folder / f"{at:05}.dcm"
         ds.save_as(path, enforce_file_format=True)
         files.append(path)
@@ -51,10 +49,17 @@ def save_ct(folder: Path, *, number: int = 0, instances: int = 200, frames: int 
     )
 
 
-def build_ct(number: int, instances: int) -> Iterator[Dataset]:
-    """The instances of a study, in Explicit VR Little Endian; one is to be used at a time."""
+def build_ct(
+    number: int, instances: int, *, frames: int = 1, side: int = SIDE
+) -> Iterator[Dataset]:
+    """The instances of a study, in Explicit VR Little Endian; one is to be used at a time.
+
+    Args:
+        side: of a frame, in pixels: a multiple of 128.
+    """
     drawn = list(islice(build_instances(make_examination(7, number, "CT")), 5))
-    pixels = [np.kron(one.pixel_array, np.ones((_ENLARGED, _ENLARGED), np.uint16)) for one in drawn]
+    enlarged = np.ones((side // _DRAWN_SIDE, side // _DRAWN_SIDE), np.uint16)
+    pixels = [np.kron(one.pixel_array, enlarged) for one in drawn]
     for at in range(instances):
         ds = drawn[at % len(drawn)]
         ds.Rows, ds.Columns = pixels[0].shape
@@ -63,6 +68,8 @@ def build_ct(number: int, instances: int) -> Iterator[Dataset]:
         ds.SeriesInstanceUID = uid_of(ds.StudyInstanceUID, series)
         ds.SOPInstanceUID = uid_of(ds.StudyInstanceUID, series, within)
         ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        if frames > 1:
+            ds.NumberOfFrames = frames
         # No two of them are equal, as no two of a scanner's are.
-        ds.PixelData = (pixels[at % len(drawn)] ^ np.uint16(at % 8)).tobytes()
+        ds.PixelData = (pixels[at % len(drawn)] ^ np.uint16(at % 8)).tobytes() * frames
         yield ds

@@ -20,6 +20,18 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
+def most_resident_bytes(pid: int) -> int:
+    """The most that was, since its start or the last reset."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    [told] = [one.split()[1] for one in lines if one.startswith("VmHWM:")]
+    return int(told) * 1024
+
+
+def reset_most_resident(pid: int) -> None:
+    """Forget what was the most."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def written_bytes(pid: int) -> int:
     """Bytes that a process, and what it started and still runs, caused to be written to disk."""
     return sum(_own_written_bytes(one) for one in _family(pid))

@@ -2,7 +2,8 @@
 
 All hold the same studies, nginx each as one file that is the body of our answer. The servers take
 turns, so that a busy moment of the machine meets all of them; clients and servers share its cores.
-What else is measured is ours alone: how long a metadata request waits while studies go out.
+What else is measured is how long a metadata request waits while studies go out: at ours, and at
+nginx, which shows what the machine has it wait.
 """
 
 import asyncio
@@ -94,16 +95,25 @@ class Waits:
     unbounded: list[float]
     """While they take all that the machine gives."""
 
+    def figures(self) -> dict[str, object]:
+        """To be kept."""
+        by_lines, unbounded = self._to_idle(self.by_lines), self._to_idle(self.unbounded)
+        return {"p99_ms": self, "by_lines_to_idle": by_lines, "unbounded_to_idle": unbounded}
+
     def line(self) -> str:
         """For a person."""
         return (
-            f"metadata, p99 idle {Spread.of(self.idle)} ms, with {DOWNLOADS} downloads at"
-            f" 100 Mbit/s {Spread.of(self.by_lines)} ms, unbounded {Spread.of(self.unbounded)} ms"
+            f"p99 idle {Spread.of(self.idle)} ms, with {DOWNLOADS} downloads at 100 Mbit/s"
+            f" {self._to_idle(self.by_lines)} times that, unbounded"
+            f" {self._to_idle(self.unbounded)} times"
         )
 
+    def _to_idle(self, waits: Sequence[float]) -> Spread:
+        return Spread.of([one / idle for one, idle in zip(waits, self.idle, strict=True)])
 
-def measure(plan: Plan, *, tell: Tell) -> tuple[list[Load], Waits]:
-    """Every number of clients, and the waits."""
+
+def measure(plan: Plan, *, tell: Tell) -> tuple[list[Load], dict[str, Waits]]:
+    """Every number of clients, and the waits of ours and of nginx."""
     folder = Path(tempfile.mkdtemp(prefix="drim-benchmark-"))
     try:
         with ExitStack() as stack:
@@ -111,7 +121,7 @@ def measure(plan: Plan, *, tell: Tell) -> tuple[list[Load], Waits]:
             studies = list(_filled(plan, servers, folder, tell))
             paths = [f"{DICOMWEB}/studies/{one.uid}" for one in studies]
             loads = [_load(plan, servers, paths, clients) for clients in plan.clients]
-            return loads, _waits(plan, servers[0], paths)
+            return loads, _waits(plan, servers, paths)
     finally:
         shutil.rmtree(folder)
 
@@ -153,24 +163,32 @@ def _load(plan: Plan, servers: Sequence[Server], paths: Sequence[str], clients: 
     return Load(clients=clients, turns=turns)
 
 
-def _waits(plan: Plan, ours: Server, paths: Sequence[str]) -> Waits:
-    waits = Waits(idle=[], by_lines=[], unbounded=[])
+def _waits(plan: Plan, servers: Sequence[Server], paths: Sequence[str]) -> dict[str, Waits]:
+    ours, _, files = servers
     study = paths[0].rpartition("/")[2]
     path = f"{paths[0]}/series/{uid_of(study, 1)}/instances/{uid_of(study, 1, 1)}/metadata"
+    assert files.served is not None
+    (files.served / "metadata").write_bytes(ours.get(path, "application/dicom+json")[1])
+    asked = {ours: path, files: "/metadata"}
+    waits = {one.name: Waits(idle=[], by_lines=[], unbounded=[]) for one in asked}
     for _ in range(plan.rounds):
-        waits.idle.append(_p99_ms(plan, ours, path))
-        for rate, found in ((RATE_BYTES, waits.by_lines), (None, waits.unbounded)):
-            with downloading(ours, paths, accept=AS_STORED, clients=DOWNLOADS, rate_bytes=rate):
-                found.append(_p99_ms(plan, ours, path))
+        for server, metadata in asked.items():
+            found = waits[server.name]
+            found.idle.append(_p99_ms(plan, server, metadata))
+            for rate, came in ((RATE_BYTES, found.by_lines), (None, found.unbounded)):
+                with downloading(
+                    server, paths, accept=AS_STORED, clients=DOWNLOADS, rate_bytes=rate
+                ):
+                    came.append(_p99_ms(plan, server, metadata))
     return waits
 
 
-def _p99_ms(plan: Plan, ours: Server, path: str) -> float:
+def _p99_ms(plan: Plan, server: Server, path: str) -> float:
     request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept: application/dicom+json\r\n\r\n"
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         driven = runner.run(
             drive(
-                ours.port,
+                server.port,
                 repeat(request.encode(), plan.metadata),
                 connections=1,
                 is_answer=lambda answer: answer.endswith(b"]"),

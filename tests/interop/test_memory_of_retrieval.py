@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.ct import save_ct
 from benchmarks.peers import AS_STORED, DICOMWEB, our_gateway
+from benchmarks.processes import most_resident_bytes, reset_most_resident
 from tests.support.peers import peer
 from tests.support.program import HOST
 
@@ -13,12 +14,6 @@ FRAMES = 512
 INSTANCE_BYTES = FRAMES * 2**19
 MORE_BYTES_MAX = 64 * 2**20
 CLIENTS = 3
-
-
-def most_resident_bytes(pid: int) -> int:
-    """Since this was last reset."""
-    [line] = [one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in one]
-    return int(line.split()[1]) * 1024
 
 
 def test_a_large_study_at_several_clients_takes_little_memory(tmp_path: Path) -> None:
@@ -31,7 +26,7 @@ def test_a_large_study_at_several_clients_takes_little_memory(tmp_path: Path) ->
         fetch = [*curl, "--output", "/dev/null", "--write-out", "%{size_download}"]
         url = f"http://{HOST}:{ours.port}{path}"
         subprocess.run([*fetch, "--range", "0-100", url], check=True, capture_output=True)
-        Path(f"/proc/{ours.pid}/clear_refs").write_text("5")  # what was the most is forgotten
+        reset_most_resident(ours.pid)
         idle = ours.resident_bytes()
 
         fetching = [subprocess.Popen([*fetch, url], stdout=subprocess.PIPE) for _ in range(CLIENTS)]

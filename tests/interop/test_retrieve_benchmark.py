@@ -29,5 +29,8 @@ def test_retrieving_is_measured_beside_orthanc_and_nginx(tmp_path: Path) -> None
     for name in ("gateway", "orthanc", "nginx"):
         assert load[name]["mib_per_s"]["least"] > 0
     assert load["rate_to_orthanc"].keys() == {"median", "least", "most"}
-    assert all(len(one) == 2 for one in told["metadata_p99_ms"].values())
+    for name in ("gateway", "nginx"):
+        waits = told["metadata_beside_downloads"][name]
+        assert all(len(one) == 2 for one in waits["p99_ms"].values())
+        assert waits["unbounded_to_idle"]["least"] > 0
     assert (tmp_path / "retrieve.png").read_bytes().startswith(b"\x89PNG")
