@@ -49,6 +49,8 @@ class Fetching:
         limits: CopyLimits,
     ) -> None:
         self.registry = CollectorRegistry()
+        self.told_of_copies = 0
+        """How often it was told that there are new ones."""
         self.metrics = RetrievalMetrics(self.registry)
         self.catalogue = catalogue
         self.at_hand = StudiesAtHand(stores.clock)
@@ -70,7 +72,7 @@ class Fetching:
             path=objects.path,
             discard=objects.discard_spool,
             metrics=self.metrics,
-            on_kept=lambda: None,
+            on_kept=self._on_kept,
         )
         self.flights = Flights(ground, catalogue, pullers)
         self.stored = StoredFiles(catalogue=catalogue, path=objects.path, whole=objects.whole)
@@ -96,6 +98,9 @@ class Fetching:
             at_hand=self.at_hand,
             metrics=self.metrics,
         )
+
+    def _on_kept(self) -> None:
+        self.told_of_copies += 1
 
     def counted(self, name: str, **labels: str) -> float:
         """What the metric of this name says."""

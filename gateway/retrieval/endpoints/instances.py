@@ -7,6 +7,7 @@ here, gets instances that name the patient by INS, too.
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
@@ -124,9 +125,10 @@ class InstancesEndpoint:
 
     async def _send_parts(self, stream: InstanceStream, wanted: "_Wanted", body: Body) -> None:
         frame = MultipartRelated(DICOM)
+        is_as_it_comes = cache(wanted.is_as_it_comes)
         async for held in stream.as_they_come():
             location = wanted.root_url + held.resource.path
-            if wanted.is_as_held(held):
+            if held.in_memory and is_as_it_comes(held.transfer_syntax):
                 if not body.begun:
                     await _begin(body, frame.content_type, wanted, missing=stream.missing)
                 size_bytes = sum(map(len, held.in_memory))
@@ -200,12 +202,12 @@ class _Wanted:
         """Whether it is one instance."""
         return self.resource.instance is not None
 
-    def is_as_held(self, held: HeldInstance) -> bool:
-        """Whether it is wanted as it is in memory."""
-        if not held.in_memory or self.ins is not None:
+    def is_as_it_comes(self, syntax: Uid) -> bool:
+        """Whether what comes in this transfer syntax is wanted so, and no byte of it otherwise."""
+        if self.ins is not None:
             return False
         with suppress(NotAcceptable):
-            return self.form(held.transfer_syntax).transfer_syntax == held.transfer_syntax
+            return self.form(syntax).transfer_syntax == syntax
         return False
 
     def form(self, stored: Uid, *, but_for: Collection[Uid] = ()) -> Form:

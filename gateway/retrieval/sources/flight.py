@@ -65,7 +65,8 @@ class Ground:
     """Removes files of the spool."""
     metrics: RetrievalMetrics
     on_kept: Callable[[], None]
-    """Told once there are new copies, when nobody waits for the PACS any more."""
+    """Told of new copies once nothing is pulled any more: what is made of them, such as their
+    descriptions, would take the processor from those who wait for the PACS."""
 
 
 class Flight:
@@ -181,8 +182,6 @@ class Flight:
             self._came.tell()
             self._written.tell()
             await asyncio.shield(keeping)
-            if self.kept_bytes:
-                self._ground.on_kept()
         finally:
             keeping.cancel()
             await to_the_end(self._clear(keeping))

@@ -53,6 +53,8 @@ class Flights:
         """Those that may be joined."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._lacks: dict[Resource, _Lack] = {}
+        self._are_kept = False
+        """There are copies that nobody was told of."""
 
     @asynccontextmanager
     async def reading(self, pull: Pull) -> AsyncIterator[tuple[Flight, Seat]]:
@@ -143,6 +145,10 @@ class Flights:
         self._running.pop(flight, None)
         self._tasks.discard(task)
         self._ground.metrics.pulls_under_way.dec()
+        self._are_kept = self._are_kept or bool(flight.kept_bytes)
+        if self._are_kept and not self._tasks:
+            self._are_kept = False
+            self._ground.on_kept()
         if task.cancelled():
             return
         if (error := task.exception()) is not None:

@@ -53,6 +53,25 @@ async def test_the_first_is_sent_while_the_pacs_has_not_sent_the_next(bench: Ben
         assert await rest_of(response, begun) == [1, 2, 3]
 
 
+async def test_copies_are_told_of_when_nothing_is_pulled_any_more(bench: Bench) -> None:
+    """What is made of them would take the processor from those who wait."""
+    other = f"{SERIES}.9"
+    await bench.hold_in_pacs(a_slice(1), *slices(3, SeriesInstanceUID=other)[1:])
+    bench.pacs.hold_after(1)
+
+    async with bench.get(f"{STUDY_PATH}/series/{other}") as response:
+        begun = await response.content.readuntil(b"DICM")
+        await bench.fetched(SERIES_PATH)
+        await until(lambda: bench.fetching.counted("gateway_pulls_under_way") == 1)
+        told_meanwhile = bench.fetching.told_of_copies
+        bench.pacs.go_on()
+        came = await rest_of(response, begun)
+    await bench.pulled()
+
+    assert came == [2, 3]
+    assert (told_meanwhile, bench.fetching.told_of_copies) == (0, 1)
+
+
 async def test_a_viewer_waits_for_no_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     may_write = threading.Event()
 
