@@ -5,6 +5,7 @@ often it is repeated.
 """
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 from gateway.catalogue.studies import Studies
@@ -58,8 +59,13 @@ class Assembler:
         self._on_order = on_order
         self._on_settling = on_settling or (lambda _seconds: on_news())
 
-    async def instance_stored(self, news: InstanceStored) -> None:
-        """Take in an instance whose object is kept already.
+    async def instance_stored(
+        self, news: InstanceStored, *, after: Future[None] | None = None
+    ) -> None:
+        """Take in an instance whose object is kept already, or will be.
+
+        Args:
+            after: done once the object is durable, without which the news is not.
 
         Raises:
             StorageUnavailable: it could not be made durable; the sender must keep its copy.
@@ -71,7 +77,7 @@ class Assembler:
                 tx, news, now_ms=now_ms, due_at_ms=now_ms + self._settle_ms
             )
 
-        if await self._database.write(work):
+        if await self._database.write(work, after=after):
             self._on_settling(self._settle_ms / 1000)
             return
         # A repeat: the object that is held stays, unless the disk has lost it meanwhile.

@@ -16,6 +16,7 @@ from gateway.intake.assembler import Assembler
 from gateway.intake.rejection import is_rejection, read_rejection
 from gateway.model.image import StoredObject
 from gateway.model.notification import InstancesRejected, InstanceStored
+from gateway.storage import objects
 from gateway.storage.objects import ObjectStore
 from indexer.contract.identifiers import Uid
 
@@ -78,9 +79,9 @@ class InstanceIntake:
             _check(header, arrived)
             return (header, digest), not is_rejection(header)
 
-        (header, digest), key = await self._objects.look_and_keep(arrived.path, look)
+        (header, digest), placed = await self._objects.look_and_place(arrived.path, look)
         rejected: tuple[InstancesRejected, ...] = ()
-        if key is None:  # a rejection note is read before it is kept: it may have to be refused
+        if placed is None:  # a rejection note is read before it is kept: it may have to be refused
             async with self._one_note:
                 rejected = await asyncio.to_thread(
                     read_rejection,
@@ -89,7 +90,11 @@ class InstanceIntake:
                     transfer_syntax=arrived.transfer_syntax,
                     size_bytes=arrived.size_bytes,
                 )
-            key = await self._objects.keep(arrived.path)
+            key, secured = await self._objects.keep(arrived.path), None
+        else:
+            key, secured = placed.key, placed.secured
+            if arrived.size_bytes > objects.SOON_BYTES_MAX:  # all who write would wait for it
+                await self._objects.secured(placed)
         stored = StoredObject(
             key=key,
             transfer_syntax=arrived.transfer_syntax,
@@ -97,7 +102,7 @@ class InstanceIntake:
             sha256=digest,
         )
         await self._assembler.instance_stored(
-            InstanceStored(study=header.study, image=header.image, stored=stored)
+            InstanceStored(study=header.study, image=header.image, stored=stored), after=secured
         )
         for news in rejected:
             await self._assembler.instances_rejected(news)

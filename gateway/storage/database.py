@@ -4,6 +4,7 @@ Repositories are written once, against `Transaction`; an engine knows how to run
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -69,12 +70,16 @@ class Database(Readable, Protocol):
         """A number that grows with every write, before its caller hears of it: what was read
         after it was looked at holds while it stays. None where others may write unseen."""
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
         """Run `work` in a transaction and return once it is durable; roll back if it raises.
 
         Inside, await nothing but the transaction: the network is slow and others wait. `work` may
         be run again from its start when the engine asks for it, so it keeps no state of its own.
         A caller that is cancelled does not cancel the work, which ends one way or the other.
+
+        Args:
+            after: must have been done before the commit; the work runs meanwhile. Where it fails,
+                or takes more than `AFTER_S_MAX`, nothing of what shares the commit holds.
 
         Raises:
             StorageUnavailable: the disk is full, or the engine is closed or overloaded or does not

@@ -7,13 +7,17 @@ COMMIT that holds it.
 import asyncio
 import logging
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import T, Work
 
 log = logging.getLogger(__name__)
+
+AFTER_S_MAX: Final = 60.0
+"""For what must be done before a commit, while all who write wait."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class _Submitted:
     """A work, and what came of it so far; `done` tells its caller once that is certain."""
 
     work: Work[Any]
+    after: Future[None] | None
     done: asyncio.Future[Any] = field(default_factory=asyncio.Future)
     result: Any = None
     error: BaseException | None = None
@@ -62,6 +67,13 @@ class WritingConnection(Protocol):
     async def run_work(self, work: Work[T]) -> T:
         """Run `work` in the savepoint that is open; it fails if any of its statements did."""
 
+    async def wait(self, done: Future[None]) -> None:
+        """Wait for what must be done before the commit; it raises what that raised.
+
+        Raises:
+            TimeoutError: it takes more than `AFTER_S_MAX`.
+        """
+
     async def commit(self, script: str) -> None:
         """Run the script and commit; on return the transaction is durable.
 
@@ -90,11 +102,11 @@ class GroupWriter:
         """That were committed, or not, before any of their callers heard of it."""
         self._task = asyncio.create_task(self._run(), name="group-writer")
 
-    async def write(self, work: Work[T]) -> T:
-        """Queue the work and return its result once it is durable."""
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
+        """Queue the work and return its result once it is durable (see `Database.write`)."""
         if self._finished:
             raise StorageUnavailable("the database is closed")
-        submitted = _Submitted(work)
+        submitted = _Submitted(work, after)
         try:
             self._queue.put_nowait(submitted)
         except asyncio.QueueFull:
@@ -151,6 +163,9 @@ class GroupWriter:
                 await opening(f"{ending}SAVEPOINT work")
                 ending = f"{await self._run_in_savepoint(submitted)}; "
                 opening = self._connection.run_script
+            for submitted in group:
+                if submitted.after is not None:
+                    await self._connection.wait(submitted.after)
             # Fails if SQLite has rolled back the whole by itself, as it may when the disk is full.
             await self._connection.commit(ending)
         except Exception as error:

@@ -11,8 +11,10 @@ import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Semaphore
 from typing import ParamSpec, Self, TypeVar
 
 from gateway.errors import StorageUnavailable
@@ -25,11 +27,23 @@ R = TypeVar("R")
 THREADS = 4
 WAITING_MAX = 1024
 """Calls that may wait for a thread; more are turned away."""
+SOON_BYTES_MAX = 16 * 2**20
+"""Size of a file that is durable soon enough for a commit to wait for it."""
 SWEEP_BATCH_MAX = 500
 """Keys that `sweep` asks about at once."""
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _FOLDERS = tuple(f"{number:02x}" for number in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An object that lies at its place, and is on its way to the disk."""
+
+    key: str
+    secured: Future[None]
+    """Done once file and name are durable; fails, with the file gone, where the disk does not take
+    them."""
 
 
 class ObjectStore:
@@ -41,7 +55,7 @@ class ObjectStore:
         self._spool = folder / "spool"
         self._objects = folder / "objects"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
-        self._waiting = 0
+        self._room = Semaphore(WAITING_MAX)
 
     @classmethod
     def open(cls, folder: Path, *, free_bytes_min: int = 0) -> Self:
@@ -72,35 +86,59 @@ class ObjectStore:
             StorageUnavailable: the disk is full, short of room or fails. The file is gone from the
                 spool too.
         """
-        _, key = await self.look_and_keep(spooled, lambda _spooled: (None, True))
-        assert key is not None
-        return key
+        _, placed = await self.look_and_place(spooled, lambda _spooled: (None, True))
+        assert placed is not None
+        await self.secured(placed)
+        return placed.key
 
-    async def look_and_keep(
+    async def look_and_place(
         self, spooled: Path, look: Callable[[Path], tuple[R, bool]]
-    ) -> tuple[R, str | None]:
-        """Look at a spooled file, and keep it on the way: a hop to a thread costs more than a look.
+    ) -> tuple[R, Placed | None]:
+        """Look at a spooled file, and begin to keep it: a hop to a thread costs more than a look.
 
         Args:
             look: runs on a thread; what it finds, and whether the file is kept. Where it raises, or
                 the file is not kept, that is still in the spool.
 
         Returns:
-            What it found, and the key.
+            What it found, and the object, which is not durable yet.
 
         Raises:
             StorageUnavailable: as `keep`.
         """
         self._check_spooled(spooled)
-        key = secrets.token_hex(16)
+        key, loop = secrets.token_hex(16), asyncio.get_running_loop()
+        looked: asyncio.Future[tuple[R, bool]] = loop.create_future()
 
-        def act() -> tuple[R, str | None]:
-            found, is_kept = look(spooled)
+        def act() -> None:
+            try:
+                found, is_kept = look(spooled)
+                if is_kept:
+                    self._place(spooled, self.path(key))
+            except BaseException as error:
+                loop.call_soon_threadsafe(_fail, looked, error)
+                return
+            loop.call_soon_threadsafe(_tell, looked, (found, is_kept))
             if is_kept:
-                self._keep(spooled, self.path(key))
-            return found, key if is_kept else None
+                self._secure(self.path(key))
 
-        return await self._call(act)
+        secured = self._submit(act)
+        try:
+            found, is_kept = await looked
+        except OSError as error:
+            raise _unavailable(error) from error
+        return found, Placed(key, secured) if is_kept else None
+
+    async def secured(self, placed: Placed) -> None:
+        """Wait until an object is durable.
+
+        Raises:
+            StorageUnavailable: the disk does not take it.
+        """
+        try:
+            await asyncio.wrap_future(placed.secured)
+        except OSError as error:
+            raise _unavailable(error) from error
 
     async def keep_also(self, spooled: Sequence[Path]) -> list[str]:
         """Keep files that stay in the spool, too, for those who are about to read them; the keys.
@@ -239,18 +277,24 @@ class ObjectStore:
             _unlink(kept)
             raise
 
-    def _keep(self, spooled: Path, kept: Path) -> None:
+    def _place(self, spooled: Path, kept: Path) -> None:
         # Renamed before it is synced: a journal then takes file and name at once, and has nothing
         # left to do for the folder. A file of which a crash left the name alone has no row.
         try:
             self._ensure_spare()
             spooled.rename(kept)
+        except OSError:
+            _unlink([spooled])
+            raise
+
+    def _secure(self, kept: Path) -> None:
+        try:
             _sync(kept, touch=True)
             _sync(kept.parent)
         except OSError:
             # After a failed fsync the kernel takes the lost pages for written, so that a second
             # try on the same file would succeed and lie.
-            _unlink([spooled, kept])
+            _unlink([kept])
             raise
 
     def _kept_before(self, folder: str, time_s: float) -> list[str]:
@@ -263,19 +307,31 @@ class ObjectStore:
 
     async def _call(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a blocking act on a thread of the store, with its errors made ours."""
-        if self._waiting >= WAITING_MAX:
-            raise StorageUnavailable("too many files are waiting", retry_after_s=1.0)
         try:
-            running = asyncio.wrap_future(self._threads.submit(act, *args, **kwargs))
-        except RuntimeError as error:
-            raise StorageUnavailable("the object store is closed") from error
-        self._waiting += 1
-        try:
-            return await running
+            return await asyncio.wrap_future(self._submit(act, *args, **kwargs))
         except OSError as error:
             raise _unavailable(error) from error
-        finally:
-            self._waiting -= 1
+
+    def _submit(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        if not self._room.acquire(blocking=False):
+            raise StorageUnavailable("too many files are waiting", retry_after_s=1.0)
+        try:
+            running = self._threads.submit(act, *args, **kwargs)
+        except RuntimeError as error:
+            self._room.release()
+            raise StorageUnavailable("the object store is closed") from error
+        running.add_done_callback(lambda _running: self._room.release())
+        return running
+
+
+def _tell(looked: asyncio.Future[R], found: R) -> None:
+    if not looked.done():  # nobody waits for it where it is cancelled
+        looked.set_result(found)
+
+
+def _fail(looked: asyncio.Future[R], error: BaseException) -> None:
+    if not looked.done():
+        looked.set_exception(error)
 
 
 def _sync(path: Path, *, touch: bool = False) -> None:

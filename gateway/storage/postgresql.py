@@ -6,6 +6,7 @@ writing connection holds a lock on the database while it lives, so that two proc
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
@@ -105,9 +106,9 @@ class PostgresqlDatabase:
         """See `Database.generation`: who writes once our connection is lost is not seen."""
         return None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
         """See `Database.write`. This engine runs each work once."""
-        return await self._writer.write(work)
+        return await self._writer.write(work, after=after)
 
     async def read(self, work: Work[T]) -> T:
         """See `Database.read`. The snapshot is that of the work's first statement.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from importlib import resources
 from typing import Any
@@ -12,7 +13,7 @@ from gateway.errors import StorageUnavailable
 from gateway.storage import postgresql_connection as limits
 from gateway.storage.commit_tally import CommitTally
 from gateway.storage.database import LongWork, T, Work
-from gateway.storage.group_writer import CommitInDoubt
+from gateway.storage.group_writer import AFTER_S_MAX, CommitInDoubt
 from gateway.storage.postgresql_connection import connect, disconnect, examine
 from gateway.storage.postgresql_statement import (
     DRIVER_ERRORS,
@@ -84,6 +85,11 @@ class PostgresqlWriting:
                 raise
             cut_off(self._open)  # the next group looks for a server that takes writes
             raise StorageUnavailable("the server takes no writes any more") from None
+
+    async def wait(self, done: Future[None]) -> None:
+        """See `WritingConnection.wait`."""
+        async with asyncio.timeout(AFTER_S_MAX):
+            await asyncio.wrap_future(done)
 
     async def commit(self, script: str) -> None:
         """See `WritingConnection.commit`."""

@@ -9,13 +9,14 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from gateway.errors import StorageUnavailable
 from gateway.storage.database import Dialect, T, Work
-from gateway.storage.group_writer import GroupWriter
+from gateway.storage.group_writer import AFTER_S_MAX, GroupWriter
 from gateway.storage.reading import Reading
 from gateway.storage.sqlite_connection import SqliteConnection, connect
 
@@ -80,9 +81,9 @@ class SqliteDatabase:
         """See `Database.generation`: the folder's lock keeps other writers out."""
         return self._writer.groups
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
         """See `Database.write`. This engine runs each work once."""
-        return await self._writer.write(work)
+        return await self._writer.write(work, after=after)
 
     async def read(self, work: Work[T]) -> T:
         """See `Database.read`. The snapshot is that of the work's first statement.
@@ -177,6 +178,10 @@ class _SqliteWriting:
     async def run_work(self, work: Work[T]) -> T:
         """See `WritingConnection.run_work`."""
         return await self._connection.run_work(work)
+
+    async def wait(self, done: Future[None]) -> None:
+        """See `WritingConnection.wait`."""
+        done.result(AFTER_S_MAX)
 
     async def commit(self, script: str) -> None:
         """See `WritingConnection.commit`."""

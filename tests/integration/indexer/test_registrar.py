@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,12 +40,12 @@ class GatedDatabase:
     dialect: Dialect = Dialect.SQLITE
     generation: int | None = None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
         await self.gate.wait()
         self.writes += 1
         if self.fault is not None:
             raise self.fault
-        return await self.inner.write(work)
+        return await self.inner.write(work, after=after)
 
     async def read(self, work: Work[T]) -> T:
         return await self.inner.read(work)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pytest
@@ -34,7 +35,7 @@ class BrokenDatabase:
     dialect: Dialect = Dialect.SQLITE
     generation: int | None = None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, after: Future[None] | None = None) -> T:
         raise self.fault
 
     async def read(self, work: Work[T]) -> T:

@@ -260,7 +260,7 @@ async def test_a_disk_that_takes_nothing_asks_the_client_to_come_again(
     async def keep(*_: object) -> None:
         raise StorageUnavailable("the disk is full")
 
-    monkeypatch.setattr(doors.stores.objects, "look_and_keep", keep)
+    monkeypatch.setattr(doors.stores.objects, "look_and_place", keep)
     answer = await doors.push(file_of(a_slice()))
 
     assert answer.status == 503
@@ -275,7 +275,7 @@ async def test_a_bug_of_ours_is_not_told_as_success(
     async def keep(*_: object) -> None:
         raise RuntimeError("EXEMPLE^CAMILLE")
 
-    monkeypatch.setattr(doors.stores.objects, "look_and_keep", keep)
+    monkeypatch.setattr(doors.stores.objects, "look_and_place", keep)
     answer = await doors.push(file_of(a_slice()))
 
     assert answer.status == 500

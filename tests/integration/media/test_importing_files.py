@@ -83,7 +83,7 @@ async def test_what_is_in_is_passed_over_the_next_time(settings, medium, onlooke
     await import_medium(settings, medium, onlooker)
     before = await digests_in(settings)
     onlooker.outcomes.clear()
-    monkeypatch.setattr(ObjectStore, "look_and_keep", _must_not_be_called)
+    monkeypatch.setattr(ObjectStore, "look_and_place", _must_not_be_called)
 
     await import_medium(settings, medium, onlooker)
 
@@ -236,7 +236,7 @@ async def test_a_full_disk_ends_the_import_and_loses_nothing(
     settings, medium, onlooker, monkeypatch
 ):
     with monkeypatch.context() as full:
-        full.setattr(ObjectStore, "look_and_keep", _full)
+        full.setattr(ObjectStore, "look_and_place", _full)
         with pytest.raises(StorageUnavailable):
             await import_medium(settings, medium, onlooker)
 

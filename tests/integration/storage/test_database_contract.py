@@ -1,11 +1,12 @@
 """What every engine promises to the repositories; each test runs on each, by `database_url`."""
 
 import asyncio
+from concurrent.futures import Future
 
 import pytest
 
 from gateway.errors import StorageUnavailable
-from gateway.storage import transaction
+from gateway.storage import postgresql_writing, sqlite, transaction
 from gateway.storage.database import Database, Dialect, LongWork, Row, Transaction
 from tests.support.gates import Gate
 from tests.support.notes import (
@@ -69,6 +70,51 @@ async def test_a_wrong_statement_leaves_nothing_and_is_no_want_of_storage(
 
     assert not isinstance(raised.value, StorageUnavailable)
     assert await note_ids(database) == []
+
+
+async def test_nothing_is_committed_before_what_must_be_done_first(database: Database) -> None:
+    file: Future[None] = Future()
+    ran, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def work(tx: Transaction) -> None:
+        await a_note(1)(tx)
+        loop.call_soon_threadsafe(ran.set)
+
+    writing = asyncio.create_task(database.write(work, after=file))
+    await ran.wait()
+    seen_before = await note_ids(database)
+    was_told = writing.done()
+    file.set_result(None)
+    await writing
+
+    assert (seen_before, was_told) == ([], False)
+    assert await note_ids(database) == [1]
+
+
+async def test_nothing_is_committed_where_what_must_be_done_first_fails(
+    database: Database,
+) -> None:
+    file: Future[None] = Future()
+    file.set_exception(OSError(5, "the disk fails"))
+
+    with pytest.raises(StorageUnavailable):
+        await database.write(a_note(1), after=file)
+    await database.write(a_note(2))
+
+    assert await note_ids(database) == [2]
+
+
+async def test_what_must_be_done_first_is_not_waited_for_without_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for engine in (sqlite, postgresql_writing):
+        monkeypatch.setattr(engine, "AFTER_S_MAX", 0.01)
+
+    with pytest.raises(StorageUnavailable):
+        await database.write(a_note(1), after=Future())
+    await database.write(a_note(2))
+
+    assert await note_ids(database) == [2]
 
 
 async def test_a_work_that_fails_does_not_hurt_its_neighbours(database: Database) -> None:

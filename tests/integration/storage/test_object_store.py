@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gateway.storage import objects
 from gateway.storage.objects import ObjectStore
 
 DAY_S = 86_400.0
+WITHIN_S = 10.0
 
 
 @pytest.fixture
@@ -257,18 +259,65 @@ async def test_a_sweep_asks_in_batches(store: ObjectStore, monkeypatch: pytest.M
 
 
 async def test_too_many_waiting_files_are_turned_away(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "WAITING_MAX", 3)
+    store, may_go_on, fsync = ObjectStore.open(tmp_path), threading.Event(), os.fsync
 
-    outcomes = await asyncio.gather(
-        *(store.keep(spool(store)) for _ in range(5)), return_exceptions=True
-    )
+    def held_fsync(descriptor: int) -> None:
+        may_go_on.wait(WITHIN_S)
+        fsync(descriptor)
 
-    assert [isinstance(outcome, StorageUnavailable) for outcome in outcomes] == [False] * 3 + [
-        True
-    ] * 2
+    monkeypatch.setattr(os, "fsync", held_fsync)
+
+    taken = [asyncio.create_task(store.keep(spool(store))) for _ in range(3)]
+    await asyncio.sleep(0)  # they wait for the disk, or for a thread
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="too many"):
+            await store.keep(spool(store))
+    may_go_on.set()
+
+    assert len(set(await asyncio.gather(*taken))) == 3
     assert isinstance(await store.keep(spool(store)), str)
+    store.close()
+
+
+async def test_an_object_is_told_of_before_it_is_durable_and_is_secured_after(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on, fsync = threading.Event(), os.fsync
+
+    def held_fsync(descriptor: int) -> None:
+        may_go_on.wait(WITHIN_S)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", held_fsync)
+
+    found, placed = await store.look_and_place(
+        spool(store, b"pixels"), lambda path: (path.read_bytes(), True)
+    )
+    assert placed is not None
+    was_secured, is_there = placed.secured.done(), store.path(placed.key).exists()
+    may_go_on.set()
+    await store.secured(placed)
+
+    assert (found, was_secured, is_there) == (b"pixels", False, True)
+
+
+async def test_an_object_that_the_disk_does_not_take_is_gone_and_says_so(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "a bad disk")
+
+    monkeypatch.setattr(os, "fsync", fails)
+
+    _, placed = await store.look_and_place(spool(store), lambda _path: (None, True))
+
+    assert placed is not None
+    with pytest.raises(StorageUnavailable, match="EIO"):
+        await store.secured(placed)
+    assert kept_files(tmp_path) == []
 
 
 async def test_a_closed_store_refuses(store: ObjectStore) -> None:
