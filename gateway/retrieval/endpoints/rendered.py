@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ from gateway.retrieval.endpoints.answering import (
 )
 from gateway.retrieval.files import FileReader
 from gateway.retrieval.rendering.forms import ALL, shows_nothing
-from gateway.retrieval.rendering.order import Order, read_order
+from gateway.retrieval.rendering.order import ORDERS_KEPT, Order, read_order
 from gateway.retrieval.rendering.renderer import Renderer, Rendering
 from gateway.retrieval.retriever import Retriever
 from gateway.retrieval.sources.source import HeldInstance
@@ -73,7 +74,7 @@ class Wish:
         if not key:
             return ""
         accepted = (self.accepted.header or "", self.accepted.parameter or "")
-        return tag_of((_RENDERING, key, *accepted, repr(self.frames), repr(self.order)))
+        return tag_of((_RENDERING, key, *accepted, repr(self.frames), _told(self.order)))
 
     def left_out(self, count: int) -> None:
         """Say that some of it is not there (PS3.18 §10.4.3)."""
@@ -95,6 +96,11 @@ class _Had(Exception):
     def __init__(self, tag: str) -> None:
         super().__init__(tag)
         self.tag = tag
+
+
+@lru_cache(ORDERS_KEPT)
+def _told(order: Order) -> str:
+    return repr(order)
 
 
 class RenderedEndpoint:

@@ -4,8 +4,9 @@ The instance's own presentation comes first, then the region, the viewport and l
 (PS3.18 §8.3.5.1). What a worker answers is plain values; `Rendering` reads them.
 """
 
+import pickle
 from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.dicomweb.accept import Accepted, Form
@@ -21,7 +22,7 @@ from gateway.pixels.presentation import Frame, present, references_of
 from gateway.retrieval.rendering.captions import patient_lines, technique_lines
 from gateway.retrieval.rendering.documents import find_document, find_video, give_text
 from gateway.retrieval.rendering.forms import PDF, TEXTS, VIDEOS
-from gateway.retrieval.rendering.order import PATIENT, TECHNIQUE, Order
+from gateway.retrieval.rendering.order import ORDERS_KEPT, PATIENT, TECHNIQUE, Order
 from gateway.retrieval.rendering.stored_instance import StoredInstance, open_stored
 
 ANIMATED_FRAMES_MAX: Final = 256
@@ -34,10 +35,24 @@ FRAME_MS: Final = 100
 Answer = dict[str, Any]
 
 
-def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None) -> Answer:
+@lru_cache(ORDERS_KEPT)
+def wrap(order: Order, accepted: Accepted) -> bytes:
+    """What is wanted, as `render` takes it: the slices of a series are wanted alike, and to make
+    these values anew for each costs more than to read its header."""
+    return pickle.dumps((order, accepted), protocol=5)
+
+
+@lru_cache(ORDERS_KEPT)
+def _unwrap(wanted: bytes) -> tuple[Order, Accepted]:
+    order, accepted = pickle.loads(wanted)
+    return order, accepted
+
+
+def render(path: str, wanted: bytes, single: bool, frame: int | None) -> Answer:
     """The form of the instance that the client prefers.
 
     Args:
+        wanted: see `wrap`.
         single: whether the client may have it without parts.
         frame: counted from 1; None for the instance as a whole, of which the parts are its
             frames: then the first is given.
@@ -48,14 +63,12 @@ def render(path: Path, order: Order, accepted: Accepted, single: bool, frame: in
         NotAcceptable: the instance has no such form, or is not what its header says.
     """
     try:
-        return _render(path, order, accepted, single, frame)
+        return _render(path, *_unwrap(wanted), single, frame)
     except Exception as error:
         raise _refusal(error) from error
 
 
-def present_frame(
-    path: Path, state_path: Path, order: Order, kind: str, frame: int | None
-) -> Answer:
+def present_frame(path: str, state_path: str, order: Order, kind: str, frame: int | None) -> Answer:
     """A frame as a presentation state shows it.
 
     Args:
@@ -84,7 +97,7 @@ def _refusal(error: Exception) -> Exception:
     return NotAcceptable("the instance is not what its header says, and is not shown")
 
 
-def _present(path: Path, state_path: Path, order: Order, kind: str, frame: int | None) -> Answer:
+def _present(path: str, state_path: str, order: Order, kind: str, frame: int | None) -> Answer:
     image, state = open_stored(path), open_stored(state_path).header
     shown = frame or image.representative
     picture = present(
@@ -135,9 +148,7 @@ def _refer(state: StoredInstance, order: Order, form: Form) -> Answer:
     }
 
 
-def _render(
-    path: Path, order: Order, accepted: Accepted, single: bool, frame: int | None
-) -> Answer:
+def _render(path: str, order: Order, accepted: Accepted, single: bool, frame: int | None) -> Answer:
     instance = open_stored(path)
     form = rendered_form(accepted, instance.media_types, single=single)
     content, ranges, frames = b"", [], 1

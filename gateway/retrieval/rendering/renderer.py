@@ -9,7 +9,7 @@ from gateway.dicomweb.accept import Accepted
 from gateway.errors import NotAcceptable, WorkerDied
 from gateway.processes.pool import WorkerPool
 from gateway.retrieval.rendering.order import Order
-from gateway.retrieval.rendering.render import present_frame, render
+from gateway.retrieval.rendering.render import present_frame, render, wrap
 
 Ts = TypeVarTuple("Ts")
 
@@ -68,7 +68,7 @@ class Renderer:
             NotAcceptable: there is no such form of it, or it cannot be read.
             Unavailable: too much waits to be rendered already.
         """
-        return await self._run(render, path, order, accepted, single, frame)
+        return await self._run(render, str(path), wrap(order, accepted), single, frame)
 
     async def present(
         self, path: Path, state: Path, order: Order, kind: str, *, frame: int | None
@@ -84,7 +84,7 @@ class Renderer:
         Raises:
             NotFound, NotAcceptable, Unavailable: as `render`.
         """
-        return await self._run(present_frame, path, state, order, kind, frame)
+        return await self._run(present_frame, str(path), str(state), order, kind, frame)
 
     async def _run(self, function: Callable[[*Ts], dict[str, Any]], *args: *Ts) -> Rendering:
         try:

@@ -50,6 +50,7 @@ class StoredInstance:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = str(path)
         with path.open("rb") as file:
             self.header = dcmread(file, stop_before_pixels=True, defer_size=VALUE_BYTES_MAX)
             self.pixels_at = file.tell()
@@ -129,8 +130,11 @@ class StoredInstance:
         """Some of the value of native pixels."""
         if self.syntax == DEFLATED_LITTLE_ENDIAN:
             return bytes(dcmread(self.path).PixelData[start:end])
-        with self.path.open("rb", buffering=0) as file:
-            return os.pread(file.fileno(), end - start, self.pixels_value_at + start)
+        number = os.open(self._name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(number, end - start, self.pixels_value_at + start)
+        finally:
+            os.close(number)
 
     def _encapsulated(self, frame: int) -> bytes:
         starts = self._starts
@@ -190,15 +194,15 @@ class _Kept:
     """The instances that were asked for last, as many as `KEPT_BYTES_MAX` lets be."""
 
     def __init__(self) -> None:
-        self._instances: dict[tuple[Path, int, int, int], StoredInstance] = {}
+        self._instances: dict[tuple[str, int, int, int], StoredInstance] = {}
         self._bytes = 0
 
-    def open(self, path: Path) -> StoredInstance:
-        told = path.stat()
-        key = (path, told.st_ino, told.st_mtime_ns, told.st_size)
+    def open(self, name: str) -> StoredInstance:
+        told = os.stat(name)  # noqa: PTH116 - a path costs more to make than its file to find
+        key = (name, told.st_ino, told.st_mtime_ns, told.st_size)
         found = self._instances.pop(key, None)
         if found is None:
-            found = StoredInstance(path)
+            found = StoredInstance(Path(name))
             self._bytes += found.pixels_at
         self._instances[key] = found
         while self._bytes > KEPT_BYTES_MAX and len(self._instances) > 1:
@@ -209,6 +213,6 @@ class _Kept:
 _kept: Final = _Kept()
 
 
-def open_stored(path: Path) -> StoredInstance:
+def open_stored(name: str) -> StoredInstance:
     """The file's header, as it was if the file is still the same."""
-    return _kept.open(path)
+    return _kept.open(name)
