@@ -17,6 +17,7 @@ from typing import Final
 
 from benchmarks.ct import save_ct
 from benchmarks.peers import Server, orthanc, our_gateway
+from benchmarks.processes import let_go
 from benchmarks.results import Spread
 from benchmarks.sending import Sent, send
 from tests.support.peers import peer
@@ -85,19 +86,20 @@ def measure(plan: Plan) -> Iterator[Ingest]:
             measured = Ingest(associations=associations)
             for _ in range(plan.rounds):
                 for name, start in SERVERS.items():
-                    measured.turns.setdefault(name, []).append(_turn(start, batches))
+                    turn = _turn(start, batches, Path(tempfile.mkdtemp(dir=folder)))
+                    measured.turns.setdefault(name, []).append(turn)
             yield measured
 
 
 Start = Callable[[Path], AbstractContextManager[Server]]
 
 
-def _turn(start: Start, batches: Sequence[Sequence[Path]]) -> Sent:
-    with (
-        tempfile.TemporaryDirectory(prefix="drim-benchmark-") as folder,
-        start(Path(folder)) as server,
-    ):
-        return send(server, batches)
+def _turn(start: Start, batches: Sequence[Sequence[Path]], folder: Path) -> Sent:
+    try:
+        with start(folder) as server:
+            return send(server, batches)
+    finally:
+        let_go(folder)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from benchmarks.ct import StudyFiles, save_ct
 from benchmarks.fetching import fetch
 from benchmarks.ingest import storescp
 from benchmarks.peers import AS_STORED, DICOMWEB, SENDER, Server, orthanc, our_gateway
+from benchmarks.processes import let_go
 from benchmarks.results import Spread
 from simulators.imaging_centre import mllp
 from simulators.imaging_centre.ris import build_message
@@ -105,6 +106,17 @@ class _Pacs:
     """Another one, by which a gateway is warmed up."""
     gateway_port: int
     storescp_port: int
+    folder: Path
+    """For what comes."""
+
+    @contextmanager
+    def turn(self) -> Iterator[Path]:
+        """A folder for one turn."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            yield folder
+        finally:
+            let_go(folder)
 
 
 def measure(plan: Plan) -> Iterator[Pull]:
@@ -135,6 +147,7 @@ def _pacs(plan: Plan) -> Iterator[_Pacs]:
                 small=small,
                 gateway_port=gateway_port,
                 storescp_port=storescp_port,
+                folder=folder,
             )
 
 
@@ -148,8 +161,8 @@ def _ours(pacs: _Pacs, way: str) -> Turn:
     }  # fmt: skip
     settings = {"GATEWAY_PACS": json.dumps([told])}
     with (
-        tempfile.TemporaryDirectory(prefix="drim-benchmark-") as folder,
-        our_gateway(Path(folder), settings=settings, dicom=pacs.gateway_port) as server,
+        pacs.turn() as folder,
+        our_gateway(folder, settings=settings, dicom=pacs.gateway_port) as server,
     ):
         _tell(server, pacs.small)
         fetch(server, [f"{DICOMWEB}/studies/{pacs.small.uid}"], accept=AS_STORED)
@@ -183,8 +196,7 @@ def _listed(server: Server, path: str) -> bytes:
 
 
 def _dcmtk(pacs: _Pacs, way: str) -> Turn:
-    with tempfile.TemporaryDirectory(prefix="drim-benchmark-") as name:
-        folder = Path(name)
+    with pacs.turn() as folder:
         if way == "get":
             return _timed(pacs, ["getscu", "+B", "-aet", SENDER], into=folder)
         with storescp(folder, title=_TITLE, port=pacs.storescp_port) as server:

@@ -15,7 +15,7 @@ FROM studies WHERE study_uid = :study;
 SELECT news, answers,
        (SELECT string_agg(series_uid || ' ' || instance_uid || ' ' || coalesce(object_key, '')
                           || ' ' || coalesce(transfer_syntax, '')
-                          || ' ' || coalesce(CAST(size_bytes AS TEXT), ''), chr(10)
+                          || ' ' || concat(size_bytes), chr(10)
                           ORDER BY series_uid, instance_uid)
         FROM shown_instances
         WHERE study_uid = :study AND /* filter */) AS listed

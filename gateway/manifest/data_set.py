@@ -180,7 +180,7 @@ class DataSet:
         if isinstance(found, list):
             return ""
         start, end, told_vr = found
-        if told_vr and told_vr in _NO_TEXT:
+        if told_vr in _NO_TEXT:
             return ""
         text = self.source.text[start:end]
         if not text.isascii() or "\x1b" in text:

@@ -103,9 +103,7 @@ def _selections(listed: list[DataSet], schemes: dict[str, str]) -> dict[str, Sel
     told: dict[str, Selection] = {}
     images: dict[str, list[Uid]] = defaultdict(list)
     for series in listed:
-        for image in series.items("ReferencedSOPSequence"):
-            if "ReferencedSOPSequence" not in image:  # as nearly all
-                continue
+        for image in holding(series.items("ReferencedSOPSequence"), "ReferencedSOPSequence"):
             for one in image.items("ReferencedSOPSequence"):
                 key_object = one.text("ReferencedSOPInstanceUID")
                 images[key_object].append(Uid(image.text("ReferencedSOPInstanceUID")))

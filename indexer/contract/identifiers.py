@@ -32,7 +32,7 @@ class Uid(str):
     def __new__(cls, text: str) -> Self:
         if len(text) > UID_LENGTH_MAX or not _DOTTED.fullmatch(text):
             raise InvalidValue("not a UID")  # unquoted: a caller may have sent a name instead
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
 
 class Oid(str):
@@ -47,7 +47,7 @@ class Oid(str):
     def __new__(cls, text: str) -> Self:
         if len(text) > UID_LENGTH_MAX or not _DOTTED.fullmatch(text):
             raise InvalidValue("not an OID")
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ JUDGES = {
 """Who decodes what we encoded without loss."""
 NOT_KNOWN = syntaxes.HTJ2K_ALL
 """To the validator, which is of 2022."""
+CUT = "dicom/pydicom-data/emri_small"
+"""Of an enhanced image the functional groups were left out, and with them the types of frames."""
 NOT_JUDGED = {
     # DCMTK reads no JPEG-LS of 7 bits, from whomever.
     syntaxes.JPEG_LS: {"dicom/pydicom-data/JLSL_08_07_0_1F.dcm": "no picture"},
@@ -102,7 +104,8 @@ def test_what_is_transcoded_has_no_faults_that_it_had_not(
     more = {
         name: faults
         for name in list(uncompressed)[::EVERY]
-        if given(files[name], target, syntax)
+        if not name.startswith(CUT)
+        and given(files[name], target, syntax)
         and (faults := faults_of(target) - faults_of(files[name]))
     }
 

@@ -76,6 +76,9 @@ class Header:
             for group in groups
         )
 
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._elements
+
     def group(self, number: int) -> Dataset:
         """The elements of a group, as pydicom reads them."""
         told = b"".join(one for tag, one in self._elements.items() if tag >> 16 == number)

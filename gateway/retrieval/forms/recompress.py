@@ -46,6 +46,8 @@ _PLANAR: Final = 0x00280006
 _HIGH_BIT: Final = 0x00280102
 _IDENTIFYING_GROUP: Final = 0x0008
 _IMAGE_TYPE: Final = 0x00080008
+_FUNCTIONAL_GROUPS: Final = 0x52009229
+"""Shared by all frames of an image whose frames tell of themselves (PS3.3 §C.7.6.16)."""
 _LOSSY: Final = 0x00282110
 _LOSSY_RATIO: Final = 0x00282112
 _LOSSY_METHOD: Final = 0x00282114
@@ -250,7 +252,13 @@ def _add_loss(header: Header, method: str, ratio: str) -> None:
 
 
 def _tell_derived(header: Header) -> None:
-    """A compressed version of another image is derived (PS3.3 §C.7.6.1.1.5)."""
+    """A compressed version of another image is derived (PS3.3 §C.7.6.1.1.5).
+
+    Not so where frames tell their types: much of what a frame that was acquired tells may not be
+    told of a derived one (PS3.3 §C.8.13.5, for one), and is true of this one all the same.
+    """
+    if _FUNCTIONAL_GROUPS in header:
+        return
     told = _texts(header.group(_IDENTIFYING_GROUP), _IMAGE_TYPE)
     if told:
         header.put(_IMAGE_TYPE, "CS", "\\".join(["DERIVED", *told[1:]]).encode("ascii", "replace"))

@@ -157,6 +157,18 @@ async def test_a_picture_that_loses_some_of_itself_says_so(bench: Bench) -> None
     assert np.abs(decoded(ds).astype(int) - PICTURE_SAMPLES.astype(int)).max() < 24
 
 
+async def test_a_picture_whose_frames_tell_their_types_keeps_its_own(bench: Bench) -> None:
+    original = an_image(PICTURE, PICTURE_SAMPLES)
+    original.ImageType = ["ORIGINAL", "PRIMARY"]
+    original.SharedFunctionalGroupsSequence = [Dataset()]
+    await bench.push(original)
+
+    _, ds = await one_part(bench, asked_in(uid.JPEGBaseline8Bit))
+
+    assert ds.ImageType == ["ORIGINAL", "PRIMARY"]
+    assert ds.LossyImageCompression == "01"
+
+
 async def test_a_picture_that_loses_nothing_is_the_original(bench: Bench) -> None:
     original = an_image(PICTURE, PICTURE_SAMPLES)
     original.ImageType = ["ORIGINAL", "PRIMARY"]
