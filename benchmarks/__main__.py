@@ -11,17 +11,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import (
+from benchmarks.gateway import (
     described,
     described_plot,
     ingest,
     large,
     manifests,
     manifests_plot,
-    memory,
-    memory_plot,
-    publish,
-    publish_plot,
     pull,
     qido,
     qido_plot,
@@ -29,15 +25,14 @@ from benchmarks import (
     rendered_plot,
     retrieve,
     retrieve_plot,
-    search,
-    search_plot,
     wire_plot,
 )
-from benchmarks.messages import Protocol
-from benchmarks.pairing import Pairing
-from benchmarks.proving import cpu_ms_of_proving
-from benchmarks.results import RESULTS, keep
-from benchmarks.stores import Engine
+from benchmarks.index import memory, memory_plot, publish, publish_plot, search, search_plot
+from benchmarks.index.messages import Protocol
+from benchmarks.index.proving import cpu_ms_of_proving
+from benchmarks.index.stores import Engine
+from benchmarks.kit.pairing import Pairing
+from benchmarks.kit.results import RESULTS, keep
 from tests.support import confined
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

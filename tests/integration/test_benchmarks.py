@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import driver, search
 from benchmarks.__main__ import app
-from benchmarks.exams import Exams
-from benchmarks.fetching import fetch
-from benchmarks.filling import fill, patients_of
-from benchmarks.lines import LinesOfExams, rows_in, rows_of
-from benchmarks.peers import Server
-from benchmarks.processes import STEP_S
-from benchmarks.stores import Engine, Store, stores
+from benchmarks.index import search
+from benchmarks.index.filling import fill, patients_of
+from benchmarks.index.lines import LinesOfExams, rows_in, rows_of
+from benchmarks.index.stores import Engine, Store, stores
+from benchmarks.kit import driver
+from benchmarks.kit.exams import Exams
+from benchmarks.kit.fetching import fetch
+from benchmarks.kit.peers import Server
+from benchmarks.kit.processes import STEP_S
 from tests.support.peers import peer
 from tests.support.programs import an_nginx
 

@@ -4,9 +4,9 @@ from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.ct import save_ct
-from benchmarks.fetching import fetch
-from benchmarks.peers import AS_STORED, DICOMWEB, nginx, orthanc, our_gateway
+from benchmarks.kit.ct import save_ct
+from benchmarks.kit.fetching import fetch
+from benchmarks.kit.peers import AS_STORED, DICOMWEB, nginx, orthanc, our_gateway
 from tests.interop.wire import Answer
 
 

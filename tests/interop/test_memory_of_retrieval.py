@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from benchmarks.ct import save_ct
-from benchmarks.peers import AS_STORED, DICOMWEB, our_gateway
-from benchmarks.processes import most_resident_bytes, reset_most_resident
+from benchmarks.kit.ct import save_ct
+from benchmarks.kit.peers import AS_STORED, DICOMWEB, our_gateway
+from benchmarks.kit.processes import most_resident_bytes, reset_most_resident
 from tests.support.peers import peer
 from tests.support.program import HOST
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.archive import build, save
-from benchmarks.peers import DICOMWEB, Server, orthanc, our_gateway
+from benchmarks.gateway.archive import build, save
+from benchmarks.kit.peers import DICOMWEB, Server, orthanc, our_gateway
 
 STUDIES = 40
 UID = build(0).StudyInstanceUID.rpartition(".")[0]

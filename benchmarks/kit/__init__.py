@@ -1,0 +1,1 @@
+"""What all benchmarks share: peers, data, how figures are taken, kept and drawn."""
